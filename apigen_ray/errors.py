@@ -1,0 +1,54 @@
+"""The exceptions of the package.
+
+ApigenError
+├── BadInput            the user's config, file or environment; one line, exit code 2
+└── InfrastructureError becomes an `error` row, which a resume asks again
+    ├── EndpointError   a model endpoint that cannot be reached, or answers with an error
+    ├── RateLimited     a model endpoint that kept refusing for load
+    ├── SandboxLost     the sandbox, not the call in it, failed
+    └── JudgeUnreadable the judge gave no verdict, also when asked again
+
+A bad sample is never an exception: it is a `Rejected` or `Failed` record.
+"""
+
+from typing import ClassVar
+
+from apigen_ray.records import Reason
+
+
+class ApigenError(Exception):
+    """Root of the package's exceptions."""
+
+
+class BadInput(ApigenError):  # noqa: N818 - it names what the user gave, and is shown as one line
+    """Names the file, line, key or URL that is wrong, and what to do."""
+
+
+class InfrastructureError(ApigenError):
+    """Something other than the sample failed."""
+
+    reason: ClassVar[Reason] = Reason.INTERNAL
+
+
+class EndpointError(InfrastructureError):
+    """A model endpoint could not be reached or answered with an error."""
+
+    reason = Reason.ENDPOINT
+
+
+class RateLimited(EndpointError):
+    """A model endpoint refused for load until our patience ended."""
+
+    reason = Reason.RATE_LIMITED
+
+
+class SandboxLost(InfrastructureError):
+    """The sandbox itself failed; the call in it may be innocent."""
+
+    reason = Reason.SANDBOX
+
+
+class JudgeUnreadable(InfrastructureError):
+    """The judge gave no readable verdict, also when asked again."""
+
+    reason = Reason.JUDGE_UNREADABLE

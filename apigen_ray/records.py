@@ -1,0 +1,231 @@
+"""The frozen records that flow through the pipeline, in the order a reader meets them.
+
+No logic and no I/O live here. JSON that a model or a tool wrote stays JSON: it is never turned into
+Arrow columns, because Arrow pads missing keys with null and refuses mixed types.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | JsonObject"
+JsonObject: TypeAlias = dict[str, Json]
+
+
+class Style(StrEnum):
+    """The query styles of the paper (§4.1), and `irrelevance` for relevance detection."""
+
+    SIMPLE = "simple"
+    """One tool shown, one call."""
+    MULTIPLE = "multiple"
+    """Several tools shown, one call."""
+    PARALLEL = "parallel"
+    """One tool shown, several calls."""
+    PARALLEL_MULTIPLE = "parallel_multiple"
+    """Several tools shown, several calls over at least two of them."""
+    IRRELEVANCE = "irrelevance"
+    """Tools shown, none of them fits, no call."""
+
+
+class Outcome(StrEnum):
+    """What became of a data point. Every data point asked for ends with exactly one of these."""
+
+    VERIFIED = "verified"
+    FAIL_FORMAT = "fail_format"
+    FAIL_EXECUTION = "fail_execution"
+    FAIL_SEMANTIC = "fail_semantic"
+    ERROR = "error"
+    """Broken infrastructure, not a bad sample: asked again on resume, never held against a model."""
+
+
+class Stage(StrEnum):
+    """The stages a data point passes; module, function, Ray operator and report row share a name."""
+
+    GENERATE = "generate"
+    CHECK = "check"
+    EXECUTE = "execute"
+    JUDGE = "judge"
+
+
+class Reason(StrEnum):
+    """Why a data point was not verified. `OUTCOME_OF` groups them."""
+
+    TRUNCATED = "truncated"
+    INVALID_JSON = "invalid_json"
+    MISSING_PAIR = "missing_pair"
+    MISSING_FIELD = "missing_field"
+    EMPTY_QUERY = "empty_query"
+    NO_CALLS = "no_calls"
+    UNKNOWN_FUNCTION = "unknown_function"
+    UNKNOWN_ARGUMENT = "unknown_argument"
+    MISSING_ARGUMENT = "missing_argument"
+    WRONG_TYPE = "wrong_type"
+    CONSTRAINT = "constraint"
+    DUPLICATE_KEY = "duplicate_key"
+    DUPLICATE_CALL = "duplicate_call"
+    STYLE_MISMATCH = "style_mismatch"
+
+    RAISED = "raised"
+    TIMEOUT = "timeout"
+    CRASHED = "crashed"
+    MEMORY = "memory"
+    OUTPUT_TOO_LARGE = "output_too_large"
+    NOT_SERIALIZABLE = "not_serializable"
+    HTTP_STATUS = "http_status"
+    ERROR_IN_BODY = "error_in_body"
+    CONNECTION = "connection"
+    EGRESS_DENIED = "egress_denied"
+    EMPTY_RESULT = "empty_result"
+
+    JUDGED_NO = "judged_no"
+
+    ENDPOINT = "endpoint"
+    RATE_LIMITED = "rate_limited"
+    SANDBOX = "sandbox"
+    JUDGE_UNREADABLE = "judge_unreadable"
+    BUDGET = "budget"
+    INTERNAL = "internal"
+    """A fault in this program. The log has the traceback."""
+
+
+_FORMAT = list(Reason)[: list(Reason).index(Reason.RAISED)]
+_EXECUTION = list(Reason)[len(_FORMAT) : list(Reason).index(Reason.JUDGED_NO)]
+OUTCOME_OF: dict[Reason, Outcome] = {
+    **dict.fromkeys(_FORMAT, Outcome.FAIL_FORMAT),
+    **dict.fromkeys(_EXECUTION, Outcome.FAIL_EXECUTION),
+    Reason.JUDGED_NO: Outcome.FAIL_SEMANTIC,
+    **dict.fromkeys(list(Reason)[list(Reason).index(Reason.ENDPOINT) :], Outcome.ERROR),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PythonBackend:
+    """A Python function, found by name in a module of the tool code that the sandbox holds."""
+
+    module: str
+    function: str
+    kind: Literal["python"] = "python"
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A callable API in the one form that is kept.
+
+    `parameters` is a JSON Schema object. A tool without a backend can be shown to a model and
+    checked against, but not executed.
+    """
+
+    name: str
+    description: str
+    parameters: JsonObject
+    category: str
+    backend: PythonBackend | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One function call: arguments are bound by name."""
+
+    name: str
+    arguments: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A user query and the calls that answer it."""
+
+    query: str
+    calls: tuple[Call, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A trusted pair, shown to a model as an example, with the tools that were available to it."""
+
+    id: str
+    style: Style
+    pair: Pair
+    tools: tuple[Tool, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One chat message."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is asked of a model: `count` data points of one style over the tools shown."""
+
+    id: str
+    style: Style
+    tools: tuple[Tool, ...]
+    messages: tuple[Message, ...]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A model's answer to one request, and what it took."""
+
+    text: str
+    finish_reason: str
+    """As the endpoint gives it: `stop`, `length`, ..."""
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    seconds: float
+    """Wall time from the first attempt to the answer."""
+    attempts: int
+    """Requests sent, retries included."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A pair that passed stage 1. `coerced` names the arguments converted without loss."""
+
+    pair: Pair
+    coerced: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """Why a data point goes no further, with as much of it as could be read."""
+
+    reason: Reason
+    detail: str
+    query: str | None = None
+    answers: Json = None
+
+
+@dataclass(frozen=True, slots=True)
+class Returned:
+    """A call that returned a JSON value."""
+
+    result: Json
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A call that did not, with a reason of stage 2."""
+
+    reason: Reason
+    message: str
+    seconds: float
+
+
+CallResult: TypeAlias = Returned | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One judge's verdict on a data point."""
+
+    judge: str
+    passed: bool
+    thought: str
