@@ -1,0 +1,189 @@
+"""Describe the functions of a Python source as JSON Schema; run as a child process.
+
+Types become schemas through pydantic (`Literal`, `Enum`, `Optional`, `TypedDict`, dataclasses,
+pydantic models, `Annotated[..., Field(ge=0)]`); so that tool code needs no library, a plain dict of
+JSON Schema keywords in `Annotated` is merged into the schema too. Descriptions come from the
+docstring (Google, NumPy, reST or epydoc style), example calls from its doctests.
+"""
+
+import ast
+import contextlib
+import doctest
+import importlib
+import inspect
+import json
+import pkgutil
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
+
+import docstring_parser
+from pydantic import ConfigDict, Field, create_model
+
+Function = Callable[..., Any]
+
+
+class Undescribable(Exception):  # noqa: N818 - a finding, not a fault
+    """The function can't be offered as a tool; the message says why."""
+
+
+def describe_source(root: Path) -> dict[str, Any]:
+    """The tools of a file or package folder, and what was skipped and why."""
+    tools, skipped = [], []
+    for module in _modules(root.resolve()):
+        category = str(getattr(module, "CATEGORY", "Other"))
+        for name, function in _functions(module):
+            try:
+                described = describe(name, function)
+            except Undescribable as reason:
+                skipped.append(f"{module.__name__}.{name}: {reason}")
+            else:
+                origin = {"module": module.__name__, "function": name, "category": category}
+                tools.append(described | origin)
+    return {"tools": tools, "skipped": skipped}
+
+
+def _modules(root: Path) -> Iterator[ModuleType]:
+    sys.path.insert(0, str(root.parent))
+    top = importlib.import_module(root.stem if root.is_file() else root.name)
+    yield top
+    for found in pkgutil.walk_packages(getattr(top, "__path__", []), top.__name__ + "."):
+        yield importlib.import_module(found.name)
+
+
+def _functions(module: ModuleType) -> list[tuple[str, Function]]:
+    """What `get_tools()` returns, else `__all__`, else the public functions defined here."""
+    if hasattr(module, "get_tools"):
+        return list(module.get_tools().items())
+    names = getattr(module, "__all__", None)
+    if names is not None:
+        return [(name, getattr(module, name)) for name in names]
+    return [
+        (name, value)
+        for name, value in vars(module).items()
+        if inspect.isfunction(value)
+        and value.__module__ == module.__name__
+        and not name.startswith("_")
+    ]
+
+
+def describe(name: str, function: Function) -> dict[str, Any]:
+    """Name, description and parameter schema of one function.
+
+    Raises:
+        Undescribable: if a call by argument names can't reach all its parameters, or a type has no
+            JSON form.
+    """
+    doc = docstring_parser.parse(inspect.getdoc(function) or "")
+    if not doc.short_description:
+        raise Undescribable("no docstring")
+    signature = inspect.signature(function)
+    parameters = _schema(function, signature)
+    for documented in doc.params:
+        properties = parameters["properties"]
+        if documented.arg_name in properties and documented.description:
+            text = " ".join(documented.description.split())
+            properties[documented.arg_name].setdefault("description", text)
+    examples = _example_arguments(function, signature)
+    if examples:
+        parameters["examples"] = examples
+    texts = (doc.short_description, doc.long_description)
+    description = " ".join(" ".join(text.split()) for text in texts if text)
+    return {"name": name, "description": description, "parameters": parameters}
+
+
+def _schema(function: Function, signature: inspect.Signature) -> dict[str, Any]:
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except NameError as error:
+        raise Undescribable(f"annotation can't be resolved: {error}") from error
+    fields: dict[str, Any] = {}
+    for parameter in signature.parameters.values():
+        if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+            raise Undescribable(f"parameter {parameter.name!r} can't be given by name")
+        if parameter.name not in hints:
+            raise Undescribable(f"parameter {parameter.name!r} has no type")
+        default = ... if parameter.default is parameter.empty else parameter.default
+        # Aliased, because pydantic keeps names such as `schema` or `_x` for itself.
+        field = Field(default, alias=parameter.name)
+        fields[f"p{len(fields)}"] = (_with_keywords(hints[parameter.name]), field)
+    try:
+        model = create_model(
+            "Arguments", __config__=ConfigDict(use_attribute_docstrings=True), **fields
+        )
+        schema = model.model_json_schema(by_alias=True)
+    except Exception as error:  # pydantic has several exceptions for a type without JSON form
+        raise Undescribable(f"a type has no JSON form: {error}".splitlines()[0]) from error
+    schema = _without_titles(schema)
+    kept = ("properties", "required", "$defs")
+    return {"type": "object", "properties": {}} | {k: schema[k] for k in kept if k in schema}
+
+
+def _with_keywords(annotation: Any) -> Any:
+    """Turn dicts of JSON Schema keywords in `Annotated`, at any depth, into what pydantic reads."""
+    arguments = get_args(annotation)
+    if not arguments or get_origin(annotation) is None:
+        return annotation
+    if get_origin(annotation) is Annotated:
+        inner, *metadata = arguments
+        extras = [Field(json_schema_extra=m) if isinstance(m, dict) else m for m in metadata]
+        return Annotated[(_with_keywords(inner), *extras)]
+    changed = tuple(_with_keywords(argument) for argument in arguments)
+    if changed == arguments:
+        return annotation
+    if hasattr(annotation, "copy_with"):  # typing generics
+        return annotation.copy_with(changed)
+    origin = get_origin(annotation)
+    if origin is not None and hasattr(origin, "__class_getitem__"):  # list[...], dict[...]
+        return origin[changed]
+    united = changed[0]
+    for member in changed[1:]:  # X | Y
+        united = united | member
+    return united
+
+
+def _without_titles(schema: Any) -> Any:
+    """Drop the titles pydantic makes up; a property that is *named* title stays."""
+    if isinstance(schema, list):
+        return [_without_titles(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    cleaned = {}
+    for key, value in schema.items():
+        if key in ("properties", "$defs"):
+            cleaned[key] = {name: _without_titles(inner) for name, inner in value.items()}
+        elif key in ("enum", "const", "default", "examples"):
+            cleaned[key] = value
+        elif key != "title":
+            cleaned[key] = _without_titles(value)
+    return cleaned
+
+
+def _example_arguments(function: Function, signature: inspect.Signature) -> list[dict[str, Any]]:
+    """The arguments of the docstring's doctest calls that are literals and don't raise."""
+    found = []
+    for example in doctest.DocTestParser().get_examples(inspect.getdoc(function) or ""):
+        if example.exc_msg is not None:
+            continue
+        for node in ast.walk(ast.parse(example.source)):
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == function.__name__:
+                # Not a literal call, or not JSON: it can't be shown to a model, so it is no example.
+                with contextlib.suppress(ValueError, TypeError):
+                    positional = [ast.literal_eval(value) for value in node.args]
+                    named = {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}
+                    arguments = dict(signature.bind(*positional, **named).arguments)
+                    found.append(json.loads(json.dumps(arguments, allow_nan=False)))
+    return found
+
+
+def main() -> None:
+    """Print the description of the source named on the command line, as one line of JSON."""
+    with contextlib.redirect_stdout(sys.stderr):  # whatever the module prints while imported
+        described = describe_source(Path(sys.argv[1]))
+    print(json.dumps(described))
+
+
+if __name__ == "__main__":
+    main()
