@@ -20,7 +20,7 @@ class ApigenError(Exception):
     """Root of the package's exceptions."""
 
 
-class BadInput(ApigenError):  # noqa: N818 - it names what the user gave, and is shown as one line
+class BadInput(ApigenError):
     """Names the file, line, key or URL that is wrong, and what to do."""
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-Json: TypeAlias = "None | bool | int | float | str | Sequence[Json] | JsonObject"
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | JsonObject | None"
 JsonObject: TypeAlias = dict[str, Json]
 
 
@@ -36,11 +36,11 @@ class Outcome(StrEnum):
     FAIL_EXECUTION = "fail_execution"
     FAIL_SEMANTIC = "fail_semantic"
     ERROR = "error"
-    """Broken infrastructure, not a bad sample: asked again on resume, never held against a model."""
+    """Broken infrastructure, not a bad sample: asked again on resume."""
 
 
 class Stage(StrEnum):
-    """The stages a data point passes; module, function, Ray operator and report row share a name."""
+    """The stages a data point passes: one name for function, Ray operator and report row."""
 
     GENERATE = "generate"
     CHECK = "check"

@@ -13,7 +13,9 @@ from apigen_ray.records import JsonObject, Message, Reply
 class Model(Protocol):
     """A chat model."""
 
-    async def complete(self, messages: Sequence[Message], schema: JsonObject | None = None) -> Reply:
+    async def complete(
+        self, messages: Sequence[Message], schema: JsonObject | None = None
+    ) -> Reply:
         """Ask for one chat completion, held to the JSON Schema `schema` where one is given.
 
         Raises:

@@ -131,9 +131,8 @@ def _parameters(name: str, value: Mapping[str, Any]) -> JsonObject:
         return {"type": "object", "properties": {}}
     properties: JsonObject = {}
     required = []
-    for parameter, spec in value.items():
-        if isinstance(spec, str):
-            spec = {"description": spec}
+    for parameter, written in value.items():
+        spec = {"description": written} if isinstance(written, str) else written
         if not isinstance(spec, Mapping):
             raise UnreadableTool(f"tool {name!r}: parameter {parameter!r} is not described")
         schema, optional = _flat(spec)

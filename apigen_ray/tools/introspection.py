@@ -17,15 +17,16 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_typeddict
 
 import docstring_parser
-from pydantic import ConfigDict, Field, create_model
+import typing_extensions
+from pydantic import Field, create_model
 
 Function = Callable[..., Any]
 
 
-class Undescribable(Exception):  # noqa: N818 - a finding, not a fault
+class Undescribable(Exception):
     """The function can't be offered as a tool; the message says why."""
 
 
@@ -110,10 +111,7 @@ def _schema(function: Function, signature: inspect.Signature) -> dict[str, Any]:
         field = Field(default, alias=parameter.name)
         fields[f"p{len(fields)}"] = (_with_keywords(hints[parameter.name]), field)
     try:
-        model = create_model(
-            "Arguments", __config__=ConfigDict(use_attribute_docstrings=True), **fields
-        )
-        schema = model.model_json_schema(by_alias=True)
+        schema = create_model("Arguments", **fields).model_json_schema(by_alias=True)
     except Exception as error:  # pydantic has several exceptions for a type without JSON form
         raise Undescribable(f"a type has no JSON form: {error}".splitlines()[0]) from error
     schema = _without_titles(schema)
@@ -123,6 +121,8 @@ def _schema(function: Function, signature: inspect.Signature) -> dict[str, Any]:
 
 def _with_keywords(annotation: Any) -> Any:
     """Turn dicts of JSON Schema keywords in `Annotated`, at any depth, into what pydantic reads."""
+    if is_typeddict(annotation):
+        return _rebuilt(annotation)
     arguments = get_args(annotation)
     if not arguments or get_origin(annotation) is None:
         return annotation
@@ -142,6 +142,21 @@ def _with_keywords(annotation: Any) -> Any:
     for member in changed[1:]:  # X | Y
         united = united | member
     return united
+
+
+def _rebuilt(record: Any) -> Any:
+    """A `typing.TypedDict` as the `typing_extensions` one, which pydantic asks for before 3.12."""
+    hints = get_type_hints(record, include_extras=True)
+    optional = record.__optional_keys__
+    members = {
+        key: typing_extensions.NotRequired[_with_keywords(hint)]
+        if key in optional
+        else _with_keywords(hint)
+        for key, hint in hints.items()
+    }
+    rebuilt = typing_extensions.TypedDict(record.__name__, members)  # type: ignore[misc]
+    rebuilt.__doc__ = record.__doc__
+    return rebuilt
 
 
 def _without_titles(schema: Any) -> Any:
@@ -169,7 +184,7 @@ def _example_arguments(function: Function, signature: inspect.Signature) -> list
             continue
         for node in ast.walk(ast.parse(example.source)):
             if isinstance(node, ast.Call) and getattr(node.func, "id", None) == function.__name__:
-                # Not a literal call, or not JSON: it can't be shown to a model, so it is no example.
+                # What is no literal, or no JSON, can't be shown to a model: it is no example.
                 with contextlib.suppress(ValueError, TypeError):
                     positional = [ast.literal_eval(value) for value in node.args]
                     named = {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}

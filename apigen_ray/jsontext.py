@@ -1,0 +1,94 @@
+"""JSON as a program must read it when a model wrote it.
+
+Python's `json` accepts duplicate keys (the last wins), `NaN`, numbers that overflow to infinity and
+lone surrogates, and its recursion depth is the interpreter's. Each of these would make two readers
+of one text see two values, so none is accepted.
+"""
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+from apigen_ray.records import Json
+
+MAX_CHARACTERS = 1 << 20
+MAX_DEPTH = 64
+_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.?)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+
+
+class NotJson(ValueError):
+    """The text is not JSON that every reader reads alike."""
+
+
+class DuplicateKey(NotJson):
+    """An object of the text names a key twice."""
+
+
+def parse(text: str) -> Json:
+    """Read one JSON value, with nothing but white space around it.
+
+    Raises:
+        DuplicateKey: if an object names a key twice.
+        NotJson: for everything else, with the position where there is one.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise NotJson(f"{len(text)} characters, more than {MAX_CHARACTERS}")
+    _check_depth(text)
+    try:
+        value: Json = _DECODER.decode(text)
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    except NotJson:
+        raise
+    except UnicodeEncodeError as error:
+        raise NotJson("a string holds half of a surrogate pair") from error
+    except ValueError as error:  # JSONDecodeError, and integers too long for the interpreter
+        raise NotJson(str(error)) from error
+    return value
+
+
+def dumps(value: Json) -> str:
+    """The JSON text of a value, as rows hold it."""
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def canonical(value: Json) -> str:
+    """A text that is equal for equal values: keys sorted, no white space."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def _check_depth(text: str) -> None:
+    depth = 0
+    for match in _STRING_OR_BRACKET.finditer(text):
+        bracket = match.group()
+        if bracket in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise NotJson(f"nested deeper than {MAX_DEPTH} levels")
+        elif bracket in "]}":
+            depth -= 1
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise DuplicateKey(f"key {key[:80]!r} stands twice in one object")
+        result[key] = value
+    return result
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if math.isinf(value):
+        raise NotJson(f"number {text[:40]} is too large")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise NotJson(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
+)
