@@ -5,8 +5,7 @@ ApigenError
 └── InfrastructureError becomes an `error` row, which a resume asks again
     ├── EndpointError   a model endpoint that cannot be reached, or answers with an error
     ├── RateLimited     a model endpoint that kept refusing for load
-    ├── SandboxLost     the sandbox, not the call in it, failed
-    └── JudgeUnreadable the judge gave no verdict, also when asked again
+    └── SandboxLost     the sandbox, not the call in it, failed
 
 A bad sample is never an exception: it is a `Rejected` or `Failed` record.
 """
@@ -46,9 +45,3 @@ class SandboxLost(InfrastructureError):
     """The sandbox itself failed; the call in it may be innocent."""
 
     reason = Reason.SANDBOX
-
-
-class JudgeUnreadable(InfrastructureError):
-    """The judge gave no readable verdict, also when asked again."""
-
-    reason = Reason.JUDGE_UNREADABLE

@@ -1,0 +1,107 @@
+"""Stage 3 (paper §3.2): another model judges whether query, calls and results belong together."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from apigen_ray import jsontext, prompts
+from apigen_ray.models import Model
+from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Tool, Vote
+from apigen_ray.sampling import pair_form
+from apigen_ray.tools import shown_form
+
+RESULT_CHARACTERS = 2000
+"""A longer result is cut for the judge, who is told that results may be truncated."""
+
+VERDICT_CHARACTERS = 20_000
+"""Only the end of an answer is searched for a verdict, so that no text can keep us busy."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The vote, or None if no verdict could be read, and every reply that was paid for."""
+
+    vote: Vote | None
+    replies: tuple[Reply, ...]
+
+
+async def judge(
+    pair: Pair, tools: Sequence[Tool], results: Sequence[JsonObject], model: Model, name: str
+) -> Judgement:
+    """Ask for a verdict; an answer without one is asked again, once.
+
+    Args:
+        pair: The query and its calls.
+        tools: The tools that were shown.
+        results: One result a call, as rows hold them.
+        model: The judging model.
+        name: Its label, for the vote.
+
+    Raises:
+        EndpointError: if the judge can't be reached.
+    """
+    messages = [judge_message(pair, tools, results)]
+    replies: list[Reply] = []
+    for _ in range(2):
+        reply = await model.complete(messages)
+        replies.append(reply)
+        verdict = read_verdict(reply.text)
+        if verdict:
+            passed, thought = verdict
+            return Judgement(Vote(name, passed, thought), tuple(replies))
+        again = Message("user", prompts.render("judge_again.txt"))
+        messages = [messages[0], Message("assistant", reply.text), again]
+    return Judgement(None, tuple(replies))
+
+
+def judge_message(pair: Pair, tools: Sequence[Tool], results: Sequence[JsonObject]) -> Message:
+    """The judge's prompt (after appendix B.2 of the paper)."""
+    listed = ",\n".join(_inert(shown_form(tool)) for tool in tools)
+    text = prompts.render(
+        "judge.txt",
+        tools=f"[\n{listed}\n]",
+        query=_inert(pair.query),
+        calls=_inert(pair_form(pair)["answers"]),
+        results="[\n" + ",\n".join(_cut(_inert(_without_time(r))) for r in results) + "\n]",
+    )
+    return Message("user", text)
+
+
+def _inert(value: Json) -> str:
+    """JSON text in which no closing marker of the prompt can be forged."""
+    return jsontext.dumps(value).replace("</", "<\\/")
+
+
+def _without_time(result: JsonObject) -> JsonObject:
+    return {key: value for key, value in result.items() if key != "seconds"}
+
+
+def _cut(text: str) -> str:
+    if len(text) <= RESULT_CHARACTERS:
+        return text
+    return f"{text[:RESULT_CHARACTERS]} ... (truncated, {len(text)} characters)"
+
+
+def read_verdict(text: str) -> tuple[bool, str] | None:
+    """The *last* verdict of the text, with its thought: one that the judge quotes comes earlier."""
+    text = text[-VERDICT_CHARACTERS:]
+    decoder = json.JSONDecoder()
+    position, verdict = 0, None
+    while (position := text.find("{", position)) >= 0:
+        try:
+            value, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            position += 1
+            continue
+        passed = _passed(value.get("pass"))
+        if passed is not None:
+            verdict = passed, str(value.get("thought") or "")
+        position = end
+    return verdict
+
+
+def _passed(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    words = {"yes": True, "true": True, "no": False, "false": False}
+    return words.get(value.strip().lower()) if isinstance(value, str) else None

@@ -1,0 +1,118 @@
+"""Rows in the released format of the paper: `{"id", "query", "answers", "tools"}` (xLAM).
+
+`answers` and `tools` are JSON text in the released set and plain JSON in hand-written files; both
+are read. Rows come from JSONL, Parquet, or a data set named on the Hugging Face Hub.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from apigen_ray import jsontext
+from apigen_ray.errors import BadInput
+from apigen_ray.records import Json, Style, Tool
+from apigen_ray.tools.forms import UnreadableTool, read_tool
+
+
+def read_rows(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The rows of a source, each with the place it stands at (`file:line` or `name[row]`).
+
+    Raises:
+        BadInput: if the source can't be read, or a line of it is not a JSON object.
+    """
+    path = Path(source)
+    if path.suffix in (".jsonl", ".json") or path.is_file():
+        yield from _jsonl(path) if path.suffix != ".parquet" else _parquet(path)
+    elif path.suffix == ".parquet" or path.is_dir():
+        raise BadInput(f"{source}: no such file; give a JSONL or Parquet file, or a data-set name")
+    else:
+        yield from _hub(source)
+
+
+def _jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        with path.open(encoding="utf-8") as lines:
+            for number, line in enumerate(lines, 1):
+                if not line.strip():
+                    continue
+                row = json.loads(line)
+                if not isinstance(row, dict):
+                    raise BadInput(f"{path}:{number}: a row is a JSON object")
+                yield f"{path}:{number}", row
+    except FileNotFoundError as error:
+        raise BadInput(f"{path}: no such file") from error
+    except json.JSONDecodeError as error:
+        raise BadInput(f"{path}:{number}: not JSON: {error}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: {error}") from error
+
+
+def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        rows = pq.read_table(path).to_pylist()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise BadInput(f"{path}: not a readable Parquet file: {error}") from error
+    for number, row in enumerate(rows):
+        yield f"{path}[{number}]", row
+
+
+def _hub(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    try:
+        rows = datasets.load_dataset(name, split="train")
+    except Exception as error:  # datasets and the hub client raise a dozen types here
+        first = str(error).splitlines()[0]
+        raise BadInput(
+            f"{name}: neither a file nor a data set that can be loaded: {first}"
+        ) from error
+    for number, row in enumerate(rows):
+        yield f"{name}[{number}]", dict(row)
+
+
+def json_field(row: Mapping[str, Any], key: str) -> Json:
+    """A field that holds JSON, or the text of it.
+
+    Raises:
+        NotJson: if its text is not JSON.
+    """
+    value: Json = row.get(key)
+    return jsontext.parse(value) if isinstance(value, str) else value
+
+
+def row_tools(
+    value: Json, known: Mapping[str, Tool], where: str, default: Sequence[Tool] = ()
+) -> tuple[Tool, ...]:
+    """The tools of a row: tool objects, or the names of known tools.
+
+    Raises:
+        BadInput: naming the place, if a name is unknown or an object is no tool.
+    """
+    if value is None:
+        return tuple(default)
+    if not isinstance(value, list):
+        raise BadInput(f"{where}: tools: a list of tools or tool names is needed")
+    found = []
+    for item in value:
+        if isinstance(item, str) and item not in known:
+            raise BadInput(f"{where}: tools: no tool is named {item!r}")
+        try:
+            found.append(known[item] if isinstance(item, str) else read_tool(item))
+        except UnreadableTool as error:
+            raise BadInput(f"{where}: tools: {error}") from error
+    return tuple(found)
+
+
+def style_of(tools: int, functions: Sequence[str]) -> Style:
+    """The style of a pair, by the number of tools shown and the functions it calls.
+
+    Several calls of one function are `parallel`, also where the released set shows more tools.
+    """
+    if not functions:
+        return Style.IRRELEVANCE
+    if len(functions) == 1:
+        return Style.SIMPLE if tools == 1 else Style.MULTIPLE
+    return Style.PARALLEL if len(set(functions)) == 1 else Style.PARALLEL_MULTIPLE
