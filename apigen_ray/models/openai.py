@@ -1,0 +1,337 @@
+"""A client for any endpoint that speaks OpenAI's chat completions (vLLM, SGLang, hosted ones).
+
+What an endpoint may do is sorted in one place, `_read_failure`: some faults pass by themselves and
+are tried again (`_Transient`); others are told to the user in the endpoint's own words.
+"""
+
+import asyncio
+import json
+import random
+import re
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from typing import Annotated, Literal
+
+import aiohttp
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic.networks import HttpUrl
+
+from apigen_ray.errors import EndpointError, RateLimited
+from apigen_ray.records import JsonObject, Message, Reply
+
+MAX_BODY_BYTES = 16 * 2**20
+"""No completion is this large; a body that is would only fill the memory."""
+BACKOFF_CAP_S = 30.0
+RETRY_AFTER_CAP_S = 60.0
+PROBE_TIMEOUT_S = 10.0
+QUOTED_CHARS = 300
+"""How much of an endpoint's own words an error message repeats."""
+
+RETRIED = frozenset({408, 409, 425, 429})
+"""Client-side statuses that pass by themselves, as does everything from 500 on."""
+
+
+def _plain_base_url(url: str) -> str:
+    """Refuse what would break joining a path, or show a password in messages."""
+    parsed = TypeAdapter(HttpUrl).validate_python(url)
+    if parsed.username or parsed.password:
+        raise ValueError("put the key into the variable that `api_key_env` names, not into the URL")
+    if parsed.query or parsed.fragment:
+        raise ValueError("a base URL ends with its path, such as http://localhost:8000/v1")
+    return url.rstrip("/")
+
+
+class Endpoint(BaseModel):
+    """Where a model is served, and how it is asked."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: Literal["openai"] = "openai"
+    """Any endpoint that speaks OpenAI's chat completions."""
+    name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    """The label of the model in rows, ids and reports."""
+    base_url: Annotated[str, AfterValidator(_plain_base_url)]
+    """What stands before `/chat/completions`, such as `http://localhost:8000/v1`."""
+    model: str = Field(min_length=1)
+    """The model's id, as the endpoint knows it."""
+    api_key_env: str | None = None
+    """The environment variable that holds the key; the key itself is never written anywhere."""
+    temperature: float = Field(default=0.7, ge=0)
+    """The sampling temperature."""
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    """Nucleus sampling; without it the endpoint's own default holds."""
+    max_tokens: int = Field(default=2048, ge=1)
+    """The longest completion, in tokens."""
+    concurrency: int = Field(default=32, ge=1)
+    """The most requests in flight at a time."""
+    timeout_s: float = Field(default=120, gt=0)
+    """How long one attempt may take, in seconds."""
+    max_retries: int = Field(default=5, ge=0)
+    """How often a request is sent again after a fault that may pass."""
+    extra_body: dict[str, JsonValue] = {}
+    """Further fields of the request body, passed through as they are."""
+    usd_per_million_input: float = Field(default=0, ge=0)
+    """The price of a million input tokens."""
+    usd_per_million_output: float = Field(default=0, ge=0)
+    """The price of a million output tokens."""
+
+
+class _Transient(Exception):
+    """A fault that may pass: the request is worth sending again."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None, load: bool = False):
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.load = load
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What is kept of a response body."""
+
+    text: str
+    finish_reason: str
+    input_tokens: int
+    output_tokens: int
+
+
+class OpenAIModel:
+    """A chat model behind an OpenAI-compatible endpoint."""
+
+    def __init__(self, endpoint: Endpoint, api_key: str | None) -> None:
+        self._endpoint = endpoint
+        self._api_key = api_key.strip() if api_key else None
+        self._slots = asyncio.Semaphore(endpoint.concurrency)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def complete(
+        self, messages: Sequence[Message], schema: JsonObject | None = None
+    ) -> Reply:
+        """Ask for one chat completion, held to the JSON Schema `schema` where one is given.
+
+        Raises:
+            EndpointError: if the endpoint can't be reached or refuses, after retries.
+            RateLimited: if it kept refusing for load.
+        """
+        body = json.dumps(self._body(messages, schema)).encode()
+        # A slot is kept while we wait to try again: an endpoint in trouble gets less to do.
+        async with self._slots:
+            started = time.monotonic()
+            attempt = 1
+            while True:
+                try:
+                    answer = await self._post(body)
+                    break
+                except _Transient as fault:
+                    if attempt > self._endpoint.max_retries:
+                        raise self._given_up(fault, attempt) from None
+                    await asyncio.sleep(_pause(attempt, fault.retry_after_s))
+                    attempt += 1
+            seconds = time.monotonic() - started
+        return Reply(
+            text=answer.text,
+            finish_reason=answer.finish_reason,
+            input_tokens=answer.input_tokens,
+            output_tokens=answer.output_tokens,
+            cost_usd=self._cost(answer),
+            seconds=seconds,
+            attempts=attempt,
+        )
+
+    async def probe(self) -> None:
+        """Find out with one cheap request whether the endpoint can be used at all.
+
+        Raises:
+            EndpointError: if not, in one line that names the URL and what to do.
+        """
+        url = f"{self._endpoint.base_url}/models"
+        timeout = aiohttp.ClientTimeout(total=min(PROBE_TIMEOUT_S, self._endpoint.timeout_s))
+        try:
+            async with self._connect().get(url, timeout=timeout, allow_redirects=False) as response:
+                status = response.status
+                words = await self._words(response)
+        except TimeoutError:
+            raise EndpointError(
+                f"{url}: no answer within {timeout.total:g} s; is the server up and not overloaded?"
+            ) from None
+        except aiohttp.ClientConnectorDNSError:
+            raise EndpointError(f"{url}: no such host; check base_url") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise EndpointError(
+                f"{url}: {self._one_line(str(error))}; start the server or correct base_url"
+            ) from None
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise EndpointError(f"{url}: {status} {words}; {self._key_advice()}")
+        # Not every endpoint lists its models: "not found" was said by a server that is there.
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or HTTPStatus(300) <= status < 400:
+            raise EndpointError(f"{url}: {status} {words}; check base_url and the server's log")
+
+    async def close(self) -> None:
+        """Close connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _connect(self) -> aiohttp.ClientSession:
+        """Open the session at its first use: it belongs to the event loop that runs then."""
+        if self._session is None:
+            headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
+            self._session = aiohttp.ClientSession(
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=self._endpoint.timeout_s),
+                connector=aiohttp.TCPConnector(limit=self._endpoint.concurrency),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                trust_env=True,
+            )
+        return self._session
+
+    def _body(self, messages: Sequence[Message], schema: JsonObject | None) -> dict[str, object]:
+        endpoint = self._endpoint
+        body: dict[str, object] = {
+            "model": endpoint.model,
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "temperature": endpoint.temperature,
+            "max_tokens": endpoint.max_tokens,
+        }
+        if endpoint.top_p is not None:
+            body["top_p"] = endpoint.top_p
+        if schema is not None:
+            body["response_format"] = {
+                "type": "json_schema",
+                "json_schema": {"name": "pairs", "schema": schema, "strict": True},
+            }
+        return {**body, **endpoint.extra_body}
+
+    async def _post(self, body: bytes) -> _Answer:
+        """Send the request once."""
+        url = f"{self._endpoint.base_url}/chat/completions"
+        headers = {"Content-Type": "application/json"}
+        try:
+            # A redirect would turn the POST into a GET; it is told to the user instead.
+            async with self._connect().post(
+                url, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                if response.status != HTTPStatus.OK:
+                    raise await self._read_failure(response)
+                return _parse(await _read_capped(response))
+        except TimeoutError:
+            raise _Transient(f"no answer within {self._endpoint.timeout_s:g} s") from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise _Transient(self._one_line(f"{type(error).__name__}: {error}")) from None
+
+    async def _read_failure(self, response: aiohttp.ClientResponse) -> Exception:
+        status = response.status
+        words = f"{status} {await self._words(response)}"
+        if status not in RETRIED and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+            return EndpointError(f"{response.url}: {words}")
+        retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
+        # A 503 with a time to come back is load; without one it is a server that is down.
+        load = status == HTTPStatus.TOO_MANY_REQUESTS or (
+            status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after_s is not None
+        )
+        return _Transient(words, retry_after_s=retry_after_s, load=load)
+
+    def _given_up(self, fault: _Transient, attempts: int) -> EndpointError:
+        kind = RateLimited if fault.load else EndpointError
+        times = "once" if attempts == 1 else f"{attempts} times"
+        words = self._one_line(str(fault))
+        return kind(f"{self._endpoint.base_url}: asked {times}, at last: {words}")
+
+    async def _words(self, response: aiohttp.ClientResponse) -> str:
+        """Read what the endpoint says about a failure: its message, else the body as it is."""
+        try:
+            text = (await _read_capped(response)).decode("utf-8", "replace")
+        except (_Transient, aiohttp.ClientError) as fault:
+            return self._one_line(str(fault))
+        try:
+            said = json.loads(text)
+            error = said.get("error", said)
+            message = error if isinstance(error, str) else error["message"]
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+            message = text
+        return self._one_line(str(message)) or str(response.reason)
+
+    def _one_line(self, text: str) -> str:
+        """Shorten `text` to a line in which the key, which endpoints like to repeat, is hidden."""
+        if self._api_key:
+            text = text.replace(self._api_key, "***")
+        text = " ".join(text.split())
+        return text if len(text) <= QUOTED_CHARS else text[:QUOTED_CHARS] + "…"
+
+    def _key_advice(self) -> str:
+        if self._endpoint.api_key_env is None:
+            return "name the environment variable that holds the key in api_key_env"
+        return f"check the key in the environment variable {self._endpoint.api_key_env}"
+
+    def _cost(self, answer: _Answer) -> float:
+        return (
+            answer.input_tokens * self._endpoint.usd_per_million_input
+            + answer.output_tokens * self._endpoint.usd_per_million_output
+        ) / 1e6
+
+
+def _pause(attempt: int, retry_after_s: float | None) -> float:
+    """How long to wait after `attempt`: exponential with full jitter, or as the endpoint asks."""
+    if retry_after_s is not None:
+        # Everybody was told the same time: do not come back all at once.
+        return retry_after_s + random.uniform(0, 0.5)
+    return random.uniform(0, min(BACKOFF_CAP_S, 0.5 * 2**attempt))
+
+
+def _retry_after_s(header: str | None) -> float | None:
+    """Read a Retry-After header: seconds, or an HTTP date; None where it is neither."""
+    if header is None:
+        return None
+    if re.fullmatch(r"\s*\d+(\.\d+)?\s*", header):
+        seconds = float(header)
+    else:
+        try:
+            moment = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), RETRY_AFTER_CAP_S)
+
+
+async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
+    """Read a body, unpacked, up to `MAX_BODY_BYTES`."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise _Transient(f"a body of more than {MAX_BODY_BYTES // 2**20} MiB")
+    return bytes(body)
+
+
+def _parse(body: bytes) -> _Answer:
+    """Read a chat completion. One that can't be read may come right at the next attempt."""
+    try:
+        completion = json.loads(body)
+        choice = completion["choices"][0]
+        text = choice["message"].get("content")
+        finish_reason = choice.get("finish_reason")
+        usage = completion.get("usage") or {}
+        input_tokens = usage.get("prompt_tokens") or 0
+        output_tokens = usage.get("completion_tokens") or 0
+        if not (
+            isinstance(text, str | None)
+            and isinstance(finish_reason, str | None)
+            and isinstance(input_tokens, int)
+            and isinstance(output_tokens, int)
+        ):
+            raise TypeError
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        start = body[:QUOTED_CHARS].decode("utf-8", "replace")
+        raise _Transient(f"not a chat completion: {start!r}") from None
+    text = _without_surrogates(text or "")
+    return _Answer(text, finish_reason or "", input_tokens, output_tokens)
+
+
+def _without_surrogates(text: str) -> str:
+    """Replace halves of surrogate pairs, which JSON may escape but UTF-8 can't hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
