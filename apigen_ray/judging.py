@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from apigen_ray import jsontext, prompts
 from apigen_ray.models import Model
-from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Tool, Vote
+from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Vote
 from apigen_ray.sampling import pair_form
-from apigen_ray.tools import shown_form
 
 RESULT_CHARACTERS = 2000
 """A longer result is cut for the judge, who is told that results may be truncated."""
@@ -26,13 +25,13 @@ class Judgement:
 
 
 async def judge(
-    pair: Pair, tools: Sequence[Tool], results: Sequence[JsonObject], model: Model, name: str
+    pair: Pair, tools: Sequence[Json], results: Sequence[JsonObject], model: Model, name: str
 ) -> Judgement:
     """Ask for a verdict; an answer without one is asked again, once.
 
     Args:
         pair: The query and its calls.
-        tools: The tools that were shown.
+        tools: The tools that were shown, as rows hold them.
         results: One result a call, as rows hold them.
         model: The judging model.
         name: Its label, for the vote.
@@ -54,9 +53,9 @@ async def judge(
     return Judgement(None, tuple(replies))
 
 
-def judge_message(pair: Pair, tools: Sequence[Tool], results: Sequence[JsonObject]) -> Message:
+def judge_message(pair: Pair, tools: Sequence[Json], results: Sequence[JsonObject]) -> Message:
     """The judge's prompt (after appendix B.2 of the paper)."""
-    listed = ",\n".join(_inert(shown_form(tool)) for tool in tools)
+    listed = ",\n".join(_inert(tool) for tool in tools)
     text = prompts.render(
         "judge.txt",
         tools=f"[\n{listed}\n]",

@@ -1,0 +1,147 @@
+"""The configuration of a run: a YAML file, overridden by `--set KEY=VALUE`."""
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from apigen_ray.checking import CheckSettings
+from apigen_ray.errors import BadInput
+from apigen_ray.models.openai import Endpoint
+from apigen_ray.models.simulated import SimulatedEndpoint
+from apigen_ray.records import Style
+from apigen_ray.sampling import SamplingSettings
+from apigen_ray.sandbox import SandboxSettings
+
+ModelSettings = Annotated[Endpoint | SimulatedEndpoint, Field(discriminator="kind")]
+
+
+class Actors(BaseModel):
+    """How many Ray actors each stage has. Each is one process that holds many calls in flight."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    generate: Annotated[int, Field(ge=1)] = 1
+    """Actors that ask the generating model; they share its `concurrency`."""
+    execute: Annotated[int, Field(ge=1)] = 1
+    """Actors that own sandboxes, `sandbox.slots` each."""
+    judge: Annotated[int, Field(ge=1)] = 1
+    """Actors that ask the judge; they share its `concurrency`."""
+
+
+class RunConfig(BaseModel):
+    """One run. Paths are relative to the folder the command is started in."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    out: str
+    """The run folder. Running again with the same folder resumes."""
+    seed: int = 0
+    """Everything that is drawn, is drawn from this."""
+    points: dict[Style, Annotated[int, Field(ge=0)]]
+    """How many data points are asked for, by style, of each model."""
+    tools: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Python files or packages, and JSON or JSONL tool lists."""
+    seeds: tuple[str, ...] = ()
+    """Files in the xLAM row format (JSONL, Parquet), or names of data sets."""
+    sampling: SamplingSettings = SamplingSettings()
+    """What prompts are made of."""
+    models: Annotated[tuple[ModelSettings, ...], Field(min_length=1)]
+    """The generating models. Each sees the same prompts."""
+    judge: ModelSettings
+    """The model that judges in stage 3."""
+    check: CheckSettings = CheckSettings()
+    """Stage 1."""
+    sandbox: SandboxSettings = SandboxSettings()
+    """Stage 2."""
+    actors: Actors = Actors()
+    """The size of each stage's actor pool."""
+
+    @model_validator(mode="after")
+    def _distinct_names(self) -> "RunConfig":
+        names = [model.name for model in self.models]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"models: two are named {name!r}")
+        if not sum(self.points.values()):
+            raise ValueError("points: no data point is asked for")
+        return self
+
+    @property
+    def requested(self) -> int:
+        """The data points asked for, of all models."""
+        return sum(self.points.values()) * len(self.models)
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read and validate a config file.
+
+    Args:
+        path: The YAML file.
+        overrides: `dotted.key=value`, the value in YAML.
+
+    Raises:
+        BadInput: naming the file and the key, with the nearest key where one is unknown.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadInput(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    except yaml.YAMLError as error:
+        raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise BadInput(f"{path}: a config is a mapping of keys; see configs/quickstart.yaml")
+    for override in overrides:
+        _override(values, override)
+    try:
+        return RunConfig.model_validate(values)
+    except ValidationError as error:
+        raise BadInput(f"{path}: {_first_problem(error)}") from error
+
+
+def _override(values: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise BadInput(f"--set {override}: KEY=VALUE is needed, such as seed=1")
+    *parents, last = key.split(".")
+    holder: Any = values
+    try:
+        for step in parents:
+            holder = holder[int(step)] if isinstance(holder, list) else holder.setdefault(step, {})
+        value = yaml.safe_load(text)
+        if isinstance(holder, list):
+            holder[int(last)] = value
+        else:
+            holder[last] = value
+    except (AttributeError, TypeError, ValueError, IndexError, yaml.YAMLError) as error:
+        raise BadInput(f"--set {override}: no such key, or no YAML value") from error
+
+
+def _first_problem(error: ValidationError) -> str:
+    problems = error.errors(include_url=False)
+    problem = problems[0]
+    tags = {"openai", "simulated"}  # pydantic puts the union's tag into the path
+    steps = [str(step) for step in problem["loc"] if step not in tags]
+    key = ".".join(steps) or "config"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = "unknown key" + _suggestion(steps)
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    given = problem["input"]
+    shown = f", not {given!r}" if isinstance(given, str | int | float) and steps else ""
+    return f"{key}: {message}{'' if 'unknown' in message else shown}{more}"
+
+
+def _suggestion(steps: Sequence[str]) -> str:
+    known: set[str] = set()
+    for model in (RunConfig, *_sections()):
+        known |= model.model_fields.keys()
+    close = difflib.get_close_matches(steps[-1], sorted(known), n=1)
+    return f"; did you mean {close[0]!r}?" if close else ""
+
+
+def _sections() -> tuple[type[BaseModel], ...]:
+    return (SamplingSettings, Endpoint, SimulatedEndpoint, CheckSettings, SandboxSettings, Actors)

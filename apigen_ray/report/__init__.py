@@ -1,0 +1,1 @@
+"""What a run came to: counted in `stats`, shown in `terminal`."""

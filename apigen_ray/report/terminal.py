@@ -1,0 +1,146 @@
+"""The funnel and the live progress of a run, in a terminal or in a log file."""
+
+import time
+from collections import Counter
+from collections.abc import Mapping
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from apigen_ray.records import OUTCOME_OF, Outcome, Reason
+from apigen_ray.report.stats import Funnel, Stats
+
+COLOURS = {
+    Outcome.VERIFIED: "green",
+    Outcome.FAIL_FORMAT: "yellow",
+    Outcome.FAIL_EXECUTION: "magenta",
+    Outcome.FAIL_SEMANTIC: "cyan",
+    Outcome.ERROR: "red",
+}
+LOG_EVERY_S = 10.0
+
+
+class Progress:
+    """Counts by outcome, rate, time left and cost: a live line, or a line every ten seconds."""
+
+    def __init__(self, console: Console, requested: int, before: Mapping[str, int]) -> None:
+        """Start from what earlier attempts settled (`before`, by outcome)."""
+        self._console = console
+        self._requested = requested
+        self._outcomes = Counter(before)
+        self._done_before = self._outcomes.total()
+        self._cost = 0.0
+        self._start = time.monotonic()
+        self._first_row: float | None = None
+        self._logged = self._start
+        self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
+
+    def __enter__(self) -> "Progress":
+        if self._live:
+            self._live.__enter__()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.show(last=True)
+        if self._live:
+            self._live.__exit__(kind, error, traceback)
+
+    def add(self, outcome: str, cost_usd: float) -> None:
+        """Count one settled data point."""
+        self._first_row = self._first_row or time.monotonic()
+        self._outcomes[outcome] += 1
+        self._cost += cost_usd
+
+    def show(self, *, last: bool = False) -> None:
+        """Bring the display up to date; off a terminal, only now and then."""
+        if self._live:
+            self._live.update(self._line())
+        elif last or time.monotonic() - self._logged > LOG_EVERY_S:
+            self._logged = time.monotonic()
+            self._console.print(self._line(), soft_wrap=True)
+
+    def _line(self) -> Text:
+        done = self._outcomes.total()
+        line = Text(f"{done}/{self._requested} ")
+        for outcome in Outcome:
+            count = self._outcomes[outcome]
+            line.append(f" {outcome} {count} ", COLOURS[outcome] if count else "dim")
+        now = time.monotonic()
+        if self._first_row is None:
+            return line.append(f" waiting for the first replies, {now - self._start:.0f} s", "dim")
+        rate = (done - self._done_before) / max(now - self._first_row, 1.0)
+        left = max(self._requested - done, 0) / rate if rate else 0.0
+        line.append(f" {rate:.1f}/s  {_clock(now - self._start)} gone, {_clock(left)} left")
+        return line.append(f"  ${self._cost:.2f}" if self._cost else "")
+
+
+def print_funnel(console: Console, stats: Stats) -> None:
+    """Print the funnel, the reasons, and the outcomes by model and style."""
+    console.print(_funnel_table(stats))
+    if stats.whole.reasons:
+        console.print(_reason_table(stats.whole))
+    for title, funnels in (("model", stats.by_model), ("style", stats.by_style)):
+        if len(funnels) > 1:
+            console.print(_group_table(title, funnels))
+    cost = f", ${stats.cost_usd:.4f}" if stats.cost_usd else ""
+    console.print(f"tokens: {stats.input_tokens:,} in, {stats.output_tokens:,} out{cost}")
+
+
+def _funnel_table(stats: Stats) -> Table:
+    table = Table(title="Funnel", title_justify="left")
+    for header, justify in (("", "left"), ("data points", "right"), ("of all", "right")):
+        table.add_column(header, justify=justify)  # type: ignore[arg-type]
+    table.add_column("")
+
+    def row(label: str, count: int, style: str) -> None:
+        share = count / stats.requested if stats.requested else 0.0
+        bar = ProgressBar(stats.requested or 1, count, width=30, complete_style=style or "white")
+        table.add_row(Text(label, style), f"{count:,}", f"{share:.1%}", bar)
+
+    row("requested", stats.requested, "")
+    for outcome in Outcome:
+        row(f"  {outcome}", stats.whole.outcomes[outcome], COLOURS[outcome])
+    if stats.missing:
+        row("  not yet asked", stats.missing, "dim")
+    return table
+
+
+def _reason_table(funnel: Funnel) -> Table:
+    table = Table(title="Reasons", title_justify="left")
+    table.add_column("outcome")
+    table.add_column("reason")
+    table.add_column("data points", justify="right")
+    for reason in Reason:
+        if funnel.reasons[reason]:
+            outcome = OUTCOME_OF[reason]
+            table.add_row(Text(outcome, COLOURS[outcome]), reason, f"{funnel.reasons[reason]:,}")
+    return table
+
+
+def _group_table(title: str, funnels: Mapping[str, Funnel]) -> Table:
+    table = Table(title=f"By {title}", title_justify="left")
+    table.add_column(title)
+    for outcome in Outcome:
+        table.add_column(outcome, justify="right", header_style=COLOURS[outcome])
+    table.add_column("pass rate", justify="right")
+    for name in sorted(funnels):
+        funnel = funnels[name]
+        counts = [f"{funnel.outcomes[outcome]:,}" for outcome in Outcome]
+        rate = "-" if funnel.pass_rate is None else f"{funnel.pass_rate:.1%}"
+        table.add_row(name, *counts, rate)
+    return table
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,263 @@
+"""The stages as steps from row to row: what the Ray pipeline runs, and tests run without Ray.
+
+A step never raises. Whatever goes wrong in it is classified here, in `_settling`: a bad sample is
+a row that says why, and so is broken infrastructure.
+"""
+
+import json
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, cast
+
+from apigen_ray import jsontext
+from apigen_ray.checking import CheckSettings, check
+from apigen_ray.errors import InfrastructureError
+from apigen_ray.execution import execute, result_form
+from apigen_ray.judging import judge
+from apigen_ray.models import Model
+from apigen_ray.records import (
+    OUTCOME_OF,
+    Call,
+    Checked,
+    Outcome,
+    Pair,
+    Reason,
+    Rejected,
+    Reply,
+    Stage,
+    Style,
+    Tool,
+)
+from apigen_ray.sampling import Ask, Sampler, pair_form
+from apigen_ray.sandbox import Sandbox
+from apigen_ray.store import Row, digest
+from apigen_ray.tools import shown_form
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A prompt to ask, and which of its data points are wanted.
+
+    `tried` maps the index of each wanted point to how often it was asked for before; the others are
+    settled.
+    """
+
+    ask: Ask
+    tried: Mapping[int, int]
+
+
+def point_id(model: str, index: int, point: int) -> str:
+    """The id of the data point `point` of prompt `index`."""
+    return f"{model}-{index:06d}-{point}"
+
+
+def new_row(
+    id_: str, *, model: str, style: Style | None, tools: Sequence[Tool], prompt_id: str, tried: int
+) -> Row:
+    """A data point of which nothing is known but that it is wanted."""
+    return Row(
+        id=id_,
+        model=model,
+        style=style.value if style else None,
+        round=0,
+        prompt_id=prompt_id,
+        query=None,
+        answers=None,
+        tools=jsontext.dumps([shown_form(tool) for tool in tools]),
+        categories=jsontext.dumps(sorted({tool.category for tool in tools})),
+        outcome=None,
+        stage=None,
+        reason=None,
+        detail=None,
+        execution_results=None,
+        thought=None,
+        votes=None,
+        completion=None,
+        messages_hash=None,
+        input_tokens=0,
+        output_tokens=0,
+        cost_usd=0.0,
+        generate_s=None,
+        execute_s=None,
+        judge_s=None,
+        attempts=tried + 1,
+    )
+
+
+async def generate_step(
+    task: Task, sampler: Sampler, model: Model, name: str, settings: CheckSettings
+) -> list[Row]:
+    """Ask for a prompt's data points, and check what comes: generation and stage 1."""
+    prompt = sampler.prompt(task.ask)
+    hashed = digest(f"{message.role}:{message.content}" for message in prompt.messages)
+    rows = {}
+    for point, tried in task.tried.items():
+        row = new_row(
+            point_id(name, task.ask.index, point),
+            model=name,
+            style=prompt.style,
+            tools=prompt.tools,
+            prompt_id=prompt.id,
+            tried=tried,
+        )
+        rows[point] = _with(row, messages_hash=hashed)
+
+    async def generate() -> list[Row]:
+        reply = await model.complete(prompt.messages)
+        return await check_step(
+            rows,
+            reply,
+            count=prompt.count,
+            style=prompt.style,
+            tools=prompt.tools,
+            settings=settings,
+        )
+
+    return await _settling(list(rows.values()), Stage.GENERATE, generate())
+
+
+async def check_step(
+    rows: Mapping[int, Row],
+    reply: Reply,
+    *,
+    count: int,
+    style: Style | None,
+    tools: Sequence[Tool],
+    settings: CheckSettings,
+) -> list[Row]:
+    """Give each row its data point of a completion, or the reason why there is none.
+
+    Args:
+        rows: The wanted rows, by the index of their data point in the completion.
+        reply: The completion.
+        count: How many data points it was asked for.
+        style: The style asked for.
+        tools: The tools shown.
+        settings: How strict stage 1 is.
+    """
+    paid = dict(zip(rows, _shares(reply, len(rows)), strict=True))
+    answered = {
+        point: _with(row, completion=reply.text, generate_s=reply.seconds, **paid[point])
+        for point, row in rows.items()
+    }
+
+    async def checked() -> list[Row]:
+        results = check(
+            reply.text,
+            finish_reason=reply.finish_reason,
+            style=style,
+            tools=tools,
+            count=count,
+            settings=settings,
+        )
+        return [checked_row(row, results[point]) for point, row in answered.items()]
+
+    return await _settling(list(answered.values()), Stage.CHECK, checked())
+
+
+def checked_row(row: Row, result: Checked | Rejected) -> Row:
+    """A row with its pair, or rejected by stage 1 with as much of the pair as could be read."""
+    if isinstance(result, Rejected):
+        answers = None if result.answers is None else jsontext.dumps(result.answers)
+        return _reject(_with(row, query=result.query, answers=answers), Stage.CHECK, result)
+    detail = f"coerced: {'; '.join(result.coerced)}" if result.coerced else None
+    form = pair_form(result.pair)
+    answers = jsontext.dumps(form["answers"])
+    return _with(row, query=result.pair.query, answers=answers, detail=detail)
+
+
+async def execute_step(row: Row, opened: Callable[[], Awaitable[Sandbox]]) -> Row:
+    """Run the calls of a row: stage 2. `opened` gives the sandbox, or raises `SandboxLost`."""
+
+    async def executed() -> list[Row]:
+        done = await execute(_pair(row).calls, await opened())
+        results = jsontext.dumps([result_form(result) for result in done.results])
+        ran = _with(row, execution_results=results, execute_s=done.seconds)
+        return [_reject(ran, Stage.EXECUTE, done.rejection) if done.rejection else ran]
+
+    return (await _settling([row], Stage.EXECUTE, executed()))[0]
+
+
+async def judge_step(row: Row, model: Model, name: str) -> Row:
+    """Have a row judged: stage 3."""
+
+    async def judged() -> list[Row]:
+        tools, results = json.loads(row["tools"]), json.loads(row["execution_results"] or "[]")
+        judgement = await judge(_pair(row), tools, results, model, name)
+        paid = _with(
+            row,
+            input_tokens=row["input_tokens"] + sum(r.input_tokens for r in judgement.replies),
+            output_tokens=row["output_tokens"] + sum(r.output_tokens for r in judgement.replies),
+            cost_usd=row["cost_usd"] + sum(r.cost_usd for r in judgement.replies),
+            judge_s=sum(r.seconds for r in judgement.replies),
+        )
+        vote = judgement.vote
+        if vote is None:
+            text = judgement.replies[-1].text[:500]
+            unreadable = Rejected(Reason.JUDGE_UNREADABLE, f"no verdict in the answer: {text!r}")
+            return [_reject(paid, Stage.JUDGE, unreadable)]
+        votes: list[Any] = [{"judge": vote.judge, "pass": vote.passed, "thought": vote.thought}]
+        voted = _with(paid, thought=vote.thought, votes=jsontext.dumps(votes))
+        if vote.passed:
+            return [voted]
+        refused = Rejected(Reason.JUDGED_NO, vote.thought or "judged no, without a thought")
+        return [_reject(voted, Stage.JUDGE, refused)]
+
+    return (await _settling([row], Stage.JUDGE, judged()))[0]
+
+
+def finished(row: Row) -> Row:
+    """A row that came through every stage asked for is verified."""
+    return row if row["outcome"] else _with(row, outcome=Outcome.VERIFIED.value)
+
+
+async def _settling(rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]]) -> list[Row]:
+    """The rows that a step gives; if it raises, the rows it had, as errors.
+
+    The one place where exceptions become rows.
+    """
+    try:
+        return await step
+    except InfrastructureError as error:
+        rejected = Rejected(error.reason, str(error))
+    except Exception as error:
+        log.exception("%s of %s failed", stage, ", ".join(row["id"] for row in rows))
+        rejected = Rejected(Reason.INTERNAL, f"{type(error).__name__}: {error}")
+    return [_reject(row, stage, rejected) for row in rows]
+
+
+def _reject(row: Row, stage: Stage, rejected: Rejected) -> Row:
+    return _with(
+        row,
+        outcome=OUTCOME_OF[rejected.reason].value,
+        stage=stage.value,
+        reason=rejected.reason.value,
+        detail=rejected.detail,
+    )
+
+
+def _pair(row: Row) -> Pair:
+    """The pair of a row that passed stage 1."""
+    calls = json.loads(row["answers"] or "[]")
+    return Pair(row["query"] or "", tuple(Call(call["name"], call["arguments"]) for call in calls))
+
+
+def _shares(reply: Reply, count: int) -> list[dict[str, Any]]:
+    """Split what a completion took over its data points, to the last token."""
+
+    def split(total: int) -> list[int]:
+        each, rest = divmod(total, count)
+        return [each + (point < rest) for point in range(count)]
+
+    tokens = zip(split(reply.input_tokens), split(reply.output_tokens), strict=True)
+    return [
+        {"input_tokens": into, "output_tokens": out, "cost_usd": reply.cost_usd / count}
+        for into, out in tokens
+    ]
+
+
+def _with(row: Row, **columns: Any) -> Row:
+    return cast("Row", {**row, **columns})
