@@ -1,0 +1,196 @@
+"""Answers a conversation, and says what was planted in the answer.
+
+Everything is drawn from the seed and the conversation, the latency too: the same request gets the
+same answer, in whatever order requests come. The pairs drawn don't depend on the profile; so two
+profiles differ in nothing but their faults.
+"""
+
+import hashlib
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal, TypeAlias
+
+from apigen_ray.models.simulated import faults
+from apigen_ray.models.simulated.drawing import draw_call
+from apigen_ray.models.simulated.faults import Draft
+from apigen_ray.models.simulated.judging import objection
+from apigen_ray.models.simulated.profiles import Fault, Profile
+from apigen_ray.models.simulated.reading import GenerateRequest, JudgeRequest, Unreadable, read
+from apigen_ray.models.simulated.writing import write_irrelevant, write_query
+from apigen_ray.records import Call, Message, Style
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """One data point: the faults that were possible in it, and the one it has."""
+
+    possible: frozenset[Fault]
+    fault: Fault | None
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One answer of the judge. It is wrong where it is not what the judge found."""
+
+    verdict: Literal["yes", "no", "unreadable"]
+    wrong: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is sent, and for the statistics what is in it."""
+
+    text: str
+    finish_reason: Literal["stop", "length"]
+    latency_s: float
+    content: "tuple[Planted, ...] | Judged | None"
+    """None for a conversation that is neither a generator's nor a judge's."""
+
+
+_Text: TypeAlias = tuple[str, Literal["stop", "length"], "tuple[Planted, ...] | Judged | None"]
+
+
+def answer(messages: Sequence[Message], profile: Profile, seed: int) -> Answer:
+    """Answer as a model of this profile does."""
+    said = json.dumps([seed, [[message.role, message.content] for message in messages]])
+    key = hashlib.sha256(said.encode()).hexdigest()
+    try:
+        request = read(messages)
+    except Unreadable as error:
+        text = f"I am simulated: I can write pairs and judge them, but can't read this ({error})."
+        written: _Text = (text, "stop", None)
+    else:
+        if isinstance(request, GenerateRequest):
+            written = _generate(request, profile, key)
+        else:
+            written = _judge(request, profile, Random(f"{key}:judge"))
+    text, finish_reason, content = written
+    return Answer(text, finish_reason, _latency(profile, Random(f"{key}:latency")), content)
+
+
+def _latency(profile: Profile, random: Random) -> float:
+    if profile.latency_mean_s == 0:
+        return 0
+    sigma = profile.latency_sigma
+    return random.lognormvariate(math.log(profile.latency_mean_s) - sigma**2 / 2, sigma)
+
+
+# --- the judge
+
+
+def _judge(request: JudgeRequest, profile: Profile, random: Random) -> _Text:
+    if not request.asked_again and random.random() < profile.judge_unreadable:
+        text = "These calls deserve a closer look, since several things have to be weighed here."
+        return text, "stop", Judged("unreadable", wrong=False)
+    found = objection(
+        request.query, request.calls, request.tools, a_call_failed=request.a_call_failed
+    )
+    wrong = random.random() < (profile.judge_wrong_yes if found else profile.judge_wrong_no)
+    passes = (found is None) is not wrong
+    thought = "The calls do what the query asks for." if passes else found or "This looks wrong."
+    verdict: Literal["yes", "no"] = "yes" if passes else "no"
+    return json.dumps({"thought": thought, "pass": verdict}), "stop", Judged(verdict, wrong)
+
+
+# --- the generator
+
+
+def _generate(request: GenerateRequest, profile: Profile, key: str) -> _Text:
+    drafts = [_draft(request, f"{key}:{index}") for index in range(request.count)]
+    random = Random(f"{key}:faults")
+    rates = profile.faults
+    whole = _drawn(random, {fault: rates.get(fault, 0) for fault in faults.OF_COMPLETIONS})
+    # The rates hold for every data point, also where most completions are spoilt as a whole.
+    spared = 1 - sum(rates.get(fault, 0) for fault in faults.OF_COMPLETIONS)
+    pair_rates = {fault: rates.get(fault, 0) / spared for fault in faults.OF_PAIRS}
+    texts, planted = [], []
+    for draft in drafts:
+        fault = None if whole else _drawn(random, pair_rates)
+        text, entry = _plant(random, draft, fault, whole)
+        texts.append(text)
+        planted.append(entry)
+    text = "[\n" + ",\n".join(texts) + "\n]"
+    if whole:
+        text = faults.OF_COMPLETIONS[whole](random, text)
+    return text, "length" if whole is Fault.TRUNCATED else "stop", tuple(planted)
+
+
+def _drawn(random: Random, rates: Mapping[Fault, float]) -> Fault | None:
+    """At most one of the faults, each at its rate."""
+    point = random.random()
+    for fault, rate in rates.items():
+        point -= rate
+        if point < 0:
+            return fault
+    return None
+
+
+def _plant(
+    random: Random, draft: Draft, fault: Fault | None, whole: Fault | None
+) -> tuple[str, Planted]:
+    """The text of the pair, with `fault` if it is possible."""
+    possible = {
+        each for each, ways in faults.OF_PAIRS.items() if next(ways(draft), None) is not None
+    }
+    entry_fault = whole or (fault if fault in possible else None)
+    if fault is not None and fault in possible:
+        text = random.choice(list(faults.OF_PAIRS[fault](draft)))
+    else:
+        text = draft.answering([faults.call_form(call) for call in draft.calls])
+    return text, Planted(frozenset(possible | faults.OF_COMPLETIONS.keys()), entry_fault)
+
+
+def _draft(request: GenerateRequest, key: str) -> Draft:
+    """A faultless pair of the style asked for."""
+    random = Random(f"{key}:calls")
+    calls = tuple(_calls(random, request))
+
+    def ask(asked: Sequence[Call]) -> str:
+        # Always from the same randomness: the words change only with what is asked.
+        words = Random(f"{key}:words")
+        if not asked:
+            return write_irrelevant(words, request.voice, request.tools)
+        return write_query(words, request.voice, asked, request.tools)
+
+    return Draft(
+        style=request.style,
+        tools={tool.name: tool for tool in request.tools},
+        query=ask(calls),
+        calls=calls,
+        spares=tuple(_spares(random, request, calls)),
+        ask=ask,
+    )
+
+
+def _calls(random: Random, request: GenerateRequest) -> list[Call]:
+    tools = list(request.tools)
+    random.shuffle(tools)
+    match request.style:
+        case Style.IRRELEVANCE:
+            chosen = []
+        case Style.SIMPLE | Style.MULTIPLE:
+            chosen = tools[:1]
+        case Style.PARALLEL:
+            chosen = tools[:1] * random.randint(2, 3)
+        case Style.PARALLEL_MULTIPLE:
+            chosen = tools[:2] + random.choices(tools, k=random.randint(0, 1))
+    calls: list[Call] = []
+    for tool in chosen:
+        call = draw_call(random, tool, calls)
+        if call is not None:  # else the tool has no further call to offer
+            calls.append(call)
+    return calls
+
+
+def _spares(random: Random, request: GenerateRequest, calls: Sequence[Call]) -> Iterator[Call]:
+    """One more call of a tool that is called, and one of a tool that is not."""
+    called = {call.name for call in calls}
+    for group in (
+        [tool for tool in request.tools if tool.name in called],
+        [tool for tool in request.tools if tool.name not in called],
+    ):
+        if group and (spare := draw_call(random, random.choice(group), calls)):
+            yield spare

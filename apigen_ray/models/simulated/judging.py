@@ -1,0 +1,106 @@
+"""Judges a pair by looking for every value of the calls in the query."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from apigen_ray.models.simulated.writing import task
+from apigen_ray.records import Call, Json, Tool
+
+
+def objection(
+    query: str, calls: Sequence[Call], tools: Sequence[Tool], *, a_call_failed: bool = False
+) -> str | None:
+    """What speaks against the pair, in a sentence; None if nothing does."""
+    if a_call_failed:
+        return "The execution results show that a call was not executed successfully."
+    if not calls:
+        return _missed_tool(query, tools)
+    names = {tool.name for tool in tools}
+    stated = _Stated(query)
+    for index, call in enumerate(calls):
+        if call.name not in names:
+            return f"The function {call.name} is not available."
+        if call in calls[:index]:
+            return f"The call of {call.name} is made twice."
+        for argument, value in call.arguments.items():
+            if not stated.holds(value):
+                return f"The query does not give the value of {argument} for {call.name}."
+    return None
+
+
+def _missed_tool(query: str, tools: Sequence[Tool]) -> str | None:
+    for tool in tools:
+        words = task(tool).lower()
+        if len(words.split()) >= 3 and words in query.lower():
+            return f"The query asks for what {tool.name} does, but nothing is called."
+    return None
+
+
+_NUMBER = re.compile(r"(?:(?<![\w.])-)?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
+
+
+@dataclass
+class _Stated:
+    """What a query states."""
+
+    query: str
+    _numbers: list[tuple[int, float]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._numbers = [
+            (match.end(), _number(match.group())) for match in _NUMBER.finditer(self.query)
+        ]
+
+    def holds(self, value: Json) -> bool:
+        if isinstance(value, list | dict):
+            return any(value == stated for stated in self._documents()) or self._in_order(value)
+        return self._end_of(value, 0) is not None
+
+    def _in_order(self, value: Json) -> bool:
+        position: int | None = 0
+        for scalar in _scalars(value):
+            assert position is not None
+            position = self._end_of(scalar, position)
+            if position is None:
+                return False
+        return value not in ([], {})
+
+    def _end_of(self, scalar: Json, start: int) -> int | None:
+        """Where the scalar's first mention from `start` on ends."""
+        if isinstance(scalar, int | float) and not isinstance(scalar, bool):
+            ends = (end for end, number in self._numbers if end > start and number == scalar)
+            return next(ends, None)
+        text = scalar if isinstance(scalar, str) else json.dumps(scalar)
+        found = self.query.find(text, start)
+        return None if found < 0 else found + len(text)
+
+    def _documents(self) -> Iterator[Json]:
+        """The lists and objects that the query holds as JSON text."""
+        decoder = json.JSONDecoder()
+        position = 0
+        while match := re.compile(r"[\[{]").search(self.query, position):
+            try:
+                value, position = decoder.raw_decode(self.query, match.start())
+            except (ValueError, RecursionError):
+                position = match.end()
+                continue
+            yield value
+
+
+def _number(text: str) -> int | float:
+    try:
+        return int(text)
+    except ValueError:
+        return float(text)
+
+
+def _scalars(value: Json) -> Iterator[Json]:
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from _scalars(item)
+    else:
+        yield value

@@ -1,0 +1,83 @@
+"""How good a simulated model is, and how fast."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Fault(StrEnum):
+    """What can be planted, named after the reason that a correct pipeline gives."""
+
+    MALFORMED_JSON = "malformed_json"
+    """The completion can't be parsed (`invalid_json`)."""
+    PROSE = "prose"
+    """JSON in a code fence or beside prose (`invalid_json`, where that is not accepted)."""
+    TRUNCATED = "truncated"
+
+    MISSING_FIELD = "missing_field"
+    EMPTY_QUERY = "empty_query"
+    NO_CALLS = "no_calls"
+    UNKNOWN_FUNCTION = "unknown_function"
+    UNKNOWN_ARGUMENT = "unknown_argument"
+    MISSING_ARGUMENT = "missing_argument"
+    WRONG_TYPE = "wrong_type"
+    CONSTRAINT = "constraint"
+    DUPLICATE_KEY = "duplicate_key"
+    DUPLICATE_CALL = "duplicate_call"
+    STYLE_MISMATCH = "style_mismatch"
+    INFEASIBLE = "infeasible"
+    """A call of the right form that no implementation can fulfil (`raised`)."""
+    MISMATCH = "mismatch"
+    """Query and calls disagree (`judged_no`)."""
+
+
+class Profile(BaseModel):
+    """The rates at which a simulated model goes wrong, and its latency."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    latency_mean_s: float = Field(default=0.15, ge=0)
+    """The mean of the log-normal latency."""
+    latency_sigma: float = Field(default=0.6, ge=0)
+    """Its spread: the standard deviation of its logarithm."""
+    faults: Mapping[Fault, float] = {}
+    """The probability of each fault, for a data point in which it is possible."""
+    judge_unreadable: float = Field(default=0, ge=0, le=1)
+    """How often the judge forgets its verdict; asked again, it gives it."""
+    judge_wrong_no: float = Field(default=0, ge=0, le=1)
+    """How often a good pair is refused."""
+    judge_wrong_yes: float = Field(default=0, ge=0, le=1)
+    """How often a bad pair is passed."""
+
+
+_DEFAULT_RATES = {
+    Fault.MALFORMED_JSON: 0.02,
+    Fault.PROSE: 0.015,
+    Fault.TRUNCATED: 0.01,
+    Fault.MISSING_FIELD: 0.01,
+    Fault.EMPTY_QUERY: 0.005,
+    Fault.NO_CALLS: 0.01,
+    Fault.UNKNOWN_FUNCTION: 0.015,
+    Fault.UNKNOWN_ARGUMENT: 0.015,
+    Fault.MISSING_ARGUMENT: 0.015,
+    Fault.WRONG_TYPE: 0.02,
+    Fault.CONSTRAINT: 0.02,
+    Fault.DUPLICATE_KEY: 0.005,
+    Fault.DUPLICATE_CALL: 0.02,
+    Fault.STYLE_MISMATCH: 0.015,
+    Fault.INFEASIBLE: 0.03,
+    Fault.MISMATCH: 0.03,
+}
+
+PROFILES: Mapping[str, Profile] = {
+    "default": Profile(faults=_DEFAULT_RATES, judge_unreadable=0.02),
+    "perfect": Profile(),
+    "weak": Profile(
+        faults={fault: 2.2 * rate for fault, rate in _DEFAULT_RATES.items()},
+        judge_unreadable=0.05,
+        judge_wrong_no=0.03,
+        judge_wrong_yes=0.03,
+    ),
+}
+"""A decent model, one without faults, and one that goes wrong about every other time."""

@@ -1,0 +1,109 @@
+"""Reads the text of a prompt as a model would: what is asked, of which tools, in which voice."""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from apigen_ray.records import Call, Message, Style, Tool
+
+
+@dataclass(frozen=True, slots=True)
+class GenerateRequest:
+    """A generator prompt."""
+
+    tools: tuple[Tool, ...]
+    style: Style
+    voice: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeRequest:
+    """A judge prompt."""
+
+    tools: tuple[Tool, ...]
+    query: str
+    calls: tuple[Call, ...]
+    a_call_failed: bool
+    asked_again: bool
+
+
+class Unreadable(ValueError):
+    """The prompt is of neither kind."""
+
+
+def read(messages: Sequence[Message]) -> GenerateRequest | JudgeRequest:
+    """Read a conversation.
+
+    Raises:
+        Unreadable: if it asks neither for pairs nor for a verdict.
+    """
+    texts = [message.content for message in messages if message.role != "assistant"]
+    asked_again = len(texts) < len(messages)
+    for text in texts:
+        try:
+            if re.search(r"^<function_calls>$", text, re.MULTILINE):
+                return _judge_request(text, asked_again)
+            if "(style: " in text:
+                return _generate_request(text)
+        except (LookupError, TypeError, AttributeError, ValueError) as error:
+            raise Unreadable(f"{type(error).__name__}: {error}") from error
+    raise Unreadable("it asks neither for pairs nor for a verdict")
+
+
+def _generate_request(text: str) -> GenerateRequest:
+    # Style and voice stand before the examples, whose queries could hold the same words.
+    style = _found(r"\(style: (\w+)\)", text)
+    voice = _found(r"voice: (\w+)\.", text)
+    *_, count = re.findall(r"generate (\d+)", text)
+    return GenerateRequest(_tools(text), Style(style), voice, int(count))
+
+
+def _judge_request(text: str, asked_again: bool) -> JudgeRequest:
+    calls = json.loads(_block("function_calls", text))
+    results = _block("execution_results", text)
+    return JudgeRequest(
+        tools=_tools(_block("available_functions", text)),
+        query=json.loads(_block("user_query", text)),
+        calls=tuple(Call(call["name"], call["arguments"]) for call in calls),
+        # A result can be cut short, and then it is no JSON; but its beginning says how it went.
+        a_call_failed=bool(re.search(r'^[\s\[{]*"ok":\s*false', results, re.MULTILINE)),
+        asked_again=asked_again,
+    )
+
+
+def _found(pattern: str, text: str) -> str:
+    match = re.search(pattern, text)
+    if match is None:
+        raise LookupError(f"nothing like {pattern!r}")
+    return match.group(1)
+
+
+def _block(name: str, text: str) -> str:
+    return _found(rf"(?sm)^<{name}>\n(.*?)\n</{name}>$", text)
+
+
+def _tools(text: str) -> tuple[Tool, ...]:
+    """The tools are the first JSON list of the text whose items have parameters."""
+    for value in _json_lists(text):
+        if value and all(isinstance(item, dict) and "parameters" in item for item in value):
+            return tuple(
+                Tool(item["name"], item["description"], item["parameters"], "") for item in value
+            )
+    raise LookupError("no tools")
+
+
+def _json_lists(text: str) -> Iterator[list[Any]]:
+    """Every JSON list that begins a line. One inside another value is not seen."""
+    decoder = json.JSONDecoder()
+    end = 0
+    for match in re.finditer(r"^\[", text, re.MULTILINE):
+        if match.start() < end:
+            continue
+        try:
+            value, end = decoder.raw_decode(text, match.start())
+        except (ValueError, RecursionError):
+            continue
+        yield value

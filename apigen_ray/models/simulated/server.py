@@ -1,0 +1,204 @@
+"""The simulated model over HTTP, in the form of OpenAI's chat completions."""
+
+import asyncio
+import errno
+import itertools
+import json
+import socket
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any, TextIO
+
+from aiohttp import web
+
+from apigen_ray.errors import BadInput
+from apigen_ray.models.simulated.answering import Answer, Judged, answer
+from apigen_ray.models.simulated.profiles import PROFILES, Fault, Profile
+from apigen_ray.records import JsonObject, Message
+
+MAX_REQUEST_BYTES = 16 * 2**20
+CHARACTERS_PER_TOKEN = 4
+"""A rule of thumb: there is no tokenizer here, so the usage reported is no model's."""
+
+
+class Statistics:
+    """What was asked, and what was planted."""
+
+    def __init__(self) -> None:
+        self._requests = 0
+        self._data_points = 0
+        self._opportunities: Counter[Fault] = Counter()
+        self._planted: Counter[Fault | None] = Counter()
+        self._judge: Counter[str] = Counter()
+
+    def count(self, given: Answer) -> None:
+        """Take an answer into account."""
+        self._requests += 1
+        if isinstance(given.content, Judged):
+            self._judge.update(["requests", given.content.verdict])
+            self._judge["wrong"] += given.content.wrong
+            return
+        for point in given.content or ():
+            self._data_points += 1
+            self._opportunities.update(point.possible)
+            self._planted[point.fault] += 1
+
+    def as_json(self) -> JsonObject:
+        """The counts; a fault that was drawn but not possible counts as none."""
+        judged = ("requests", "yes", "no", "unreadable", "wrong")
+        return {
+            "requests": self._requests,
+            "generate": {
+                "data_points": self._data_points,
+                "opportunities": {fault.value: self._opportunities[fault] for fault in Fault},
+                "planted": {fault.value: self._planted[fault] for fault in Fault},
+                "none": self._planted[None],
+            },
+            "judge": {name: self._judge[name] for name in judged},
+        }
+
+
+def build_app(
+    profile_name: str, profile: Profile, seed: int, log: TextIO | None
+) -> web.Application:
+    """The server as an aiohttp application."""
+    model = f"simulated-{profile_name}"
+    statistics = Statistics()
+    numbers = itertools.count(1)
+
+    async def about(_request: web.Request) -> web.Response:
+        return web.Response(
+            text=f"This is {model}, a simulated model of apigen-ray: no language model is behind "
+            "it, and part of its answers are wrong on purpose. See /stats for what was planted.\n"
+        )
+
+    async def models(_request: web.Request) -> web.Response:
+        entry = {"id": model, "object": "model", "created": 0, "owned_by": "apigen-ray"}
+        return web.json_response({"object": "list", "data": [entry]})
+
+    async def stats(_request: web.Request) -> web.Response:
+        return web.json_response(statistics.as_json())
+
+    async def complete(request: web.Request) -> web.Response:
+        try:
+            messages = _messages(await request.json())
+        except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+            message = f"the body is no chat completion request: {type(error).__name__}: {error}"
+            return web.json_response({"error": {"message": message}}, status=400)
+        given = answer(messages, profile, seed)
+        statistics.count(given)
+        if log is not None:
+            log.write(_log_line(given) + "\n")
+        await asyncio.sleep(given.latency_s)
+        return web.json_response(_completion(model, next(numbers), messages, given))
+
+    app = web.Application(client_max_size=MAX_REQUEST_BYTES)
+    app.router.add_get("/", about)
+    app.router.add_get("/v1/models", models)
+    app.router.add_get("/stats", stats)
+    app.router.add_post("/v1/chat/completions", complete)
+    return app
+
+
+def _messages(body: dict[str, Any]) -> list[Message]:
+    messages = [Message(entry["role"], entry["content"]) for entry in body["messages"]]
+    if not messages or not all(isinstance(message.content, str) for message in messages):
+        raise ValueError("messages is a list of {role, content: text}, not an empty one")
+    return messages
+
+
+def _completion(
+    model: str, number: int, messages: list[Message], given: Answer
+) -> dict[str, object]:
+    asked = sum(len(message.content) for message in messages) // CHARACTERS_PER_TOKEN
+    written = len(given.text) // CHARACTERS_PER_TOKEN
+    return {
+        "id": f"simulated-{number}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": model,
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": given.text},
+                "finish_reason": given.finish_reason,
+            }
+        ],
+        "usage": {
+            "prompt_tokens": asked,
+            "completion_tokens": written,
+            "total_tokens": asked + written,
+        },
+    }
+
+
+def _log_line(given: Answer) -> str:
+    if isinstance(given.content, Judged):
+        entry: dict[str, object] = {"judged": given.content.verdict, "wrong": given.content.wrong}
+    else:
+        entry = {"planted": [point.fault for point in given.content or ()]}
+    return json.dumps({**entry, "text": given.text}, ensure_ascii=False)
+
+
+def profile_named(name: str, latency_s: float | None) -> Profile:
+    """A profile, with another mean latency if one is given.
+
+    Raises:
+        BadInput: if there is no such profile.
+    """
+    if name not in PROFILES:
+        raise BadInput(f"profile: {name!r} is none of {', '.join(PROFILES)}")
+    changes = {} if latency_s is None else {"latency_mean_s": latency_s}
+    return PROFILES[name].model_copy(update=changes)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Take a port; 0 takes a free one.
+
+    Raises:
+        BadInput: if it can't be had.
+    """
+    try:
+        return socket.create_server((host, port), backlog=1024)
+    except (OSError, OverflowError) as error:
+        in_use = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        why = "is in use; choose another one" if in_use else f"can't be used: {error}"
+        raise BadInput(f"port {port} {why}") from error
+
+
+def run_server(
+    port: int,
+    profile: str,
+    seed: int,
+    latency: float | None,
+    *,
+    host: str = "127.0.0.1",
+    log: Path | None = None,
+) -> None:
+    """Serve in the foreground until interrupted.
+
+    Args:
+        port: The port to listen on; 0 takes a free one.
+        profile: The name of a profile.
+        seed: What is drawn depends on it and on the request alone.
+        latency: The mean latency in seconds, in place of the profile's.
+        host: The address to listen on.
+        log: A file to which a JSON line is appended for each answer, with what was planted in it.
+
+    Raises:
+        BadInput: if the port is in use, or there is no such profile.
+    """
+    chosen = profile_named(profile, latency)
+    with listen(host, port) as listener:
+        print(f"Simulated model at http://{host}:{listener.getsockname()[1]}/v1 ({profile})")
+        if log is None:
+            run_app(build_app(profile, chosen, seed, None), listener)
+            return
+        with log.open("a", encoding="utf-8", buffering=1) as lines:
+            run_app(build_app(profile, chosen, seed, lines), listener)
+
+
+def run_app(app: web.Application, listener: socket.socket) -> None:
+    """Serve on a listening socket until interrupted."""
+    web.run_app(app, sock=listener, print=None, access_log=None, shutdown_timeout=1)

@@ -1,0 +1,122 @@
+"""Simulated models as child processes of a run, reached over real HTTP like any endpoint."""
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from apigen_ray.errors import BadInput
+from apigen_ray.models.openai import Endpoint
+from apigen_ray.models.simulated.profiles import PROFILES
+from apigen_ray.models.simulated.server import build_app, listen, profile_named, run_app
+
+SHUTDOWN_S = 5
+
+
+def _known_profile(name: str) -> str:
+    if name not in PROFILES:
+        raise ValueError(f"there is no such profile; choose one of {', '.join(PROFILES)}")
+    return name
+
+
+class SimulatedEndpoint(BaseModel):
+    """A simulated model, started with the run and ended with it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    kind: Literal["simulated"] = "simulated"
+    """No language model: a server that plays one, and plants faults."""
+    name: str = Field(default="simulated", pattern=r"^[A-Za-z0-9._-]{1,64}$")
+    """The label of the model in rows, ids and reports."""
+    profile: Annotated[str, AfterValidator(_known_profile)] = "default"
+    """How good it is: `default`, `perfect` or `weak`."""
+    seed: int = 0
+    """The same seed gives the same answers."""
+    latency_s: float | None = Field(default=None, ge=0)
+    """The mean latency, in place of the profile's."""
+    concurrency: int = Field(default=32, ge=1)
+    """The most requests in flight at a time."""
+
+
+@contextmanager
+def serving(
+    endpoints: Sequence[SimulatedEndpoint], host: str = "127.0.0.1"
+) -> Iterator[dict[str, Endpoint]]:
+    """Serve each endpoint from a child process, which dies with this one, however that ends.
+
+    Endpoints that are equal share a process.
+
+    Yields:
+        Where each is reached, by name.
+
+    Raises:
+        BadInput: if two different endpoints have one name, or a server doesn't start.
+    """
+    with ExitStack() as stack:
+        children = [
+            (endpoint, stack.enter_context(_child(endpoint, host)))
+            for endpoint in dict.fromkeys(endpoints)
+        ]
+        served: dict[str, Endpoint] = {}
+        for endpoint, child in children:
+            if endpoint.name in served:
+                raise BadInput(f"two different simulated models are named {endpoint.name!r}")
+            served[endpoint.name] = Endpoint(
+                name=endpoint.name,
+                base_url=f"http://{host}:{_port_of(child)}/v1",
+                model=f"simulated-{endpoint.profile}",
+                concurrency=endpoint.concurrency,
+            )
+        yield served
+
+
+@contextmanager
+def _child(endpoint: SimulatedEndpoint, host: str) -> Iterator[subprocess.Popen[str]]:
+    child = subprocess.Popen(  # noqa: S603 - our own module
+        [sys.executable, "-m", "apigen_ray.models.simulated", host, endpoint.model_dump_json()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        # Ctrl-C is for the run, which still wants answers while it winds up.
+        start_new_session=True,
+    )
+    with child:
+        try:
+            yield child
+        finally:
+            assert child.stdin is not None
+            child.stdin.close()
+            try:
+                child.wait(SHUTDOWN_S)
+            except subprocess.TimeoutExpired:
+                child.kill()
+
+
+def _port_of(child: subprocess.Popen[str]) -> int:
+    assert child.stdout is not None
+    line = child.stdout.readline()
+    if not line:
+        raise BadInput("a simulated model did not start; its own words stand above")
+    return int(line)
+
+
+def serve_until_orphaned(host: str, endpoint: SimulatedEndpoint) -> None:
+    """What the child does: print the port, then serve until standard input is closed.
+
+    The parent never writes there. The kernel closes its end when it dies, also by SIGKILL.
+    """
+    listener = listen(host, 0)
+    print(listener.getsockname()[1], flush=True)
+    threading.Thread(target=_exit_with_stdin, daemon=True).start()
+    profile = profile_named(endpoint.profile, endpoint.latency_s)
+    run_app(build_app(endpoint.profile, profile, endpoint.seed, log=None), listener)
+
+
+def _exit_with_stdin() -> None:
+    sys.stdin.buffer.read()
+    os._exit(0)
