@@ -81,6 +81,14 @@ def check(
     return results + [missing] * (count - len(results))
 
 
+def pair_count(text: str, settings: CheckSettings) -> int:
+    """How many data points a completion carries; 1 if it can't be read, or carries none."""
+    try:
+        return len(_pairs(_read(text, strict=settings.strict))) or 1
+    except jsontext.NotJson:
+        return 1
+
+
 def check_pair(
     value: Json, *, style: Style | None, tools: Sequence[Tool], settings: CheckSettings
 ) -> Checked | Rejected:

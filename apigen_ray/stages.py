@@ -162,7 +162,7 @@ def checked_row(row: Row, result: Checked | Rejected) -> Row:
     """A row with its pair, or rejected by stage 1 with as much of the pair as could be read."""
     if isinstance(result, Rejected):
         answers = None if result.answers is None else jsontext.dumps(result.answers)
-        return _reject(_with(row, query=result.query, answers=answers), Stage.CHECK, result)
+        return rejected_row(_with(row, query=result.query, answers=answers), Stage.CHECK, result)
     detail = f"coerced: {'; '.join(result.coerced)}" if result.coerced else None
     form = pair_form(result.pair)
     answers = jsontext.dumps(form["answers"])
@@ -176,7 +176,7 @@ async def execute_step(row: Row, opened: Callable[[], Awaitable[Sandbox]]) -> Ro
         done = await execute(_pair(row).calls, await opened())
         results = jsontext.dumps([result_form(result) for result in done.results])
         ran = _with(row, execution_results=results, execute_s=done.seconds)
-        return [_reject(ran, Stage.EXECUTE, done.rejection) if done.rejection else ran]
+        return [rejected_row(ran, Stage.EXECUTE, done.rejection) if done.rejection else ran]
 
     return (await _settling([row], Stage.EXECUTE, executed()))[0]
 
@@ -198,13 +198,13 @@ async def judge_step(row: Row, model: Model, name: str) -> Row:
         if vote is None:
             text = judgement.replies[-1].text[:500]
             unreadable = Rejected(Reason.JUDGE_UNREADABLE, f"no verdict in the answer: {text!r}")
-            return [_reject(paid, Stage.JUDGE, unreadable)]
+            return [rejected_row(paid, Stage.JUDGE, unreadable)]
         votes: list[Any] = [{"judge": vote.judge, "pass": vote.passed, "thought": vote.thought}]
         voted = _with(paid, thought=vote.thought, votes=jsontext.dumps(votes))
         if vote.passed:
             return [voted]
         refused = Rejected(Reason.JUDGED_NO, vote.thought or "judged no, without a thought")
-        return [_reject(voted, Stage.JUDGE, refused)]
+        return [rejected_row(voted, Stage.JUDGE, refused)]
 
     return (await _settling([row], Stage.JUDGE, judged()))[0]
 
@@ -226,10 +226,11 @@ async def _settling(rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]
     except Exception as error:
         log.exception("%s of %s failed", stage, ", ".join(row["id"] for row in rows))
         rejected = Rejected(Reason.INTERNAL, f"{type(error).__name__}: {error}")
-    return [_reject(row, stage, rejected) for row in rows]
+    return [rejected_row(row, stage, rejected) for row in rows]
 
 
-def _reject(row: Row, stage: Stage, rejected: Rejected) -> Row:
+def rejected_row(row: Row, stage: Stage, rejected: Rejected) -> Row:
+    """A row that goes no further, with the reason."""
     return _with(
         row,
         outcome=OUTCOME_OF[rejected.reason].value,

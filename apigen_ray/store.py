@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypedDict
 
@@ -102,29 +103,32 @@ class Row(TypedDict):
 
 
 class RunFolder:
-    """A run folder that this process alone writes to, until it is closed."""
+    """A run folder. Anyone may read it; one process at a time may write."""
 
     def __init__(self, path: Path) -> None:
-        """Open or make the folder.
+        self.path = path
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Make the folder if needed, and keep other writers out.
 
         Raises:
-            BadInput: if it can't be written, or another process has it open.
+            BadInput: if it can't be written, or another process is writing to it.
         """
-        self.path = path
         try:
-            (path / "samples").mkdir(parents=True, exist_ok=True)
-            self._lock = _lock(path / ".lock")
-            for stale in (path / "samples").glob(".*.tmp"):
+            (self.path / "samples").mkdir(parents=True, exist_ok=True)
+            lock = _lock(self.path / ".lock")
+            for stale in self.path.rglob(".*.tmp"):
                 stale.unlink()
         except OSError as error:
-            raise BadInput(f"{path}: not writable: {error.strerror or error}") from error
+            raise BadInput(f"{self.path}: not writable: {error.strerror or error}") from error
         attempts = [int(part.name.split("-")[1]) for part in self.parts()]
         self._attempt = max(attempts, default=0) + 1
         self._sequence = 0
-
-    def close(self) -> None:
-        """Let another process write."""
-        self._lock.close()
+        try:
+            yield
+        finally:
+            lock.close()
 
     def parts(self) -> list[Path]:
         """The committed parts, oldest first."""
@@ -241,23 +245,17 @@ def _write_text(path: Path, text: str) -> None:
         handle.write(text.encode())
 
 
-class _whole:  # noqa: N801 - a context manager, used like a function
+@contextmanager
+def _whole(path: Path) -> Iterator[IO[bytes]]:
     """Write aside, sync, rename: readers see the old file or the new one."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._aside = path.with_name(f".{path.name}.tmp")
-
-    def __enter__(self) -> IO[bytes]:
-        self._handle = self._aside.open("wb")
-        return self._handle
-
-    def __exit__(self, kind: object, *_: object) -> None:
-        with self._handle:
-            self._handle.flush()
-            os.fsync(self._handle.fileno())
-        if kind is None:
-            self._aside.replace(self._path)
-            folder = os.open(self._path.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
+    aside = path.with_name(f".{path.name}.tmp")
+    with aside.open("wb") as handle:
+        yield handle
+        handle.flush()
+        os.fsync(handle.fileno())
+    aside.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

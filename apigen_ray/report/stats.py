@@ -110,8 +110,8 @@ def count(tables: Iterable[pa.Table], requested: int) -> Stats:
                 raise LedgerError(f"a row has the outcome {row['outcome']!r}")
             groups = [stats.whole, stats.by_model.setdefault(row["model"], Funnel())]
             groups.append(stats.by_style.setdefault(row["style"] or "unknown", Funnel()))
-            for category in json.loads(row["categories"]):
-                groups.append(stats.by_category.setdefault(category, Funnel()))
+            categories = json.loads(row["categories"])
+            groups += [stats.by_category.setdefault(name, Funnel()) for name in categories]
             for group in groups:
                 group.add(row["outcome"], row["reason"])
             stats.input_tokens += row["input_tokens"]

@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -11,8 +12,10 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from apigen_ray.errors import BadInput
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason
-from apigen_ray.report.stats import Funnel, Stats
+from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count
+from apigen_ray.store import RunFolder
 
 COLOURS = {
     Outcome.VERIFIED: "green",
@@ -81,6 +84,21 @@ class Progress:
         left = max(self._requested - done, 0) / rate if rate else 0.0
         line.append(f" {rate:.1f}/s  {_clock(now - self._start)} gone, {_clock(left)} left")
         return line.append(f"  ${self._cost:.2f}" if self._cost else "")
+
+
+def print_report(console: Console, path: Path) -> None:
+    """Print the funnel of a run folder, and write its stats.json.
+
+    Raises:
+        BadInput: if the folder is not a run folder.
+    """
+    folder = RunFolder(path)
+    manifest = folder.read_manifest()
+    if manifest is None:
+        raise BadInput(f"{path}: not a run folder (no manifest.json)")
+    stats = count(folder.tables(COLUMNS), int(str(manifest["requested"])))
+    folder.write_json("stats.json", stats.as_json())
+    print_funnel(console, stats)
 
 
 def print_funnel(console: Console, stats: Stats) -> None:

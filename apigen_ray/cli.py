@@ -1,0 +1,210 @@
+"""The command line. Bad input ends in one line and exit code 2; `--debug` shows a traceback."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from apigen_ray.errors import BadInput
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command and exit with its code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        code: int = arguments.command(arguments)
+    except BadInput as error:
+        if arguments.debug:
+            raise
+        print(f"apigen-ray: {error}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        code = 1
+    sys.exit(code)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="apigen-ray",
+        description="Verified function-calling training data, on Ray.",
+    )
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_run(commands)
+    _add_verify(commands)
+    _add_report(commands)
+    _add_sandbox(commands)
+    _add_simulate(commands)
+    return parser
+
+
+def _command(
+    commands: "argparse._SubParsersAction[argparse.ArgumentParser]",
+    name: str,
+    summary: str,
+    example: str,
+) -> argparse.ArgumentParser:
+    parser = commands.add_parser(
+        name,
+        help=summary,
+        description=summary,
+        epilog=f"example: {example}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    return parser
+
+
+def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands,
+        "run",
+        "generate and verify data points; run again to resume",
+        "apigen-ray run configs/quickstart.yaml --set points.simple=500",
+    )
+    parser.add_argument("config", type=Path, help="a YAML file; see configs/")
+    parser.add_argument("--out", help="the run folder, in place of the config's `out`")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a config key"
+    )
+    parser.add_argument(
+        "--fresh", action="store_true", help="delete what the run folder holds, and start anew"
+    )
+    parser.set_defaults(command=_run)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from apigen_ray.config import load_config
+    from apigen_ray.run import run
+
+    overrides = list(arguments.set)
+    if arguments.out:
+        overrides.append(f"out={arguments.out}")
+    config = load_config(arguments.config, overrides)
+    return run(config, fresh=arguments.fresh, console=Console())
+
+
+def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands,
+        "verify",
+        "take data made elsewhere through the same stages",
+        "apigen-ray verify data.jsonl --tools tools.py --stages format,execution --out runs/theirs",
+    )
+    parser.add_argument("data", help="JSONL, Parquet or a data-set name, in the xLAM row format")
+    parser.add_argument(
+        "--tools",
+        action="append",
+        required=True,
+        help="a Python file or package, or a tool list; for rows without tools, and for the code",
+    )
+    parser.add_argument(
+        "--stages",
+        default="format,execution,semantic",
+        help="a comma-separated list of format, execution, semantic (default: all three)",
+    )
+    parser.add_argument("--config", type=Path, help="a run's config, for judge, check and sandbox")
+    parser.add_argument("--out", required=True, help="the run folder")
+    parser.set_defaults(command=_verify)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from apigen_ray.config import load_config
+    from apigen_ray.verification import verify
+
+    return verify(
+        arguments.data,
+        tools=arguments.tools,
+        stages=arguments.stages.split(","),
+        out=Path(arguments.out),
+        config=load_config(arguments.config) if arguments.config else None,
+        console=Console(),
+    )
+
+
+def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands,
+        "report",
+        "print the funnel of a run folder, and write its stats.json",
+        "apigen-ray report runs/quickstart",
+    )
+    parser.add_argument("folder", type=Path, help="a run folder")
+    parser.set_defaults(command=_report)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from apigen_ray.report.terminal import print_report
+
+    print_report(Console(), arguments.folder)
+    return 0
+
+
+def _add_sandbox(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands,
+        "sandbox",
+        "make the sandbox image, or prove the isolation on this machine",
+        "apigen-ray sandbox build --base host",
+    )
+    actions = parser.add_subparsers(required=True, metavar="build|test")
+    build = _command(
+        actions, "build", "make the sandbox image", "apigen-ray sandbox build --base host"
+    )
+    build.add_argument(
+        "--base",
+        help="the base image; `host` makes one of this machine's Python, without a registry",
+    )
+    build.set_defaults(command=_sandbox_build)
+    test = _command(
+        actions,
+        "test",
+        "run the attack suite here, and print what holds",
+        "apigen-ray sandbox test --kind docker",
+    )
+    test.add_argument("--kind", default="auto", help="auto, docker, bubblewrap or process")
+    test.set_defaults(command=_sandbox_test)
+
+
+def _sandbox_build(arguments: argparse.Namespace) -> int:
+    from apigen_ray.sandbox import SandboxSettings, ensure_image
+
+    chosen = {"base_image": arguments.base} if arguments.base else {}
+    image = ensure_image(SandboxSettings(kind="docker", **chosen))
+    print("\n".join(filter(None, (image.notice, f"{image.tag}  {image.id}"))))
+    return 0
+
+
+def _sandbox_test(arguments: argparse.Namespace) -> int:
+    from apigen_ray.sandbox.self_check import print_self_check
+
+    return print_self_check(Console(), arguments.kind)
+
+
+def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands,
+        "simulate",
+        "serve the simulated model as an OpenAI-compatible endpoint",
+        "apigen-ray simulate --port 8000 --profile default",
+    )
+    parser.add_argument("--port", type=int, required=True, help="the port, on the loopback address")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen at")
+    parser.add_argument("--profile", default="default", help="how often it plants which fault")
+    parser.add_argument("--seed", type=int, default=0, help="what is drawn, is drawn from this")
+    parser.add_argument("--latency", type=float, help="mean seconds a reply, in place of its own")
+    parser.set_defaults(command=_simulate)
+
+
+def _simulate(arguments: argparse.Namespace) -> int:
+    from apigen_ray.models.simulated import run_server
+
+    run_server(
+        arguments.port,
+        arguments.profile,
+        arguments.seed,
+        arguments.latency,
+        host=arguments.host,
+    )
+    return 0
