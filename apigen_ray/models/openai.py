@@ -48,7 +48,7 @@ def _plain_base_url(url: str) -> str:
 class Endpoint(BaseModel):
     """Where a model is served, and how it is asked."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: Literal["openai"] = "openai"
     """Any endpoint that speaks OpenAI's chat completions."""

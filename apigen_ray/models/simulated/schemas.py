@@ -1,11 +1,13 @@
 """Questions about a JSON Schema that both drawing and spoiling arguments need answered."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
 from jsonschema import Draft202012Validator
+from jsonschema.protocols import Validator
+from jsonschema.validators import extend
 from referencing import Registry
 
 from apigen_ray.records import JsonObject, Tool
@@ -57,7 +59,16 @@ def accepts(tool: Tool, arguments: JsonObject) -> bool:
     return _validator(json.dumps(tool.parameters)).is_valid(arguments)
 
 
+# JSON Schema counts 5.0 as an integer, where a function that takes an int may not.
+_StrictValidator: Callable[..., Validator] = extend(  # type: ignore[no-untyped-call]
+    Draft202012Validator,
+    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
+        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
+    ),
+)
+
+
 @lru_cache(maxsize=1024)
-def _validator(parameters: str) -> Draft202012Validator:
+def _validator(parameters: str) -> Validator:
     # An empty registry: a `$ref` to a URL is not fetched.
-    return Draft202012Validator(json.loads(parameters), registry=Registry())
+    return _StrictValidator(json.loads(parameters), registry=Registry())

@@ -57,22 +57,22 @@ def serving(
     Raises:
         BadInput: if two different endpoints have one name, or a server doesn't start.
     """
+    by_name: dict[str, SimulatedEndpoint] = {}
+    for endpoint in endpoints:
+        if by_name.setdefault(endpoint.name, endpoint) != endpoint:
+            raise BadInput(f"two different simulated models are named {endpoint.name!r}")
     with ExitStack() as stack:
-        children = [
-            (endpoint, stack.enter_context(_child(endpoint, host)))
-            for endpoint in dict.fromkeys(endpoints)
-        ]
-        served: dict[str, Endpoint] = {}
-        for endpoint, child in children:
-            if endpoint.name in served:
-                raise BadInput(f"two different simulated models are named {endpoint.name!r}")
-            served[endpoint.name] = Endpoint(
-                name=endpoint.name,
-                base_url=f"http://{host}:{_port_of(child)}/v1",
+        # All are started before any is waited for.
+        children = {n: stack.enter_context(_child(e, host)) for n, e in by_name.items()}
+        yield {
+            name: Endpoint(
+                name=name,
+                base_url=f"http://{host}:{_port_of(children[name])}/v1",
                 model=f"simulated-{endpoint.profile}",
                 concurrency=endpoint.concurrency,
             )
-        yield served
+            for name, endpoint in by_name.items()
+        }
 
 
 @contextmanager

@@ -157,9 +157,9 @@ def _misspelled(random: Random, pieces: Sequence[str]) -> list[str]:
 def _typo(random: Random, word: str) -> str:
     at = random.randrange(1, len(word) - 1)
     match random.randrange(3):
-        case 0:
-            return word[:at] + word[at + 1 :]
+        case 0 if word[at] != word[at + 1]:
+            return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
         case 1:
             return word[:at] + word[at] + word[at:]
         case _:
-            return word[:at] + word[at + 1] + word[at] + word[at + 2 :]
+            return word[:at] + word[at + 1 :]
