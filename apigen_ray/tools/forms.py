@@ -129,13 +129,15 @@ def _parameters(name: str, value: Mapping[str, Any]) -> JsonObject:
         return _modern(dict(value)) | {"type": "object"}
     if value.get("type") in ("object", "dict"):
         return {"type": "object", "properties": {}}
+    # Where some parameters are flagged as required, those without the flag are not.
+    flagged = any(isinstance(spec, Mapping) and "required" in spec for spec in value.values())
     properties: JsonObject = {}
     required = []
     for parameter, written in value.items():
         spec = {"description": written} if isinstance(written, str) else written
         if not isinstance(spec, Mapping):
             raise UnreadableTool(f"tool {name!r}: parameter {parameter!r} is not described")
-        schema, optional = _flat(spec)
+        schema, optional = _flat(spec, flagged=flagged)
         properties[parameter] = schema
         if not optional:
             required.append(parameter)
@@ -143,15 +145,13 @@ def _parameters(name: str, value: Mapping[str, Any]) -> JsonObject:
     return schema | {"required": required} if required else schema
 
 
-def _flat(spec: Mapping[str, Any]) -> tuple[JsonObject, bool]:
+def _flat(spec: Mapping[str, Any], *, flagged: bool) -> tuple[JsonObject, bool]:
     """One parameter of the flat form, and whether it may be left out."""
     written = str(spec.get("type", "any"))
     declared, *rest = [part.strip() for part in _split_top(written)]
-    optional = "optional" in rest or "default" in spec
+    optional = not spec.get("required") if flagged else "optional" in rest or "default" in spec
     schema = _modern({k: v for k, v in spec.items() if k not in ("type", "required")})
     schema = type_schema(declared) | schema
-    if isinstance(spec.get("required"), bool):
-        optional = not spec["required"]
     return schema, optional
 
 
