@@ -209,7 +209,12 @@ def test_always_as_many_results_as_were_asked_for():
 
 @pytest.mark.parametrize(
     "around",
-    ["```json\n{}\n```", "Sure! Here you are:\n{}", "{}\nI hope this helps.", "Well\n```\n{}\n```\n."],
+    [
+        "```json\n{}\n```",
+        "Sure! Here you are:\n{}",
+        "{}\nI hope this helps.",
+        "Well\n```\n{}\n```\n.",
+    ],
 )
 def test_json_beside_prose_is_accepted_only_when_asked(around):
     text = around.replace("{}", json.dumps([pair(call())]))

@@ -1,0 +1,124 @@
+"""The run folder: parts are whole, later attempts supersede errors, one writer at a time."""
+
+import datasets
+import pyarrow.parquet as pq
+import pytest
+
+from apigen_ray.errors import BadInput
+from apigen_ray.records import Outcome, Reason, Rejected, Stage, Style
+from apigen_ray.stages import finished, new_row, rejected_row
+from apigen_ray.store import RELEASED, SCHEMA, RunFolder, clear
+
+
+def row(id_, outcome="verified", tried=0, **columns):
+    new = new_row(id_, model="m", style=Style.SIMPLE, tools=[], prompt_id="p", tried=tried)
+    new |= {"query": "q", "answers": "[]", "execution_results": "[]", **columns}
+    if outcome == "error":
+        return rejected_row(new, Stage.GENERATE, Rejected(Reason.ENDPOINT, "down"))
+    return finished(new)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with folder.writing():
+        yield folder
+
+
+def ids(folder):
+    return sorted(id_ for table in folder.tables(["id"]) for id_ in table["id"].to_pylist())
+
+
+def test_rows_come_back_in_the_columns_of_the_contract(folder):
+    folder.commit([row("a", query='{"mixed": [1, "x"]}')])
+    table = next(folder.tables())
+    assert table.schema == SCHEMA
+    assert table["query"].to_pylist() == ['{"mixed": [1, "x"]}']
+
+
+def test_an_error_that_was_asked_again_is_superseded(folder):
+    folder.commit([row("a", "error"), row("b")])
+    settled, tried = folder.attempts_by_id()
+    assert (settled, tried) == ({"b"}, {"a": 1})
+    folder.commit([row("a", tried=1)])
+    assert ids(folder) == ["a", "b"]
+    outcomes = [o for t in folder.tables(["outcome"]) for o in t["outcome"].to_pylist()]
+    assert outcomes == [Outcome.VERIFIED, Outcome.VERIFIED]
+    assert folder.attempts_by_id() == ({"a", "b"}, {})
+
+
+def test_parts_of_a_later_attempt_never_overwrite_earlier_ones(tmp_path):
+    folder = RunFolder(tmp_path)
+    for number in range(3):
+        with folder.writing():
+            folder.commit([row(f"a{number}")])
+            folder.commit([row(f"b{number}")])
+    assert len(folder.parts()) == 6
+    assert len(ids(folder)) == 6
+
+
+def test_a_part_half_written_by_a_dead_process_is_not_there(folder):
+    folder.commit([row("a")])
+    (folder.path / "samples" / ".part-0001-000002.parquet.tmp").write_bytes(b"PAR1 half")
+    assert ids(folder) == ["a"]
+
+
+def test_a_second_writer_is_told_so(folder):
+    with (
+        pytest.raises(BadInput, match="another process is writing"),
+        RunFolder(folder.path).writing(),
+    ):
+        pass
+
+
+def test_an_unwritable_folder_is_one_line(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(BadInput, match="not writable"), RunFolder(tmp_path / "file").writing():
+        pass
+
+
+def test_fresh_never_deletes_what_is_no_run(tmp_path):
+    (tmp_path / "thesis.tex").write_text("years of work")
+    with pytest.raises(BadInput, match="not a run folder"):
+        clear(tmp_path)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_fresh_deletes_a_run(folder, tmp_path):
+    folder.commit([row("a")])
+    folder.write_json("manifest.json", {})
+    other = RunFolder(tmp_path / "other")
+    with other.writing():
+        other.write_json("manifest.json", {})
+    clear(other.path)
+    assert not other.path.exists()
+    with pytest.raises(BadInput, match="another process is writing"):
+        clear(folder.path)
+
+
+def test_the_data_set_has_the_verified_rows_in_the_released_columns(folder):
+    folder.commit([row("b"), row("x", "error")])
+    folder.commit([row("a")])
+    assert folder.write_dataset("---\nconfigs: []\n---\n") == 2
+    table = pq.read_table(folder.path / "dataset" / "train.parquet")
+    assert table.column_names == list(RELEASED)
+    assert table["id"].to_pylist() == ["a", "b"]
+
+
+def test_load_dataset_reads_it_offline(folder, tmp_path, monkeypatch):
+    from apigen_ray.card import dataset_card
+    from apigen_ray.report.stats import COLUMNS, count
+
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    folder.commit([row("a"), row("b")])
+    folder.write_dataset(dataset_card(count(folder.tables(COLUMNS), 2), {}))
+    loaded = datasets.load_dataset(
+        str(folder.path / "dataset"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert loaded["id"] == ["a", "b"]
+
+
+def test_a_run_without_a_verified_row_still_has_a_data_set(folder):
+    assert folder.write_dataset("") == 0
+    folder.commit([row("a", "error")])
+    assert folder.write_dataset("") == 0
