@@ -331,10 +331,10 @@ def convert_fuel_economy(
         >>> convert_fuel_economy(40, "mpg_imperial", "mpg_us")
         33.30696739
     """
-    inverse = 100.0  # L/100 km times km/L
-    distance = (
-        inverse / value if from_unit == "litre_per_100km" else value * _KM_PER_LITRE[from_unit]
-    )
+    if from_unit == "litre_per_100km":
+        km_per_litre = 100 / value
+    else:
+        km_per_litre = value * _KM_PER_LITRE[from_unit]
     if to_unit == "litre_per_100km":
-        return _tidy(inverse / distance)
-    return _tidy(distance / _KM_PER_LITRE[to_unit])
+        return _tidy(100 / km_per_litre)
+    return _tidy(km_per_litre / _KM_PER_LITRE[to_unit])
