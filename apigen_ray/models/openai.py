@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
+from ipaddress import ip_address
 from typing import Annotated, Literal
+from urllib.parse import urlsplit
 
 import aiohttp
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
@@ -43,6 +45,14 @@ def _plain_base_url(url: str) -> str:
     if parsed.query or parsed.fragment:
         raise ValueError("a base URL ends with its path, such as http://localhost:8000/v1")
     return url.rstrip("/")
+
+
+def _is_loopback(url: str) -> bool:
+    host = (urlsplit(url).hostname or "").lower()
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 class Endpoint(BaseModel):
@@ -185,7 +195,8 @@ class OpenAIModel:
                 timeout=aiohttp.ClientTimeout(total=self._endpoint.timeout_s),
                 connector=aiohttp.TCPConnector(limit=self._endpoint.concurrency),
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=True,
+                # Proxy settings from the environment; no proxy can reach this machine's loopback.
+                trust_env=not _is_loopback(self._endpoint.base_url),
             )
         return self._session
 

@@ -299,6 +299,22 @@ async def test_connections_are_used_again(server: Misbehaving) -> None:
     assert len({request.transport for request in server.requests}) == 1
 
 
+@pytest.mark.parametrize(("host", "proxied"), [("127.0.0.1", False), ("model.invalid", True)])
+async def test_a_proxy_is_used_except_for_this_machine(
+    server: Misbehaving, monkeypatch: pytest.MonkeyPatch, host: str, proxied: bool
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    model = OpenAIModel(endpoint(server.url.replace("127.0.0.1", host), max_retries=0), None)
+    if proxied:
+        with pytest.raises(EndpointError, match=r"Cannot connect to host 127.0.0.1:1 "):
+            await model.complete(HELLO)
+    else:
+        assert (await model.complete(HELLO)).text == "fine"
+    await model.close()
+
+
 async def test_a_dead_endpoint_is_an_endpoint_error() -> None:
     model = OpenAIModel(endpoint("http://127.0.0.1:1/v1", max_retries=1), KEY)
     with pytest.raises(EndpointError, match=r"asked 2 times, at last: .*Cannot connect"):

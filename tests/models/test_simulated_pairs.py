@@ -15,10 +15,10 @@ from apigen_ray.models.simulated.faults import OF_COMPLETIONS, OF_PAIRS, Draft, 
 from apigen_ray.models.simulated.judging import objection
 from apigen_ray.models.simulated.profiles import Fault
 from apigen_ray.models.simulated.reading import GenerateRequest
-from apigen_ray.models.simulated.schemas import accepts
+from apigen_ray.models.simulated.schemas import accepts, resolve
 from apigen_ray.models.simulated.writing import task, write_irrelevant, write_query
 from apigen_ray.prompts import VOICES
-from apigen_ray.records import Call, Checked, Reason, Rejected, Style, Tool
+from apigen_ray.records import Call, Checked, JsonObject, Reason, Rejected, Style, Tool
 
 ONE_TOOL = (Style.SIMPLE, Style.PARALLEL)
 FOUND_LATER = (Fault.INFEASIBLE, Fault.MISMATCH)
@@ -88,6 +88,25 @@ def test_a_single_example_still_yields_distinct_calls() -> None:
         assert first is not None
         assert first.arguments == example
         assert draw_call(Random(1), one, [first]) not in (None, first)
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "number", "multipleOf": 1000, "minimum": 1, "maximum": 10},
+        {"type": "object", "minProperties": 50},
+        {"type": "string", "pattern": "^never$"},
+        {"type": "array", "uniqueItems": True, "minItems": 9, "items": {"type": "boolean"}},
+        {"type": "string", "minLength": 5, "maxLength": 2},
+    ],
+)
+def test_what_cannot_be_drawn_gives_no_call(schema: JsonObject) -> None:
+    parameters: JsonObject = {"type": "object", "properties": {"x": schema}, "required": ["x"]}
+    assert draw_call(Random(0), Tool("odd", "Odd", parameters, "")) is None
+
+
+def test_references_in_a_circle_come_to_an_end() -> None:
+    assert resolve({"$ref": "#/a"}, {"a": {"$ref": "#/b"}, "b": {"$ref": "#/a"}})
 
 
 def test_examples_are_varied_within_their_ranges(zoo: tuple[Tool, ...]) -> None:

@@ -28,15 +28,12 @@ MAX_DEPTH = 4
 
 def draw_call(random: Random, tool: Tool, taken: Sequence[Call] = ()) -> Call | None:
     """Draw a call that is not among `taken`; None if the tool yields no other."""
-    arguments: JsonObject = {}
-    for _ in range(ATTEMPTS):
+    for attempt in range(2 * ATTEMPTS):
         arguments = _draw_arguments(random, tool)
+        if attempt >= ATTEMPTS:
+            arguments = _varied(random, tool, arguments)
         call = Call(tool.name, arguments)
         if call not in taken and accepts(tool, arguments):
-            return call
-    for _ in range(ATTEMPTS):
-        call = Call(tool.name, _varied(random, tool, arguments))
-        if call not in taken and accepts(tool, call.arguments):
             return call
     return None
 
@@ -157,19 +154,22 @@ def _bounds(schema: Schema) -> tuple[float, float]:
 def _draw_integer(random: Random, schema: Schema) -> int:
     low, high = _bounds(schema)
     step: int = max(1, math.ceil(schema.get("multipleOf", 1)))
-    first, last = math.ceil(low / step), math.floor(high / step)
-    last = max(first, last, math.ceil(2 / step))
-    multiples = (step * random.randint(first, last) for _ in range(ATTEMPTS))
-    return next((value for value in multiples if _in_range(value, schema)), step * first)
+    multiples = (step * _multiple(random, low, high, step) for _ in range(ATTEMPTS))
+    return next((value for value in multiples if _in_range(value, schema)), math.ceil(low))
 
 
 def _draw_number(random: Random, schema: Schema) -> float:
     low, high = _bounds(schema)
     step: float | None = schema.get("multipleOf")
     if step:
-        return round(step * random.randint(math.ceil(low / step), math.floor(high / step)), 10)
+        return round(step * _multiple(random, low, high, step), 10)
     value = round(random.uniform(low, high), 2)
     return value if _in_range(value, schema) else (low + high) / 2
+
+
+def _multiple(random: Random, low: float, high: float, step: float) -> int:
+    first = math.ceil(low / step)
+    return random.randint(first, max(first, math.floor(high / step)))
 
 
 def _draw_array(
@@ -202,7 +202,7 @@ def _draw_object(random: Random, schema: Schema, root: JsonObject, depth: int) -
     free = schema.get("additionalProperties")
     if not declared and depth > 0 and free is not False:
         smallest = max(schema.get("minProperties", 0), min(2, schema.get("maxProperties", 2)))
-        for key in random.sample(_WORDS, smallest):
+        for key in random.sample(_WORDS, min(smallest, len(_WORDS))):
             inner = free if isinstance(free, dict) else {}
             drawn[key] = _draw(random, key, inner, root, depth + 1)
     return drawn

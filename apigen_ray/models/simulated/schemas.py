@@ -13,6 +13,7 @@ from referencing import Registry
 from apigen_ray.records import JsonObject, Tool
 
 Schema = dict[str, Any]
+MAX_REFERENCES = 16
 
 
 def properties(tool: Tool) -> dict[str, Schema]:
@@ -28,8 +29,11 @@ def required(tool: Tool) -> frozenset[str]:
 
 
 def resolve(schema: Schema, root: JsonObject) -> Schema:
-    """Follow `$ref` to its target in the same document."""
-    while isinstance(reference := schema.get("$ref"), str):
+    """Follow `$ref` to its target in the same document, but not in a circle."""
+    for _ in range(MAX_REFERENCES):
+        reference = schema.get("$ref")
+        if not isinstance(reference, str):
+            break
         target: Any = root
         for step in reference.removeprefix("#").strip("/").split("/"):
             target = target[step.replace("~1", "/").replace("~0", "~")] if step else target

@@ -34,7 +34,7 @@ def write_irrelevant(random: Random, voice: str, tools: Sequence[Tool]) -> str:
 
 def task(tool: Tool) -> str:
     """What the tool does, as a request would say it: its description's first sentence."""
-    sentence = re.split(r"(?<=[.!?;:])\s", tool.description.strip())[0].rstrip(".!?;: ")
+    sentence = re.split(r"(?<=[.!?])\s", tool.description.strip())[0].rstrip(".!? ")
     if not sentence:
         return f"do {_words(tool.name)}"
     if not sentence[:2].isupper():  # an acronym stays as it is
@@ -67,6 +67,11 @@ _REQUESTS = {
         "So, how does the {name} come out{args}?",
         "Could you sort out the {name} business{args} for me?",
     ),
+}
+_BEFORE_ARGUMENTS = {
+    "plain": (" with ", " using ", ", given "),
+    "terse": (": ",),
+    "ambiguous": (" for ", " with "),
 }
 _NEXT = ("Also, ", "After that, ", "And then, ")
 _OPENINGS = (
@@ -113,7 +118,7 @@ def _request(random: Random, voice: str, call: Call, tool: Tool) -> list[str]:
 
 def _arguments(random: Random, voice: str, call: Call) -> list[str]:
     pieces: list[str] = []
-    opening = {"terse": ": ", "ambiguous": " for "}.get(voice) or random.choice((" with ", " for "))
+    opening = random.choice(_BEFORE_ARGUMENTS.get(voice, _BEFORE_ARGUMENTS["plain"]))
     last = len(call.arguments) - 1
     for index, (name, value) in enumerate(call.arguments.items()):
         link = opening if index == 0 else ", "
