@@ -140,8 +140,8 @@ def topological_order(
         ['floor', 'garden', 'walls', 'roof']
     """
     waits_for = {task: set(before) for task, before in dependencies.items()}
-    for before in dependencies.values():
-        waits_for |= {task: set() for task in before if task not in waits_for}
+    for tasks in dependencies.values():
+        waits_for |= {task: set() for task in tasks if task not in waits_for}
     unlocks: dict[str, list[str]] = {task: [] for task in waits_for}
     for task, needed in waits_for.items():
         for before in needed:
