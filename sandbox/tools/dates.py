@@ -407,7 +407,7 @@ def format_duration(
     left = round(seconds)
     if style == "clock":
         return f"{left // 3600}:{left // 60 % 60:02}:{left % 60:02}"
-    parts = []
+    parts: list[str] = []
     for unit, size in _SECONDS.items():
         amount, left = divmod(left, size)
         if amount or (unit == "second" and not parts):
