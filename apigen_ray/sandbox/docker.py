@@ -1,0 +1,102 @@
+"""The runner in a container of the local Docker engine."""
+
+import asyncio
+import secrets
+from pathlib import Path
+from typing import Any
+
+import docker
+import docker.errors
+from docker.models.containers import Container
+from docker.types import Ulimit
+
+from apigen_ray.errors import SandboxLost
+from apigen_ray.sandbox.image import connect, ensure_image
+from apigen_ray.sandbox.process import FIRST_UID, MAX_PROCESSES, limits
+from apigen_ray.sandbox.settings import SandboxSettings
+
+LABEL = "apigen-ray"
+TMP = {"/tmp": "size=16m,nr_inodes=1k,mode=1777,noexec,nosuid,nodev"}  # noqa: S108 - the container's
+LEAST_ADDRESS_SPACE = 1 << 30
+
+
+class RunningContainer:
+    """A container that holds a runner. It is removed by the engine when the runner ends."""
+
+    def __init__(self, container: Container) -> None:
+        self._container = container
+
+    async def wait(self) -> str:
+        """Wait until it has ended."""
+        try:
+            while True:
+                await asyncio.to_thread(self._container.reload)
+                await asyncio.sleep(0.5)
+        except docker.errors.NotFound:
+            return "the container exited"
+
+    async def stop(self) -> None:
+        """Remove it."""
+        try:
+            await asyncio.to_thread(self._container.remove, force=True)
+        except docker.errors.NotFound:
+            return
+        except docker.errors.APIError as error:
+            if error.status_code != 409:  # its removal is under way
+                raise
+            await self.wait()
+
+
+class DockerTransport:
+    """Starts runners in containers."""
+
+    def __init__(self, settings: SandboxSettings, tools: Path) -> None:
+        self._settings = settings
+        self._tools = tools
+        self._client = connect()
+        self._image = ensure_image(settings).tag
+
+    async def start(self, folder: Path) -> RunningContainer:
+        """Start a container."""
+        try:
+            return RunningContainer(await asyncio.to_thread(self._run, folder))
+        except docker.errors.APIError as error:
+            raise SandboxLost(f"Docker can't start a container: {error.explanation}") from error
+
+    def _run(self, folder: Path) -> Container:
+        uid = FIRST_UID + secrets.randbelow(FIRST_UID)
+        memory = f"{self._settings.memory_mb}m"
+        return self._client.containers.run(
+            self._image,
+            detach=True,
+            auto_remove=True,
+            labels={LABEL: "runner"},
+            log_config={"type": "none"},
+            stop_signal="SIGKILL",
+            runtime=self._settings.runtime,
+            # reach
+            network_mode="none",
+            ipc_mode="none",
+            hostname="sandbox",
+            user=f"{uid}:{uid}",
+            cap_drop=["ALL"],
+            security_opt=["no-new-privileges:true"],
+            read_only=True,
+            tmpfs=TMP,
+            volumes={
+                str(self._tools): {"bind": "/opt/tools", "mode": "ro"},
+                str(folder): {"bind": "/run/sandbox", "mode": "ro"},
+            },
+            # consumption
+            mem_limit=memory,
+            memswap_limit=memory,
+            nano_cpus=int(self._settings.cpus * 1e9),
+            pids_limit=MAX_PROCESSES,
+            ulimits=[Ulimit(name="core", soft=0, hard=0)],
+        )
+
+    def configuration(self) -> dict[str, Any]:
+        """As the runner sees it; memory and processes are counted by the container's cgroup."""
+        space = max(LEAST_ADDRESS_SPACE, 4 * self._settings.memory_mb << 20)
+        own = {"address_space": space, "processes": 0}
+        return {"tools": "/opt/tools", "alone": True, **limits(self._settings), **own}

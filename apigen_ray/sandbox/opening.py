@@ -1,0 +1,100 @@
+"""Which kind of sandbox works here, and how one is opened."""
+
+import asyncio
+import functools
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from apigen_ray.errors import BadInput
+from apigen_ray.sandbox.bubblewrap import BubblewrapTransport, isolation
+from apigen_ray.sandbox.docker import DockerTransport
+from apigen_ray.sandbox.image import connect, host_root
+from apigen_ray.sandbox.pool import Pool, Sandbox, Transport
+from apigen_ray.sandbox.process import ProcessTransport, own_identity
+from apigen_ray.sandbox.settings import Kind, SandboxSettings
+from apigen_ray.sandbox.toolcode import ToolCode, write
+
+NOTICES: dict[Kind, str] = {
+    "bubblewrap": "sandbox: bubblewrap (no Docker engine answers): isolated, but the memory limit"
+    " holds for each process of a call, not for their sum",
+    "process": "sandbox: plain processes (neither Docker nor bubblewrap works here): calls can read"
+    " this machine's files; run only tools and models that you trust",
+}
+
+
+def choose_kind(settings: SandboxSettings) -> tuple[Kind, str | None]:
+    """The kind to use, and one line on what is weaker about it than about a container.
+
+    Raises:
+        BadInput: the kind asked for does not work here.
+    """
+    match settings.kind:
+        case "auto":
+            kind = _best_kind()
+        case "docker":
+            connect()
+            kind = "docker"
+        case "bubblewrap":
+            if not _bubblewrap_works():
+                raise BadInput(
+                    "sandbox.kind is bubblewrap, but bwrap can't make namespaces here: install"
+                    " bubblewrap, allow unprivileged user namespaces, or set kind to auto"
+                )
+            kind = "bubblewrap"
+        case "sidecar":
+            if settings.socket_dir is None:
+                raise BadInput("sandbox.kind is sidecar: set sandbox.socket_dir as well")
+            kind = "sidecar"
+        case "process":
+            kind = "process"
+    return kind, NOTICES.get(kind)
+
+
+def _best_kind() -> Kind:
+    try:
+        connect()
+    except BadInput:
+        return "bubblewrap" if _bubblewrap_works() else "process"
+    return "docker"
+
+
+def _bubblewrap_works() -> bool:
+    if shutil.which("bwrap") is None:
+        return False
+    probe = [*isolation(host_root()), "python3", "-s", "-E", "-S", "-c", "pass"]
+    result = subprocess.run(probe, capture_output=True, check=False, **own_identity())  # noqa: S603
+    return result.returncode == 0
+
+
+async def open_sandbox(settings: SandboxSettings, code: ToolCode) -> Sandbox:
+    """Start `slots` warm runners with the tools in them.
+
+    Raises:
+        BadInput: the settings don't work here, or a tool module can't be imported.
+        SandboxLost: a runner did not start.
+    """
+    folder = Path(tempfile.mkdtemp(prefix="apigen-ray-tools-"))
+    try:
+        folder.chmod(0o711)
+        write(code, folder / "tools")
+        transport = await asyncio.to_thread(_transport, settings, folder / "tools")
+        pool = Pool(transport, code, settings, functools.partial(shutil.rmtree, folder))
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    await pool.open()
+    return pool
+
+
+def _transport(settings: SandboxSettings, tools: Path) -> Transport:
+    match choose_kind(settings)[0]:
+        case "docker":
+            return DockerTransport(settings, tools)
+        case "bubblewrap":
+            return BubblewrapTransport(settings, tools)
+        case "process":
+            return ProcessTransport(settings, tools)
+        case "sidecar":
+            raise BadInput("sandbox.kind: sidecar is not there yet")

@@ -1,0 +1,256 @@
+"""Warm runners, and calls handed to whichever is free."""
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from apigen_ray.errors import SandboxLost
+from apigen_ray.records import Call, CallResult, Failed
+from apigen_ray.sandbox.protocol import MAX_REQUEST, Connection, encode
+from apigen_ray.sandbox.settings import SandboxSettings
+from apigen_ray.sandbox.toolcode import ToolCode
+
+CONNECT_TIMEOUT_S = 30.0
+ATTEMPTS = 2
+
+
+class Sandbox(Protocol):
+    """Runs calls, isolated."""
+
+    async def run(self, calls: Sequence[Call]) -> list[CallResult]:
+        """Make one data point's calls in order; all are tried, each has its own verdict.
+
+        Raises:
+            SandboxLost: the infrastructure failed, also when tried once more.
+        """
+        ...
+
+    async def close(self) -> None:
+        """End the runners."""
+        ...
+
+
+class Process(Protocol):
+    """A started runner: a container or a process."""
+
+    async def wait(self) -> str:
+        """Wait until it has ended; -> what is known about why."""
+        ...
+
+    async def stop(self) -> None:
+        """End it, and return when nothing of it is left."""
+        ...
+
+
+class Transport(Protocol):
+    """Starts runners of one kind."""
+
+    async def start(self, folder: Path) -> Process:
+        """Start a runner that connects to `folder / "socket"`."""
+        ...
+
+    def configuration(self) -> dict[str, Any]:
+        """What the runner needs to know: the tools' folder as it sees it, and its limits."""
+        ...
+
+
+@dataclass
+class Slot:
+    """A runner that is ready for calls."""
+
+    connection: Connection
+    process: Process
+
+    async def close(self) -> None:
+        """End the runner."""
+        self.connection.close()
+        await self.process.stop()
+
+
+async def open_slot(transport: Transport, code: ToolCode, timeout_s: float) -> Slot:
+    """Start a runner, and wait until it has imported the tools."""
+    with _listening() as (listener, folder):
+        process = await transport.start(folder)
+        try:
+            accepted = await _accept(listener, process)
+        except BaseException:
+            await process.stop()
+            raise
+    reader, writer = await asyncio.open_unix_connection(sock=accepted)
+    slot = Slot(Connection(reader, writer, timeout_s), process)
+    try:
+        functions = {"functions": code.functions}
+        await slot.connection.configure(transport.configuration() | functions)
+    except BaseException:
+        await slot.close()
+        raise
+    return slot
+
+
+@contextlib.contextmanager
+def _listening() -> Iterator[tuple[socket.socket, Path]]:
+    """A socket in a folder of its own, reachable by those who know the name, for a single use."""
+    folder = Path(tempfile.mkdtemp(prefix="apigen-ray-socket-"))
+    with socket.socket(socket.AF_UNIX) as listener:
+        try:
+            folder.chmod(0o711)
+            listener.bind(str(folder / "socket"))
+            (folder / "socket").chmod(0o666)
+            listener.listen(1)
+            listener.setblocking(False)
+            yield listener, folder
+        finally:
+            shutil.rmtree(folder)
+
+
+async def _accept(listener: socket.socket, process: Process) -> socket.socket:
+    accepting = asyncio.ensure_future(asyncio.get_running_loop().sock_accept(listener))
+    ending = asyncio.ensure_future(process.wait())
+    try:
+        await asyncio.wait(
+            (accepting, ending),
+            timeout=CONNECT_TIMEOUT_S,
+            return_when=asyncio.FIRST_COMPLETED,
+        )
+        if accepting.done():
+            return accepting.result()[0]
+        if ending.done():
+            raise SandboxLost(f"the sandbox ended at its start: {ending.result()}")
+        raise SandboxLost(f"the sandbox did not connect within {CONNECT_TIMEOUT_S:.0f} s")
+    finally:
+        accepting.cancel()
+        ending.cancel()
+
+
+class Pool:
+    """A sandbox of warm runners. One that failed, or could not clean up, is replaced at once."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        code: ToolCode,
+        settings: SandboxSettings,
+        on_close: Callable[[], None],
+    ) -> None:
+        self._transport = transport
+        self._code = code
+        self._on_close = on_close
+        self._settings = settings
+        self._starts: set[asyncio.Task[Slot]] = set()
+        self._ends: set[asyncio.Task[None]] = set()
+        # Runners that are free, or about to be. Who waits longest gets the next one.
+        self._free: asyncio.Queue[asyncio.Task[Slot]] = asyncio.Queue()
+        self._closed = False
+
+    async def open(self) -> None:
+        """Start all runners."""
+        try:
+            await asyncio.gather(*(self._start() for _ in range(self._settings.slots)))
+        except BaseException:
+            await self.close()
+            raise
+
+    async def run(self, calls: Sequence[Call]) -> list[CallResult]:
+        """Make one data point's calls in order."""
+        results: dict[int, CallResult] = {}
+        requests: dict[int, bytes] = {}
+        for index, call in enumerate(calls):
+            match encode(call):
+                case Failed() as failed:
+                    results[index] = failed
+                case request:
+                    requests[index] = request
+        failures = 0
+        while requests:
+            try:
+                async with self._slot() as connection:
+                    await self._ask(connection, requests, results)
+            except SandboxLost:
+                failures += 1
+                if failures == ATTEMPTS:
+                    raise
+        return [results[index] for index in range(len(calls))]
+
+    async def _ask(
+        self, connection: Connection, requests: dict[int, bytes], results: dict[int, CallResult]
+    ) -> None:
+        """Move what gets answered from `requests` to `results`, while the runner is good."""
+        for group in self._groups(requests):
+            connection.send([requests[index] for index in group])
+            for index in group:
+                results[index] = await connection.receive()
+                del requests[index]
+            if connection.worn:
+                return
+
+    def _groups(self, requests: Mapping[int, bytes]) -> list[list[int]]:
+        """The calls that share a fork."""
+        fits = sum(map(len, requests.values())) <= MAX_REQUEST
+        if self._settings.fork_per == "data_point" and fits:
+            return [list(requests)]
+        return [[index] for index in requests]
+
+    @contextlib.asynccontextmanager
+    async def _slot(self) -> AsyncIterator[Connection]:
+        """A runner of one's own; it is replaced unless all went well with it."""
+        start = await self._take()
+        connection = start.result().connection
+        good = False
+        try:
+            yield connection
+            good = not connection.worn
+        finally:
+            if good:
+                self._free.put_nowait(start)
+            else:
+                self._replace(start)
+
+    async def _take(self) -> asyncio.Task[Slot]:
+        """Wait for a free runner that is alive."""
+        while True:
+            start = await self._free.get()
+            try:
+                slot = await asyncio.shield(start)
+            except asyncio.CancelledError:
+                self._free.put_nowait(start)
+                raise
+            except BaseException:
+                self._replace(start)
+                raise
+            if not slot.connection.ended:
+                return start
+            self._replace(start)
+
+    def _start(self) -> asyncio.Task[Slot]:
+        start = asyncio.create_task(
+            open_slot(self._transport, self._code, self._settings.timeout_s)
+        )
+        self._starts.add(start)
+        self._free.put_nowait(start)
+        return start
+
+    def _replace(self, start: asyncio.Task[Slot]) -> None:
+        self._starts.discard(start)
+        if not start.exception():
+            end = asyncio.create_task(start.result().close())
+            self._ends.add(end)
+            end.add_done_callback(self._ends.discard)
+        if not self._closed:
+            self._start()
+
+    async def close(self) -> None:
+        """End the runners, also those that are still starting."""
+        self._closed = True
+        for start in self._starts:
+            start.cancel()
+        for slot in await asyncio.gather(*self._starts, return_exceptions=True):
+            if isinstance(slot, Slot):
+                await slot.close()
+        await asyncio.gather(*self._ends)
+        self._on_close()

@@ -1,0 +1,105 @@
+"""The runner as a plain child process: for tests, and where nothing better works.
+
+Kept from a call: the runner's memory and channel, other processes, network sockets, other programs.
+Not kept from it: files that its uid may read. As root, the runner gets a uid that nobody else has,
+and can write only to a folder of its own; otherwise it has the user's uid, and reaches what the
+user reaches.
+"""
+
+import asyncio
+import os
+import secrets
+import shutil
+import signal
+import sysconfig
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from apigen_ray.sandbox.image import RUNNER, host_python, host_root
+from apigen_ray.sandbox.settings import SandboxSettings
+
+MAX_PROCESSES = 64
+FIRST_UID = 1 << 30  # far above what any system gives out
+RUNNER_MAPPINGS = 128 << 20  # what a runner has mapped before any call
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}  # each would take 64 MB of the address space
+
+
+def own_identity() -> dict[str, Any]:
+    """Arguments that start a process with a uid that nobody else has, if we are root."""
+    if os.geteuid() != 0:
+        return {}
+    uid = FIRST_UID + secrets.randbelow(FIRST_UID)
+    return {"user": uid, "group": uid, "extra_groups": []}
+
+
+def limits(settings: SandboxSettings) -> dict[str, Any]:
+    """The limits where no cgroup counts the processes of a call together: on each of them."""
+    return {
+        "timeout_s": settings.timeout_s,
+        "address_space": (settings.memory_mb << 20) + RUNNER_MAPPINGS,
+        "processes": MAX_PROCESSES,
+        "result_bytes": settings.result_bytes,
+        "output_bytes": settings.output_bytes,
+    }
+
+
+class ChildProcess:
+    """A runner that is a child of this process."""
+
+    def __init__(self, process: asyncio.subprocess.Process, scratch: Path | None = None) -> None:
+        self._process = process
+        self._scratch = scratch
+
+    async def wait(self) -> str:
+        """Wait until it has ended; -> its exit status."""
+        return f"exit status {await self._process.wait()}"
+
+    async def stop(self) -> None:
+        """End it; at its hang-up it has swept up after itself, unless it is stuck."""
+        try:
+            async with asyncio.timeout(1):
+                await self._process.wait()
+        except TimeoutError:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            await self._process.wait()
+        if self._scratch:
+            shutil.rmtree(self._scratch, ignore_errors=True)
+
+
+class ProcessTransport:
+    """Starts runners as plain child processes."""
+
+    def __init__(self, settings: SandboxSettings, tools: Path) -> None:
+        self._settings = settings
+        self._tools = tools
+        self._root = host_root()
+
+    async def start(self, folder: Path) -> ChildProcess:
+        """Start a runner with a folder of its own for files."""
+        identity = own_identity()
+        scratch = Path(tempfile.mkdtemp(prefix="apigen-ray-scratch-"))
+        if identity:
+            os.chown(scratch, identity["user"], identity["group"])
+        libraries = self._inside(Path(sysconfig.get_config_var("LIBDIR") or "/usr/lib"))
+        process = await asyncio.create_subprocess_exec(
+            self._inside(host_python()),
+            *RUNNER[:-1],
+            self._inside(Path(RUNNER[-1])),
+            folder / "socket",
+            env=ENVIRONMENT | {"LD_LIBRARY_PATH": str(libraries), "TMPDIR": str(scratch)},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
+            **identity,
+        )
+        return ChildProcess(process, scratch)
+
+    def configuration(self) -> dict[str, Any]:
+        """As the runner sees it."""
+        alone = os.geteuid() == 0
+        return {"tools": str(self._tools), "alone": alone, **limits(self._settings)}
+
+    def _inside(self, path: Path) -> Path:
+        return self._root / path.relative_to("/")

@@ -1,0 +1,210 @@
+"""The host's side of the runner protocol, the same for every transport.
+
+The runner's answers are measured by the runner and trusted in form only; the text inside came from
+the call and may be anything: it is capped before it is read, and parsed as if forged.
+"""
+
+import asyncio
+import json
+import math
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from apigen_ray.errors import BadInput, SandboxLost
+from apigen_ray.records import Call, CallResult, Failed, Json, Reason, Returned
+
+PROTOCOL = 1  # of sandbox/runner.py, as the two structs
+LENGTH = struct.Struct("!I")
+ANSWER = struct.Struct("!B?idI")
+RESULT, TIMED_OUT, EXITED, SIGNALED, OUT_OF_MEMORY, FORGED = range(6)
+
+MAX_REQUEST = 32 << 20
+MAX_EVENT = 64 << 10
+MAX_DEPTH = 100
+IMPORT_TIMEOUT_S = 45.0
+GRACE_S = 10.0  # beyond a call's own time, for the runner to clean up, before it counts as lost
+
+_REASONS = {
+    b"R": Reason.RAISED,
+    b"M": Reason.MEMORY,
+    b"N": Reason.NOT_SERIALIZABLE,
+    b"L": Reason.OUTPUT_TOO_LARGE,
+}
+
+
+class Connection:
+    """A runner that is connected."""
+
+    def __init__(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, timeout_s: float
+    ) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._timeout_s = timeout_s
+        self._result_bytes = 0
+        self._output_bytes = 0
+        self.worn = False
+        """The runner could not clean up after a call: it must not get another."""
+
+    async def configure(self, configuration: dict[str, Any]) -> None:
+        """Send the tools' names and the limits, and wait until all modules are imported.
+
+        Raises:
+            BadInput: a tool module can't be imported.
+            SandboxLost: the runner ended or kept silent.
+        """
+        self._result_bytes = configuration["result_bytes"]
+        self._output_bytes = configuration["output_bytes"]
+        text = json.dumps(configuration).encode()
+        self._writer.write(LENGTH.pack(len(text)) + text)
+        module = None
+        try:
+            async with asyncio.timeout(IMPORT_TIMEOUT_S):
+                while (event := await self._event())["event"] == "loading":
+                    module = event["module"]
+        except TimeoutError as error:
+            if module is None:
+                raise SandboxLost("the runner did not answer at its start") from error
+            raise BadInput(
+                f"tool module {module!r}: still importing after {IMPORT_TIMEOUT_S:.0f} s"
+            ) from error
+        except SandboxLost as error:
+            if module is None:
+                raise
+            raise BadInput(f"tool module {module!r}: importing it ended the sandbox") from error
+        if event["event"] == "failed":
+            raise BadInput(
+                f"tool module {event['module']!r} does not load in the sandbox: {event['message']}"
+            )
+        if event.get("protocol") != PROTOCOL:
+            raise BadInput(
+                "the sandbox image is of another version: run `apigen-ray sandbox build`"
+            )
+
+    async def _event(self) -> dict[str, Any]:
+        (size,) = LENGTH.unpack(await self._read(LENGTH.size))
+        if size > MAX_EVENT:
+            raise SandboxLost("the runner broke the protocol at its start")
+        event: dict[str, Any] = json.loads(await self._read(size))
+        return event
+
+    def send(self, group: Sequence[bytes]) -> None:
+        """Ask for calls that share a fork."""
+        sizes = [len(request) for request in group]
+        head = struct.pack(f"!{len(sizes) + 1}I", len(sizes), *sizes)
+        self._writer.write(b"".join((head, *group)))
+
+    async def receive(self) -> CallResult:
+        """The answer to the next call asked for."""
+        try:
+            async with asyncio.timeout(self._timeout_s + GRACE_S):
+                await self._writer.drain()
+                head = await self._read(ANSWER.size)
+                outcome, worn, code, seconds, size = ANSWER.unpack(head)
+                if size > max(self._result_bytes, self._output_bytes) + MAX_EVENT:
+                    raise SandboxLost("the runner broke the protocol")
+                text = await self._read(size)
+        except TimeoutError as error:
+            raise SandboxLost("the runner did not answer in time") from error
+        except ConnectionError as error:
+            raise SandboxLost("the runner ended") from error
+        self.worn = worn
+        return self._read_answer(outcome, code, seconds, text)
+
+    async def _read(self, size: int) -> bytes:
+        try:
+            return await self._reader.readexactly(size)
+        except (asyncio.IncompleteReadError, ConnectionError) as error:
+            raise SandboxLost("the runner ended") from error
+
+    def _read_answer(self, outcome: int, code: int, seconds: float, text: bytes) -> CallResult:
+        if outcome == RESULT:
+            return read_frame(text, seconds)
+        if outcome == TIMED_OUT:
+            return Failed(Reason.TIMEOUT, f"no result in {self._timeout_s:g} s", seconds)
+        if outcome == OUT_OF_MEMORY:
+            return Failed(Reason.MEMORY, "killed at the memory limit", seconds)
+        if outcome == EXITED:
+            return Failed(Reason.CRASHED, f"exited with status {code}{_last_line(text)}", seconds)
+        if outcome == SIGNALED:
+            return Failed(Reason.CRASHED, f"killed by signal {code}{_last_line(text)}", seconds)
+        if outcome == FORGED:
+            return Failed(Reason.CRASHED, "its answer was not of the runner's form", seconds)
+        raise SandboxLost("the runner broke the protocol")
+
+    @property
+    def ended(self) -> bool:
+        """Whether the runner is known to have hung up."""
+        return self._reader.at_eof()
+
+    def close(self) -> None:
+        """Hang up, which ends the runner."""
+        self._writer.close()
+
+
+def encode(call: Call) -> bytes | Failed:
+    """A call as the runner's JSON."""
+    try:
+        request = json.dumps([call.name, call.arguments], allow_nan=False).encode()
+    except (ValueError, TypeError, RecursionError) as error:
+        return Failed(Reason.RAISED, f"the arguments are not JSON: {error}", 0.0)
+    if len(request) > MAX_REQUEST:
+        return Failed(Reason.RAISED, f"the arguments are over {MAX_REQUEST >> 20} MB", 0.0)
+    return request
+
+
+def read_frame(frame: bytes, seconds: float) -> CallResult:
+    """What a call says about itself."""
+    kind, text = frame[:1], frame[1:]
+    if kind in _REASONS:
+        return Failed(_REASONS[kind], text.decode("utf-8", "replace"), seconds)
+    if kind != b"V":
+        return Failed(Reason.CRASHED, "its answer was not of the runner's form", seconds)
+    try:
+        return Returned(parse(text), seconds)
+    except (ValueError, RecursionError) as error:
+        return Failed(Reason.NOT_SERIALIZABLE, f"the result is not JSON: {error}", seconds)
+
+
+def parse(text: bytes) -> Json:
+    """Strict JSON: valid UTF-8, no NaN or infinity, no lone surrogate, no great depth."""
+    value: Json = json.loads(
+        text.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite
+    )
+    if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
+        _check_depth(value)
+    if b"\\ud" in text or b"\\uD" in text:
+        json.dumps(value, ensure_ascii=False).encode("utf-8")
+    return value
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits[:20]} is out of range")
+    return number
+
+
+def _check_depth(value: Json) -> None:
+    level = [value]
+    for _ in range(MAX_DEPTH + 2):
+        inner: list[Json] = []
+        for one in level:
+            if isinstance(one, dict):
+                inner.extend(one.values())
+            elif isinstance(one, list):
+                inner.extend(one)
+        if not inner:
+            return
+        level = inner
+    raise ValueError(f"nested deeper than {MAX_DEPTH} levels")
+
+
+def _last_line(printed: bytes) -> str:
+    lines = printed.decode("utf-8", "replace").strip().splitlines()
+    return f": {lines[-1][:300]}" if lines else ""

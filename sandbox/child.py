@@ -1,0 +1,201 @@
+"""The fork that makes the calls. Everything here runs beside untrusted code, and may be lied to.
+
+It leaves by `os._exit` and answers each call with one frame: a length, a kind byte, and text.
+The runner and the host treat these bytes as opaque and possibly forged.
+"""
+
+import ctypes
+import gc
+import json
+import os
+import resource
+import struct
+import sys
+
+import seccomp
+
+VALUE, RAISED, OUT_OF_MEMORY, NOT_JSON, TOO_LARGE = b"V", b"R", b"M", b"N", b"L"
+MAX_MESSAGE = 1000
+MAX_DEPTH = 100
+FRAME_LENGTH = struct.Struct("!I")
+
+CHANNEL = 3
+PR_SET_PDEATHSIG, PR_SET_DUMPABLE = 1, 4
+SIGKILL = 9
+MEBIBYTE = 1 << 20
+LARGEST_FILE = 8 * MEBIBYTE
+
+_libc = ctypes.CDLL(None)
+
+
+class NotJson(Exception):
+    """The value has no faithful JSON form."""
+
+
+class TooLarge(Exception):
+    """The value's JSON text is over the cap."""
+
+
+def serve(functions, requests, channel, output, null, limits):
+    """Make the calls in order, answer each on `channel`, and exit."""
+    enter(channel, output, null, limits)
+    for index, request in enumerate(requests):
+        if index and not os.read(CHANNEL, 1):  # the runner has taken the answer before
+            os._exit(0)
+        frame = answer(functions, request, limits["result_bytes"])
+        flush()
+        send(frame)
+    os._exit(0)
+
+
+def enter(channel, output, null, limits):
+    """Keep four descriptors, become the victim of choice when memory ends, and set limits."""
+    os.setsid()
+    channel, output = _above_standard(channel), _above_standard(output)
+    os.dup2(null, 0)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.dup2(channel, CHANNEL)
+    os.closerange(CHANNEL + 1, resource.getrlimit(resource.RLIMIT_NOFILE)[0])
+    prefer_as_oom_victim()
+    cpu_s = int(limits["timeout_s"]) + 2
+    set_limit(resource.RLIMIT_CPU, cpu_s)
+    set_limit(resource.RLIMIT_AS, limits["address_space"])
+    set_limit(resource.RLIMIT_FSIZE, LARGEST_FILE)
+    if limits["processes"]:
+        set_limit(resource.RLIMIT_NPROC, limits["processes"])
+    if os.getppid() != 1:  # PID 1 takes its namespace with it, and is deaf to it
+        _libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+        seccomp.install_signal_guard()
+    gc.enable()
+
+
+def _above_standard(descriptor):
+    """A copy out of the way of the numbers that are about to be assigned."""
+    while descriptor <= CHANNEL:
+        descriptor = os.dup(descriptor)
+    return descriptor
+
+
+def prefer_as_oom_victim():
+    """Make the kernel kill this process, never the runner, for memory that no process owns.
+
+    The file is writable only by a process that may be looked into, so that this is switched on
+    for a moment, while nothing untrusted runs yet.
+    """
+    _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
+    try:
+        score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        os.write(score, b"1000")
+        os.close(score)
+    except OSError:  # no /proc: then there is no memory cgroup either
+        pass
+    _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+
+
+def set_limit(kind, value):
+    """Lower a resource limit, for good. Some kernels (gVisor) lack some of them."""
+    hard = resource.getrlimit(kind)[1]
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    try:
+        resource.setrlimit(kind, (value, value))
+    except (ValueError, OSError):
+        pass
+
+
+def answer(functions, request, result_bytes):
+    """Make one call; -> kind byte and text."""
+    try:
+        name, arguments = json.loads(bytes(request))
+        if name not in functions:
+            return RAISED + ("NameError: no tool is named %r" % name).encode("utf-8", "replace")
+        value = functions[name](**arguments)
+        if hasattr(value, "__await__"):
+            value = await_now(value)
+    except MemoryError as error:
+        return OUT_OF_MEMORY + describe(error)
+    except BaseException as error:  # SystemExit and KeyboardInterrupt are the call's, not ours
+        return RAISED + describe(error)
+    try:
+        return VALUE + to_json(value, result_bytes)
+    except TooLarge as error:
+        return TOO_LARGE + describe(error)
+    except MemoryError as error:
+        return OUT_OF_MEMORY + describe(error)
+    except BaseException as error:
+        return NOT_JSON + describe(error)
+
+
+def await_now(awaitable):
+    """Run an async tool to its end."""
+    import asyncio  # noqa: PLC0415 - preloaded when a tool is async; costly for all others
+
+    async def wait():
+        return await awaitable
+
+    return asyncio.run(wait())
+
+
+def describe(error):
+    """One line about an exception, whose own methods may be hostile."""
+    try:
+        text = str(error)
+    except BaseException:
+        text = "<no message>"
+    name = "" if isinstance(error, (NotJson, TooLarge)) else type(error).__name__
+    line = ": ".join(part for part in (name, text) if part)
+    return line[:MAX_MESSAGE].encode("utf-8", "replace")
+
+
+def to_json(value, result_bytes):
+    """JSON text that means the same value. Tuples become lists, as `json` has it."""
+    Measure(result_bytes).add(value, 0)
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
+    if len(text) > result_bytes:
+        raise TooLarge("the result has %d bytes, over %d" % (len(text), result_bytes))
+    return text
+
+
+class Measure:
+    """Refuses what `json` would coerce in silence, and a size that it would take long to write."""
+
+    def __init__(self, result_bytes):
+        self.limit = self.left = result_bytes
+
+    def add(self, value, depth):
+        """Count the characters that a value takes at the least."""
+        if depth > MAX_DEPTH:
+            raise NotJson("the result is nested deeper than %d levels" % MAX_DEPTH)
+        self.spend(len(value) if isinstance(value, str) else 1)
+        if isinstance(value, dict):
+            for key, item in value.items():
+                if not isinstance(key, str):
+                    raise NotJson("a key of the result is not a string but %s" % type(key).__name__)
+                self.spend(len(key) + 4)
+                self.add(item, depth + 1)
+        elif isinstance(value, (list, tuple)):
+            for item in value:
+                self.add(item, depth + 1)
+
+    def spend(self, characters):
+        """Take from the budget."""
+        self.left -= characters
+        if self.left < 0:
+            raise TooLarge("the result has over %d bytes" % self.limit)
+
+
+def flush():
+    """Hand what the call printed to the runner, unless the call broke the streams."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BaseException:
+            pass
+
+
+def send(frame):
+    """Write one frame to the runner."""
+    data = memoryview(FRAME_LENGTH.pack(len(frame)) + frame)
+    while data:
+        data = data[os.write(CHANNEL, data) :]

@@ -1,0 +1,513 @@
+"""The runner: holds the tools, warm, and makes each call in a fork that it then wipes out.
+
+    python3 -s -E -B runner.py ADDRESS
+
+Standard library only; it runs on any Python from 3.9. Read it with `child.py` (the fork) and
+`seccomp.py` (the system-call filter).
+
+ADDRESS is a unix socket on which the host listens. The host sends a configuration, the runner
+imports the tool modules and says `ready`, then each request is a group of calls that share a fork,
+and each call is answered with the facts that this process measured (how it ended, in what time)
+and the fork's bytes, which it never parses.
+
+Covered, for a call that does its worst, when the runner is PID 1 of a container without network,
+with a read-only root, limits on memory and processes, and no capabilities:
+    - the host, its files, its network and its environment;
+    - this runner and the other calls: their arguments, results, memory and time;
+    - whatever would outlive the call: processes, files, memory.
+Not covered:
+    - a call can lie about its own result;
+    - tool modules are imported here, so a hostile *module* can falsify results of other tools in
+      the same sandbox (not reach the host);
+    - a flaw of the kernel (a gVisor runtime is the answer), and side channels such as timing;
+    - without a container: see the notices of the bubblewrap and process transports.
+"""
+
+import ctypes
+import faulthandler
+import gc
+import importlib
+import itertools
+import json
+import mmap
+import os
+import platform
+import resource
+import select
+import signal
+import socket
+import struct
+import sys
+import time
+
+import child
+import seccomp
+
+# ruff: noqa: PTH - pathlib in this process would be copied page by page into every fork
+
+PROTOCOL = 1
+LENGTH = struct.Struct("!I")  # before JSON frames, request sizes and the fork's frames
+ANSWER = struct.Struct("!B?idI")  # how it ended, worn, exit status or signal, seconds, text size
+RESULT, TIMED_OUT, EXITED, SIGNALED, OUT_OF_MEMORY, FORGED = range(6)
+
+MAX_REQUEST = 32 << 20
+SMALL = 64 << 10
+IMPORT_TIMEOUT_S = 60
+SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - the container's; wiped after each call
+WIPE_ENTRIES = 20_000
+CO_COROUTINE = 0x80
+
+PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
+
+
+class Pages:
+    """A buffer for untrusted bytes.
+
+    Python objects would leave them in freed memory that later forks could read. These pages are
+    cleared after use, and are not inherited unless `forked`.
+    """
+
+    def __init__(self, size, forked=False):
+        self.map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if not forked and hasattr(mmap, "MADV_DONTFORK"):
+            self.map.madvise(mmap.MADV_DONTFORK)
+        self.view = memoryview(self.map)
+        self.used = 0
+
+    def read(self, descriptor, until):
+        """Read once, up to the fill level `until`; -> number of bytes, 0 at the end."""
+        count = os.readv(descriptor, [self.view[self.used : until]])
+        self.used += count
+        return count
+
+    def fill(self, descriptor, size):
+        """Read `size` bytes more; False when the other side hung up."""
+        until = self.used + size
+        while self.used < until:
+            if not self.read(descriptor, until):
+                return False
+        return True
+
+    def clear(self):
+        """Zero what was used; many pages are given back instead, which zeroes them too."""
+        if self.used > SMALL:
+            self.map.madvise(mmap.MADV_DONTNEED)
+        else:
+            self.view[: self.used] = bytes(self.used)
+        self.used = 0
+
+
+class Fork:
+    """A running fork, seen from the runner."""
+
+    def __init__(self, pid, channel, output):
+        self.pid = pid
+        self.channel = channel
+        self.output = output
+        self.status = None  # as wait gives it, once it has ended
+
+
+class Runner:
+    """Serves one host connection."""
+
+    def __init__(self, host, null, configuration, functions, scratch):
+        self.host = host
+        self.null = null
+        self.limits = configuration
+        self.functions = functions
+        self.request = Pages(MAX_REQUEST, forked=True)
+        self.largest_frame = max(configuration["result_bytes"], 4 * child.MAX_MESSAGE) + 1
+        self.frame = Pages(LENGTH.size + self.largest_frame + SMALL)
+        self.output_bytes = configuration["output_bytes"]
+        self.output = Pages(self.output_bytes + SMALL)  # what is over is read here and dropped
+        self.scratch = scratch
+        self.oom_kills = OomKills()
+        self.poll = select.poll()
+        self.poll.register(host, select.POLLRDHUP)
+
+    def serve(self):
+        """Answer requests until the host hangs up."""
+        while True:
+            sizes = self.read_request()
+            if sizes is None:
+                return
+            first = 0
+            while first < len(sizes):
+                first = self.run_fork(sizes, first)
+            self.request.clear()
+
+    def read_request(self):
+        """Read a group of calls into `request`; -> their sizes, None when the host hung up."""
+        head = os.read(self.host, LENGTH.size)
+        if len(head) < LENGTH.size:
+            return None
+        (count,) = LENGTH.unpack(head)
+        if not self.request.fill(self.host, LENGTH.size * count):
+            return None
+        sizes = struct.unpack("!%dI" % count, self.request.view[: self.request.used])
+        self.request.clear()
+        if sum(sizes) > MAX_REQUEST or not self.request.fill(self.host, sum(sizes)):
+            return None
+        return sizes
+
+    def run_fork(self, sizes, first):
+        """Make calls in one fork until one of them ends it; -> the index of the next call."""
+        self.oom_kills.mark()
+        fork = self.start_fork(sizes, first)
+        index = first
+        while True:
+            started = time.monotonic()
+            outcome = self.await_frame(fork, started + self.limits["timeout_s"])
+            seconds = time.monotonic() - started
+            index += 1
+            if outcome != RESULT or index == len(sizes):
+                break
+            self.send_answer(RESULT, 0, seconds, worn=False)
+            os.write(fork.channel, b"+")
+        self.end(fork, outcome)
+        code = 0
+        if outcome == EXITED:
+            outcome, code = self.explain_exit(fork.status)
+        self.send_answer(outcome, code, seconds, worn=not self.wipe())
+        return index
+
+    def start_fork(self, sizes, first):
+        """Fork for the calls from `first` on."""
+        channel, childs_channel = socket.socketpair()
+        output, childs_output = os.pipe()
+        requests = list(self.cut(sizes))[first:]
+        pid = os.fork()
+        if pid == 0:
+            try:
+                ends = (childs_channel.fileno(), childs_output, self.null)
+                child.serve(self.functions, requests, *ends, self.limits)
+            finally:
+                os._exit(70)
+        childs_channel.close()
+        os.close(childs_output)
+        fork = Fork(pid, channel.detach(), output)
+        self.poll.register(fork.channel, select.POLLIN)
+        self.poll.register(fork.output, select.POLLIN)
+        return fork
+
+    def cut(self, sizes):
+        """The request of each call."""
+        end = 0
+        for size in sizes:
+            yield self.request.view[end : end + size]
+            end += size
+
+    def await_frame(self, fork, deadline):
+        """Wait for the answer to one call, dropping what it prints over the cap; -> outcome."""
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return TIMED_OUT
+            for descriptor, _ in self.poll.poll(left * 1000 + 1):
+                if descriptor == self.host:
+                    self.leave()
+                elif descriptor == fork.output:
+                    if not self.read_output(fork):
+                        self.poll.unregister(fork.output)
+                else:
+                    outcome = self.read_frame(fork)
+                    if outcome is not None:
+                        return outcome
+
+    def read_output(self, fork):
+        """Take what was printed, so that printing never blocks a call; False at its end."""
+        room = self.output_bytes if self.output.used < self.output_bytes else len(self.output.view)
+        count = self.output.read(fork.output, room)
+        self.output.used = min(self.output.used, self.output_bytes)
+        return count > 0
+
+    def read_frame(self, fork):
+        """Take a part of the answer; -> outcome, None while there is more to come."""
+        frame = self.frame
+        if not frame.read(fork.channel, len(frame.view)):
+            return EXITED
+        if frame.used < LENGTH.size:
+            return None
+        (size,) = LENGTH.unpack(frame.view[: LENGTH.size])
+        if size > self.largest_frame or frame.used > LENGTH.size + size:
+            return FORGED
+        return RESULT if frame.used == LENGTH.size + size else None
+
+    def end(self, fork, outcome):
+        """Leave nothing of the fork and of what it started."""
+        if outcome == EXITED:
+            fork.status = await_exit(fork.pid)
+            os.set_blocking(fork.output, False)
+            try:
+                self.read_output(fork)  # its last words
+            except BlockingIOError:
+                pass
+        for descriptor in (fork.channel, fork.output):
+            try:
+                self.poll.unregister(descriptor)
+            except KeyError:  # the output that had ended
+                pass
+            os.close(descriptor)
+        self.sweep()
+
+    def sweep(self):
+        """Kill and reap until nothing but this process is left.
+
+        With a pid namespace or a uid of its own, kill(-1) reaches all at once, so that no fork bomb
+        outruns it.
+        """
+        while True:
+            if self.limits["alone"]:
+                kill(-1)
+            else:
+                for pid in descendants(os.getpid()):
+                    kill(pid)
+            try:
+                os.wait()
+            except ChildProcessError:
+                return
+
+    def explain_exit(self, status):
+        """A fork ended without an answer: -> outcome, exit status or signal."""
+        if status is None:  # it closed the channel and lived on
+            return FORGED, 0
+        if not os.WIFSIGNALED(status):
+            return EXITED, os.WEXITSTATUS(status)
+        if os.WTERMSIG(status) == signal.SIGKILL and self.oom_kills.happened():
+            return OUT_OF_MEMORY, 0
+        return SIGNALED, os.WTERMSIG(status)
+
+    def wipe(self):
+        """Empty the writable folders; False if that failed, and the host must replace us."""
+        try:
+            return all(empty(folder) for folder in self.scratch)
+        except OSError:
+            return False
+
+    def send_answer(self, outcome, code, seconds, worn):
+        """Tell the host how a call ended, with the fork's bytes, or what a crashed one printed."""
+        text = b""
+        if outcome == RESULT:
+            text = self.frame.view[LENGTH.size : self.frame.used]
+        elif outcome in (EXITED, SIGNALED):
+            text = self.output.view[: self.output.used]
+        send(self.host, ANSWER.pack(outcome, worn, code, seconds, len(text)), text)
+        self.frame.clear()
+        self.output.clear()
+
+    def leave(self):
+        """The host is gone: nobody waits for an answer."""
+        self.sweep()
+        self.wipe()
+        os._exit(0)
+
+
+class OomKills:
+    """Counts the kills for lack of memory in this container's cgroup, v2 or v1."""
+
+    FILES = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+
+    def __init__(self):
+        found = [path for path in self.FILES if os.access(path, os.R_OK)]
+        self.file = os.open(found[0], os.O_RDONLY) if found else None
+        self.marked = 0
+
+    def mark(self):
+        """Count from now on."""
+        self.marked = self.count()
+
+    def happened(self):
+        """Whether there was one since."""
+        return self.count() > self.marked
+
+    def count(self):
+        """The kernel's count."""
+        if self.file is None:
+            return 0
+        for line in os.pread(self.file, 4096, 0).splitlines():
+            if line.startswith(b"oom_kill "):
+                return int(line.split()[1])
+        return 0
+
+
+def await_exit(pid):
+    """The wait status of a fork that is about to end; None if it doesn't."""
+    deadline = time.monotonic() + 0.1
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.001)
+    return None
+
+
+def kill(pid):
+    """SIGKILL, whoever is left to take it."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def descendants(pid):
+    """All processes below one."""
+    try:
+        with open("/proc/%d/task/%d/children" % (pid, pid)) as listing:
+            children = [int(word) for word in listing.read().split()]
+    except OSError:  # ended meanwhile
+        return []
+    return children + [below for one in children for below in descendants(one)]
+
+
+def empty(folder):
+    """Remove all that is in a folder, however deep; False if there is too much of it.
+
+    Folders inside folders are moved up before they are emptied, so that no path gets too long.
+    """
+    left = WIPE_ENTRIES
+    while left > 0:
+        entries = list(itertools.islice(os.scandir(folder), left))
+        if not entries:
+            return True
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                left -= lift(entry.path, folder, left)
+                os.rmdir(entry.path)
+            else:
+                os.unlink(entry.path)
+        left -= len(entries)
+    return False
+
+
+def lift(inner, folder, serial):
+    """Move the folders in `inner` up to `folder` and remove its files; -> how many there were."""
+    os.chmod(inner, 0o700)
+    entries = list(itertools.islice(os.scandir(inner), WIPE_ENTRIES))
+    for index, entry in enumerate(entries):
+        if entry.is_dir(follow_symlinks=False):
+            os.chmod(entry.path, 0o700)  # moving a folder writes to it
+            os.rename(entry.path, os.path.join(folder, "moved-%d-%d" % (serial, index)))
+        else:
+            os.unlink(entry.path)
+    return len(entries)
+
+
+def send(descriptor, *parts):
+    """Write all of the parts."""
+    parts = [memoryview(part) for part in parts if len(part)]
+    while parts:
+        count = os.writev(descriptor, parts)
+        while parts and count >= len(parts[0]):
+            count -= len(parts.pop(0))
+        if count:
+            parts[0] = parts[0][count:]
+
+
+def tell(host, **event):
+    """Send the host a line about the start."""
+    text = json.dumps(event).encode()
+    send(host, LENGTH.pack(len(text)), text)
+
+
+def receive_json(host):
+    """One JSON frame from the host."""
+    with open(host, "rb", buffering=0, closefd=False) as stream:
+        (size,) = LENGTH.unpack(read_exactly(stream, LENGTH.size))
+        return json.loads(read_exactly(stream, size))
+
+
+def read_exactly(stream, size):
+    """`size` bytes, or the end of this process: the host hung up."""
+    data = b""
+    while len(data) < size:
+        more = stream.read(size - len(data))
+        if not more:
+            sys.exit(0)
+        data += more
+    return data
+
+
+def isolate(scratch):
+    """What holds for this process and is inherited by every fork."""
+    libc = ctypes.CDLL(None)
+    # No other process of this uid may trace this one, or open its memory or descriptors.
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    for kind, value in (
+        (resource.RLIMIT_NOFILE, 256),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_STACK, 8 << 20),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_SIGPENDING, 256),
+    ):
+        child.set_limit(kind, value)
+    os.environ.clear()
+    os.environ.update(HOME=scratch[0], TMPDIR=scratch[0], LANG="C.UTF-8", PATH="/usr/local/bin")
+    os.chdir(scratch[0])
+    seccomp.install()
+
+
+def load(host, null, configuration):
+    """Import the tool modules; -> tool name to function. Says which module it is at, or failed."""
+    # A watchdog without need of the interpreter lock: an import that hangs must not outlive us.
+    faulthandler.dump_traceback_later(IMPORT_TIMEOUT_S, exit=True, file=null)
+    sys.path[0] = configuration["tools"]
+    for name in ("child", "seccomp"):  # ours; a tool module may have the same name
+        del sys.modules[name]
+    functions = {}
+    for tool, (module, function) in configuration["functions"].items():
+        if module not in sys.modules:
+            tell(host, event="loading", module=module)
+        try:
+            functions[tool] = resolve(module, function)
+        except BaseException as error:  # also SystemExit: a module may do anything
+            text = child.describe(error).decode()
+            tell(host, event="failed", module=module, function=function, message=text)
+            os._exit(1)
+    if any(is_async(function) for function in functions.values()):
+        importlib.import_module("asyncio")
+    faulthandler.cancel_dump_traceback_later()
+    return functions
+
+
+def resolve(module, function):
+    """The function that a module offers under a name: by `get_tools()`, or as an attribute."""
+    offered = vars(importlib.import_module(module))
+    if "get_tools" in offered:
+        offered = offered["get_tools"]()
+    if not callable(offered.get(function)):
+        raise LookupError("no function %s" % function)
+    return offered[function]
+
+
+def is_async(function):
+    """Whether a plain function is declared `async def`."""
+    return bool(getattr(getattr(function, "__code__", None), "co_flags", 0) & CO_COROUTINE)
+
+
+def main(address):
+    """Serve one host until it hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    connection = socket.socket(socket.AF_UNIX)
+    connection.connect(address)
+    host = connection.detach()
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    os.dup2(null, 1)
+    configuration = receive_json(host)
+    given = os.environ.get("TMPDIR")
+    scratch = [given] if given else [path for path in SCRATCH if os.access(path, os.W_OK)]
+    isolate(scratch)
+    functions = load(host, null, configuration)
+    runner = Runner(host, null, configuration, functions, scratch)
+    # Collection in a fork would touch, and so copy, every page that holds an object.
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    tell(host, event="ready", protocol=PROTOCOL, python=platform.python_version())
+    runner.serve()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
