@@ -172,7 +172,7 @@ def _sandbox_build(arguments: argparse.Namespace) -> int:
 
     chosen = {"base_image": arguments.base} if arguments.base else {}
     image = ensure_image(SandboxSettings(kind="docker", **chosen))
-    print("\n".join(filter(None, (image.notice, f"{image.tag}  {image.id}"))))
+    print("\n".join(filter(None, (image.notice, f"{image.tag}  {image.digest}"))))
     return 0
 
 

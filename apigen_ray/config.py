@@ -136,12 +136,17 @@ def _first_problem(error: ValidationError) -> str:
 
 
 def _suggestion(steps: Sequence[str]) -> str:
-    known: set[str] = set()
-    for model in (RunConfig, *_sections()):
-        known |= model.model_fields.keys()
+    known = {key for section in _SECTIONS for key in section.model_fields}
     close = difflib.get_close_matches(steps[-1], sorted(known), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-def _sections() -> tuple[type[BaseModel], ...]:
-    return (SamplingSettings, Endpoint, SimulatedEndpoint, CheckSettings, SandboxSettings, Actors)
+_SECTIONS: tuple[type[BaseModel], ...] = (
+    RunConfig,
+    SamplingSettings,
+    Endpoint,
+    SimulatedEndpoint,
+    CheckSettings,
+    SandboxSettings,
+    Actors,
+)

@@ -18,7 +18,13 @@ import threading
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any, cast
+
+# On one machine the workers share this environment: building it again for them, as Ray does under
+# `uv run`, takes half a minute. Ray reads this when it is imported.
+if "RAY_ADDRESS" not in os.environ:
+    os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
 
 import ray
 import ray.data
@@ -68,16 +74,44 @@ class Generation:
 
 
 @contextmanager
-def ray_session() -> Iterator[None]:
-    """Join the cluster that `RAY_ADDRESS` names, or start Ray on this machine, until the end."""
+def ray_session(log: Path) -> Iterator[None]:
+    """Use the Ray this program has, join the one `RAY_ADDRESS` names, or start one on this machine.
+
+    Args:
+        log: Where the messages go that Ray's native code writes into the middle of our output.
+    """
+    with _stderr_to(log):
+        started = not ray.is_initialized()
+        if started:
+            _start_ray()
+        _set_up_ray_data()
+        try:
+            yield
+        finally:
+            if started:
+                ray.shutdown()
+
+
+@contextmanager
+def _stderr_to(log: Path) -> Iterator[None]:
+    kept = os.dup(2)
+    with log.open("a") as handle:
+        os.dup2(handle.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _start_ray() -> None:
     address = os.environ.get("RAY_ADDRESS", "local")
     local = address == "local"
-    if local:
-        # The workers share this environment; building it again for them takes half a minute.
-        os.environ["RAY_ENABLE_UV_RUN_RUNTIME_ENV"] = "0"
-        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     sizes = {"object_store_memory": 1 << 30, "include_dashboard": False} if local else {}
-    ray.init(address=address, log_to_driver=False, logging_level=logging.WARNING, **sizes)
+    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **sizes)
+
+
+def _set_up_ray_data() -> None:
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
@@ -86,11 +120,7 @@ def ray_session() -> Iterator[None]:
     context.set_config(
         ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY, [*ENABLED_BACKPRESSURE_POLICIES, _QueueCap]
     )
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    try:
-        yield
-    finally:
-        ray.shutdown()
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
 class _QueueCap(BackpressurePolicy):  # type: ignore[misc]
@@ -169,7 +199,7 @@ def _verified(
 
 # Actors wait for others nearly all of their time: with whole CPUs, a small machine would deadlock
 # before all stages run at once; with none, Ray would put them all on the head node.
-_ACTOR: dict[str, Any] = {"num_cpus": 0.1, "max_restarts": 20, "max_task_retries": 20}
+_ACTOR: dict[str, Any] = {"num_cpus": 0.1}
 
 
 def _pool(actors: int, concurrency: int) -> ActorPoolStrategy:

@@ -81,7 +81,7 @@ def run(config: RunConfig, *, fresh: bool, console: Console) -> int:
                 if tasks[model.name]
             ]
             console.print("starting Ray ...", style="dim")
-            stack.enter_context(ray_session())
+            stack.enter_context(ray_session(path / "ray.log"))
             rows = generate(
                 generations,
                 sampler=sampler,
@@ -255,7 +255,7 @@ def prepare_executor(
         image = ensure_image(settings)
         if image.notice:
             console.print(image.notice, style="yellow", soft_wrap=True, highlight=False)
-        described |= {"image": image.tag, "image_id": image.id}
+        described |= {"image": image.tag, "image_digest": image.digest}
     asyncio.run(_try_sandbox(settings, code))
     return Executor(settings, code), described
 

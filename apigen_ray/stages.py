@@ -209,6 +209,11 @@ async def judge_step(row: Row, model: Model, name: str) -> Row:
     return (await _settling([row], Stage.JUDGE, judged()))[0]
 
 
+def tried_again(row: Row, tried: int) -> Row:
+    """A row that was asked for `tried` times before."""
+    return _with(row, attempts=tried + 1)
+
+
 def finished(row: Row) -> Row:
     """A row that came through every stage asked for is verified."""
     return row if row["outcome"] else _with(row, outcome=Outcome.VERIFIED.value)

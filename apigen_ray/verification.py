@@ -17,7 +17,7 @@ from apigen_ray.pipeline import verify as verified
 from apigen_ray.records import Checked, JsonObject, Reason, Rejected, Stage, Style, Tool
 from apigen_ray.run import collect, conclude, endpoints_of, prepare_executor
 from apigen_ray.sandbox import SandboxSettings
-from apigen_ray.stages import checked_row, finished, new_row, rejected_row
+from apigen_ray.stages import checked_row, finished, new_row, rejected_row, tried_again
 from apigen_ray.store import Row, RunFolder
 from apigen_ray.tools import Library, load_library
 from apigen_ray.xlam import json_field, read_rows, row_tools, style_of
@@ -68,9 +68,7 @@ def verify(
         _check_same(folder, manifest)
         settled, tried = folder.attempts_by_id()
         wanted = [
-            Row({**row, "attempts": tried.get(row["id"], 0) + 1})  # type: ignore[misc]
-            for row in rows
-            if row["id"] not in settled
+            tried_again(row, tried.get(row["id"], 0)) for row in rows if row["id"] not in settled
         ]
         executor = judge = None
         if "execution" in stages:
@@ -82,8 +80,9 @@ def verify(
                 stack.enter_context(endpoints_of({"judge": config.judge}, console))["judge"]
             )
         folder.write_json("manifest.json", manifest)
+        actors = config.actors if config else Actors()
         collect(
-            _through(wanted, executor, judge, config.actors if config else Actors(), stack),
+            _through(wanted, executor, judge, actors=actors, log=out / "ray.log", stack=stack),
             folder,
             len(rows),
             console,
@@ -95,7 +94,9 @@ def _through(
     rows: Sequence[Row],
     executor: Executor | None,
     judge: Judge | None,
+    *,
     actors: Actors,
+    log: Path,
     stack: ExitStack,
 ) -> Iterator[list[Row]]:
     """What stage 1 rejected is done; the rest needs Ray, if it needs any further stage."""
@@ -104,7 +105,7 @@ def _through(
     if not executor and not judge:
         yield [finished(row) for row in pending]
     elif pending:
-        stack.enter_context(ray_session())
+        stack.enter_context(ray_session(log))
         yield from verified(pending, executor=executor, judge=judge, actors=actors)
 
 

@@ -38,7 +38,6 @@ class Progress:
         self._done_before = self._outcomes.total()
         self._cost = 0.0
         self._start = time.monotonic()
-        self._first_row: float | None = None
         self._logged = self._start
         self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
 
@@ -59,7 +58,6 @@ class Progress:
 
     def add(self, outcome: str, cost_usd: float) -> None:
         """Count one settled data point."""
-        self._first_row = self._first_row or time.monotonic()
         self._outcomes[outcome] += 1
         self._cost += cost_usd
 
@@ -77,12 +75,12 @@ class Progress:
         for outcome in Outcome:
             count = self._outcomes[outcome]
             line.append(f" {outcome} {count} ", COLOURS[outcome] if count else "dim")
-        now = time.monotonic()
-        if self._first_row is None:
-            return line.append(f" waiting for the first replies, {now - self._start:.0f} s", "dim")
-        rate = (done - self._done_before) / max(now - self._first_row, 1.0)
-        left = max(self._requested - done, 0) / rate if rate else 0.0
-        line.append(f" {rate:.1f}/s  {_clock(now - self._start)} gone, {_clock(left)} left")
+        gone = time.monotonic() - self._start
+        if done == self._done_before:
+            return line.append(f" waiting for the first replies, {_clock(gone)}", "dim")
+        rate = (done - self._done_before) / max(gone, 1.0)
+        left = (self._requested - done) / rate
+        line.append(f" {rate:.1f}/s  {_clock(gone)} gone, {_clock(left)} left")
         return line.append(f"  ${self._cost:.2f}" if self._cost else "")
 
 
@@ -146,9 +144,10 @@ def _reason_table(funnel: Funnel) -> Table:
 
 def _group_table(title: str, funnels: Mapping[str, Funnel]) -> Table:
     table = Table(title=f"By {title}", title_justify="left")
-    table.add_column(title)
+    table.add_column(title, no_wrap=True)
     for outcome in Outcome:
-        table.add_column(outcome, justify="right", header_style=COLOURS[outcome])
+        short = outcome.removeprefix("fail_")
+        table.add_column(short, justify="right", header_style=COLOURS[outcome], no_wrap=True)
     table.add_column("pass rate", justify="right")
     for name in sorted(funnels):
         funnel = funnels[name]
