@@ -4,6 +4,7 @@ It leaves by `os._exit` and answers each call with one frame: a length, a kind b
 The runner and the host treat these bytes as opaque and possibly forged.
 """
 
+import contextlib
 import ctypes
 import gc
 import json
@@ -36,9 +37,9 @@ class TooLarge(Exception):
     """The value's JSON text is over the cap."""
 
 
-def serve(functions, requests, channel, output, null, limits):
-    """Make the calls in order, answer each on `channel`, and exit."""
-    enter(channel, output, null, limits)
+def serve(functions, requests, ends, limits):
+    """Make the calls in order, answer each on the channel, and exit."""
+    enter(*ends, limits)
     for index, request in enumerate(requests):
         if index and not os.read(CHANNEL, 1):  # the runner has taken the answer before
             os._exit(0)
@@ -84,12 +85,10 @@ def prefer_as_oom_victim():
     for a moment, while nothing untrusted runs yet.
     """
     _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)
-    try:
+    with contextlib.suppress(OSError):  # without /proc there is no memory cgroup either
         score = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
         os.write(score, b"1000")
         os.close(score)
-    except OSError:  # no /proc: then there is no memory cgroup either
-        pass
     _libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
@@ -98,10 +97,8 @@ def set_limit(kind, value):
     hard = resource.getrlimit(kind)[1]
     if hard != resource.RLIM_INFINITY:
         value = min(value, hard)
-    try:
+    with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(kind, (value, value))
-    except (ValueError, OSError):
-        pass
 
 
 def answer(functions, request, result_bytes):
@@ -109,7 +106,7 @@ def answer(functions, request, result_bytes):
     try:
         name, arguments = json.loads(bytes(request))
         if name not in functions:
-            return RAISED + ("NameError: no tool is named %r" % name).encode("utf-8", "replace")
+            return RAISED + f"NameError: no tool is named {name!r}".encode("utf-8", "replace")
         value = functions[name](**arguments)
         if hasattr(value, "__await__"):
             value = await_now(value)
@@ -153,7 +150,7 @@ def to_json(value, result_bytes):
     Measure(result_bytes).add(value, 0)
     text = json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
     if len(text) > result_bytes:
-        raise TooLarge("the result has %d bytes, over %d" % (len(text), result_bytes))
+        raise TooLarge(f"the result has {len(text)} bytes, over {result_bytes}")
     return text
 
 
@@ -166,12 +163,12 @@ class Measure:
     def add(self, value, depth):
         """Count the characters that a value takes at the least."""
         if depth > MAX_DEPTH:
-            raise NotJson("the result is nested deeper than %d levels" % MAX_DEPTH)
+            raise NotJson(f"the result is nested deeper than {MAX_DEPTH} levels")
         self.spend(len(value) if isinstance(value, str) else 1)
         if isinstance(value, dict):
             for key, item in value.items():
                 if not isinstance(key, str):
-                    raise NotJson("a key of the result is not a string but %s" % type(key).__name__)
+                    raise NotJson(f"a key of the result is not a string but {type(key).__name__}")
                 self.spend(len(key) + 4)
                 self.add(item, depth + 1)
         elif isinstance(value, (list, tuple)):
@@ -182,16 +179,14 @@ class Measure:
         """Take from the budget."""
         self.left -= characters
         if self.left < 0:
-            raise TooLarge("the result has over %d bytes" % self.limit)
+            raise TooLarge(f"the result has over {self.limit} bytes")
 
 
 def flush():
     """Hand what the call printed to the runner, unless the call broke the streams."""
     for stream in (sys.stdout, sys.stderr):
-        try:
+        with contextlib.suppress(BaseException):
             stream.flush()
-        except BaseException:
-            pass
 
 
 def send(frame):

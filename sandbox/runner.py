@@ -23,6 +23,7 @@ Not covered:
     - without a container: see the notices of the bubblewrap and process transports.
 """
 
+import contextlib
 import ctypes
 import faulthandler
 import gc
@@ -43,7 +44,8 @@ import time
 import child
 import seccomp
 
-# ruff: noqa: PTH - pathlib in this process would be copied page by page into every fork
+# pathlib in this process would be copied, page by page, into every fork
+# ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH118, PTH123
 
 PROTOCOL = 1
 LENGTH = struct.Struct("!I")  # before JSON frames, request sizes and the fork's frames
@@ -144,7 +146,7 @@ class Runner:
         (count,) = LENGTH.unpack(head)
         if not self.request.fill(self.host, LENGTH.size * count):
             return None
-        sizes = struct.unpack("!%dI" % count, self.request.view[: self.request.used])
+        sizes = struct.unpack(f"!{count}I", self.request.view[: self.request.used])
         self.request.clear()
         if sum(sizes) > MAX_REQUEST or not self.request.fill(self.host, sum(sizes)):
             return None
@@ -180,7 +182,7 @@ class Runner:
         if pid == 0:
             try:
                 ends = (childs_channel.fileno(), childs_output, self.null)
-                child.serve(self.functions, requests, *ends, self.limits)
+                child.serve(self.functions, requests, ends, self.limits)
             finally:
                 os._exit(70)
         childs_channel.close()
@@ -238,15 +240,11 @@ class Runner:
         if outcome == EXITED:
             fork.status = await_exit(fork.pid)
             os.set_blocking(fork.output, False)
-            try:
+            with contextlib.suppress(BlockingIOError):
                 self.read_output(fork)  # its last words
-            except BlockingIOError:
-                pass
         for descriptor in (fork.channel, fork.output):
-            try:
+            with contextlib.suppress(KeyError):  # the output that had ended
                 self.poll.unregister(descriptor)
-            except KeyError:  # the output that had ended
-                pass
             os.close(descriptor)
         self.sweep()
 
@@ -343,16 +341,14 @@ def await_exit(pid):
 
 def kill(pid):
     """SIGKILL, whoever is left to take it."""
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 def descendants(pid):
     """All processes below one."""
     try:
-        with open("/proc/%d/task/%d/children" % (pid, pid)) as listing:
+        with open(f"/proc/{pid}/task/{pid}/children") as listing:
             children = [int(word) for word in listing.read().split()]
     except OSError:  # ended meanwhile
         return []
@@ -386,7 +382,7 @@ def lift(inner, folder, serial):
     for index, entry in enumerate(entries):
         if entry.is_dir(follow_symlinks=False):
             os.chmod(entry.path, 0o700)  # moving a folder writes to it
-            os.rename(entry.path, os.path.join(folder, "moved-%d-%d" % (serial, index)))
+            os.rename(entry.path, os.path.join(folder, f"moved-{serial}-{index}"))
         else:
             os.unlink(entry.path)
     return len(entries)
@@ -477,7 +473,7 @@ def resolve(module, function):
     if "get_tools" in offered:
         offered = offered["get_tools"]()
     if not callable(offered.get(function)):
-        raise LookupError("no function %s" % function)
+        raise LookupError(f"no function {function}")
     return offered[function]
 
 

@@ -122,7 +122,7 @@ PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 
 
 class _Filter(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012 - the form that ctypes asks for
+    _fields_ = [
         ("code", ctypes.c_ushort),
         ("jt", ctypes.c_ubyte),
         ("jf", ctypes.c_ubyte),
@@ -131,7 +131,7 @@ class _Filter(ctypes.Structure):
 
 
 class _Program(ctypes.Structure):
-    _fields_ = [  # noqa: RUF012
+    _fields_ = [
         ("len", ctypes.c_ushort),
         ("filter", ctypes.POINTER(_Filter)),
     ]

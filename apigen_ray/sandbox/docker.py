@@ -8,7 +8,7 @@ from typing import Any
 import docker
 import docker.errors
 from docker.models.containers import Container
-from docker.types import Ulimit
+from docker.types import LogConfig, Ulimit
 
 from apigen_ray.errors import SandboxLost
 from apigen_ray.sandbox.image import connect, ensure_image
@@ -71,7 +71,7 @@ class DockerTransport:
             detach=True,
             auto_remove=True,
             labels={LABEL: "runner"},
-            log_config={"type": "none"},
+            log_config=LogConfig(type="none"),
             stop_signal="SIGKILL",
             runtime=self._settings.runtime,
             # reach

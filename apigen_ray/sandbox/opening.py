@@ -77,18 +77,19 @@ async def open_sandbox(settings: SandboxSettings, code: ToolCode) -> Sandbox:
     """
     folder = Path(tempfile.mkdtemp(prefix="apigen-ray-tools-"))
     try:
-        folder.chmod(0o711)
-        write(code, folder / "tools")
-        transport = await asyncio.to_thread(_transport, settings, folder / "tools")
-        pool = Pool(transport, code, settings, functools.partial(shutil.rmtree, folder))
+        transport = await asyncio.to_thread(_transport, settings, code, folder)
     except BaseException:
         shutil.rmtree(folder)
         raise
+    pool = Pool(transport, code, settings, functools.partial(shutil.rmtree, folder))
     await pool.open()
     return pool
 
 
-def _transport(settings: SandboxSettings, tools: Path) -> Transport:
+def _transport(settings: SandboxSettings, code: ToolCode, folder: Path) -> Transport:
+    folder.chmod(0o711)
+    tools = folder / "tools"
+    write(code, tools)
     match choose_kind(settings)[0]:
         case "docker":
             return DockerTransport(settings, tools)
