@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any, TypedDict
 
 import pyarrow as pa
+import pyarrow.compute
 import pyarrow.parquet as pq
 
 from apigen_ray.errors import BadInput
@@ -163,8 +164,8 @@ class RunFolder:
         for number, part in enumerate(parts):
             table = pq.read_table(part, columns=list({*columns, "id"}))
             ids = table["id"].to_pylist()
-            keep = [index for index, id_ in enumerate(ids) if last[id_] == (number, index)]
-            yield table.take(keep).select(list(columns))
+            kept = [last[id_] == (number, index) for index, id_ in enumerate(ids)]
+            yield table.filter(pa.array(kept, pa.bool_())).select(list(columns))
 
     # --- the manifest
 
@@ -189,14 +190,12 @@ class RunFolder:
         """Write the verified rows in the released columns, and their card; return their number."""
         folder = self.path / "dataset"
         folder.mkdir(exist_ok=True)
-        columns = [*RELEASED, "outcome"]
-        verified = [
-            table.filter(pa.compute.equal(table["outcome"], Outcome.VERIFIED.value))
-            for table in self.tables(columns)
-        ]
         schema = pa.schema([SCHEMA.field(name) for name in RELEASED])
-        table = pa.concat_tables([part.select(RELEASED) for part in verified] or [])
-        table = table.cast(schema).sort_by("id") if len(table) else schema.empty_table()
+        verified = [
+            table.filter(pa.compute.equal(table["outcome"], Outcome.VERIFIED.value)).select(RELEASED)
+            for table in self.tables([*RELEASED, "outcome"])
+        ]
+        table = pa.concat_tables([schema.empty_table(), *verified]).sort_by("id")
         _write_parquet(folder / "train.parquet", table)
         _write_text(folder / "README.md", card)
         return len(table)

@@ -47,6 +47,12 @@ def test_an_error_that_was_asked_again_is_superseded(folder):
     assert folder.attempts_by_id() == ({"a", "b"}, {})
 
 
+def test_a_part_of_nothing_but_superseded_errors_is_read(folder):
+    folder.commit([row("a", "error")])
+    folder.commit([row("a", tried=1)])
+    assert ids(folder) == ["a"]
+
+
 def test_parts_of_a_later_attempt_never_overwrite_earlier_ones(tmp_path):
     folder = RunFolder(tmp_path)
     for number in range(3):

@@ -87,7 +87,7 @@ def describe(name: str, function: Function) -> dict[str, Any]:
         if documented.arg_name in properties and documented.description:
             text = " ".join(documented.description.split())
             properties[documented.arg_name].setdefault("description", text)
-    examples = _example_arguments(function, signature)
+    examples = _example_arguments({name, function.__name__}, function, signature)
     if examples:
         parameters["examples"] = examples
     texts = (doc.short_description, doc.long_description)
@@ -176,14 +176,16 @@ def _without_titles(schema: Any) -> Any:
     return cleaned
 
 
-def _example_arguments(function: Function, signature: inspect.Signature) -> list[dict[str, Any]]:
+def _example_arguments(
+    names: set[str], function: Function, signature: inspect.Signature
+) -> list[dict[str, Any]]:
     """The arguments of the docstring's doctest calls that are literals and don't raise."""
     found = []
     for example in doctest.DocTestParser().get_examples(inspect.getdoc(function) or ""):
         if example.exc_msg is not None:
             continue
         for node in ast.walk(ast.parse(example.source)):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == function.__name__:
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) in names:
                 # What is no literal, or no JSON, can't be shown to a model: it is no example.
                 with contextlib.suppress(ValueError, TypeError):
                     positional = [ast.literal_eval(value) for value in node.args]
