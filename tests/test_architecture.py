@@ -45,7 +45,7 @@ def test_imports_have_no_cycle():
     list(TopologicalSorter(graph).static_order())
 
 
-@pytest.mark.parametrize(("name", "path"), list(modules()), ids=lambda value: str(value))
+@pytest.mark.parametrize(("name", "path"), list(modules()), ids=str)
 def test_only_the_shell_knows_ray(name, path):
     text = path.read_text()
     nodes = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Import | ast.ImportFrom)]

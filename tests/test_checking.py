@@ -235,7 +235,8 @@ def test_duplicate_keys_are_found_before_the_last_one_wins():
 
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "1e400"])
 def test_numbers_that_are_no_json_are_refused(value):
-    text = '[{"query": "x", "answers": [{"name": "area", "arguments": {"side": %s}}]}]' % value
+    text = '[{"query": "x", "answers": [{"name": "area", "arguments": {"side": VALUE}}]}]'
+    text = text.replace("VALUE", value)
     assert read(text)[0].reason is Reason.INVALID_JSON
 
 

@@ -186,10 +186,10 @@ def test_another_config_is_refused_by_the_keys_that_differ(tmp_path):
     assert go(config(tmp_path, points=1, models=[faster])) == 0  # changes no row
 
 
-def command(settings, tmp_path):
+def config_file(settings, tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(json.dumps(settings.model_dump(mode="json")))
-    return [sys.executable, "-m", "apigen_ray", "run", str(path)]
+    return path
 
 
 def wait_for(condition, seconds):
@@ -202,14 +202,15 @@ def wait_for(condition, seconds):
 def started(settings, tmp_path):
     """A run in a process (and a Ray) of its own, once it has committed its first part."""
     # A shell's background jobs ignore Ctrl-C, and so would this child: give it the default.
+    default_interrupt = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    program = f"{default_interrupt}; from apigen_ray.cli import main; main()"
     process = subprocess.Popen(
-        command(settings, tmp_path),
+        [sys.executable, "-c", program, "run", str(config_file(settings, tmp_path))],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     wait_for(lambda: RunFolder(Path(settings.out)).parts() or process.poll() is not None, 120)
     assert process.poll() is None, process.stdout.read()

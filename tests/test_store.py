@@ -4,8 +4,10 @@ import datasets
 import pyarrow.parquet as pq
 import pytest
 
+from apigen_ray.card import dataset_card
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome, Reason, Rejected, Stage, Style
+from apigen_ray.report.stats import COLUMNS, count
 from apigen_ray.stages import finished, new_row, rejected_row
 from apigen_ray.store import RELEASED, SCHEMA, RunFolder, clear
 
@@ -112,9 +114,6 @@ def test_the_data_set_has_the_verified_rows_in_the_released_columns(folder):
 
 
 def test_load_dataset_reads_it_offline(folder, tmp_path, monkeypatch):
-    from apigen_ray.card import dataset_card
-    from apigen_ray.report.stats import COLUMNS, count
-
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     folder.commit([row("a"), row("b")])
     folder.write_dataset(dataset_card(count(folder.tables(COLUMNS), 2), {}))
