@@ -19,7 +19,8 @@ def isolation(root: Path) -> list[str]:
     """The command that runs another one inside `root`, as PID 1 of its own namespaces."""
     devices = [("--dev-bind", f"/dev/{device}", f"/dev/{device}") for device in DEVICES]
     return [
-        *("bwrap", "--unshare-all", "--as-pid-1", "--new-session", "--cap-drop", "ALL"),
+        *("bwrap", "--unshare-all", "--as-pid-1", "--new-session", "--die-with-parent"),
+        *("--cap-drop", "ALL"),
         *("--ro-bind", str(root), "/", "--proc", "/proc"),
         *("--size", str(TMP_BYTES), "--tmpfs", "/tmp"),  # noqa: S108 - the sandbox's
         *(word for bind in devices for word in bind),

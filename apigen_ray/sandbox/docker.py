@@ -1,6 +1,7 @@
 """The runner in a container of the local Docker engine."""
 
 import asyncio
+import os
 import secrets
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,7 @@ class DockerTransport:
             self._image,
             detach=True,
             auto_remove=True,
-            labels={LABEL: "runner"},
+            labels={LABEL: f"runner of process {os.getpid()}"},
             log_config=LogConfig(type="none"),
             stop_signal="SIGKILL",
             runtime=self._settings.runtime,

@@ -4,6 +4,9 @@ They run inside it, so that this file imports the standard library only. An atta
 returns; only where `returned` is expected is that harmless. `self_check` runs them.
 """
 
+# Attacks are written with the calls of the operating system's interface.
+# ruff: noqa: PTH101, PTH102, PTH108, PTH123, PTH208, PTH211, S606
+
 import builtins
 import ctypes
 import fcntl
@@ -50,7 +53,7 @@ def state() -> dict[str, Any]:
     """What a call finds when it starts; no attack may change it for the next."""
     scratch = os.environ["TMPDIR"]
     return {
-        "processes": sum(_is_of_this_uid(entry) for entry in os.listdir("/proc")),
+        "processes": sum(_is_of_this_uid(one) for one in os.listdir("/proc") if one.isdigit()),
         "files": os.listdir(scratch),
         "may_write": os.access(scratch, os.W_OK),
         "niceness": os.getpriority(os.PRIO_PROCESS, 0),
@@ -61,9 +64,9 @@ def state() -> dict[str, Any]:
     }
 
 
-def _is_of_this_uid(entry: str) -> bool:
+def _is_of_this_uid(pid: str) -> bool:
     try:
-        status = Path("/proc", entry, "status").read_text()
+        status = Path("/proc", pid, "status").read_text()
     except OSError:
         return False
     return f"Uid:\t{os.getuid()}\t" in status
@@ -129,7 +132,7 @@ def stop_self() -> None:
 def hang_in_exception_text() -> None:
     """An exception whose text takes for ever to make ends at the time limit."""
 
-    class Slow(Exception):  # noqa: N818
+    class Slow(Exception):
         def __str__(self) -> str:
             time.sleep(3600)
             return ""
@@ -179,7 +182,7 @@ def leave_daemon_behind() -> str:
     return "left"
 
 
-@attack("returned", "raised")
+@attack("returned", "raised", "crashed")
 def outrun_the_sweep() -> str:
     """Processes that fork and exit as fast as they can are gone before the next call."""
     if os.fork() == 0:
@@ -206,7 +209,7 @@ def allocate_50_gb() -> int:
     return len(bytearray(50 << 30))
 
 
-@attack("memory")
+@attack("memory", "timeout")
 def grow_list() -> None:
     """A list that grows without end ends at the memory limit."""
     kept = []
@@ -235,8 +238,7 @@ def hoard_in_memfd() -> int:
 def grow_one_file() -> None:
     """One file can't fill the disk or the memory."""
     with open("hoard", "wb") as file:
-        for _ in range(1024):
-            file.write(bytes(1 << 20))
+        file.writelines(bytes(1 << 20) for _ in range(1024))
 
 
 @attack("raised", "timeout", "memory", container_only=True)
@@ -606,7 +608,7 @@ def clone_into_namespace() -> int:
 @attack("raised")
 def mount_file_system() -> int:
     """Nothing can be mounted."""
-    return _checked(_libc.mount(b"none", b"/tmp", b"tmpfs", 0, None))  # noqa: S108
+    return _checked(_libc.mount(b"none", b"/tmp", b"tmpfs", 0, None))
 
 
 @attack("raised")

@@ -1,0 +1,92 @@
+"""Tools that the contract suite calls; they run inside the sandbox."""
+
+import ctypes
+import os
+import re
+import time
+from pathlib import Path
+
+MEMORY = []
+
+
+def add(a: int, b: int) -> int:
+    return a + b
+
+
+def echo(value):
+    return value
+
+
+def wait(seconds: float) -> str:
+    time.sleep(seconds)
+    return "waited"
+
+
+async def double_later(number: int) -> int:
+    return 2 * number
+
+
+def describe_owner(self: str) -> str:
+    return self
+
+
+def remember(value):
+    MEMORY.append(value)
+    return MEMORY
+
+
+def recall():
+    return MEMORY
+
+
+def leave_file(name: str):
+    Path(name).write_text("left")
+    return [path.name for path in Path().iterdir()]
+
+
+def list_files():
+    return [path.name for path in Path().iterdir()]
+
+
+def read_data() -> str:
+    return Path(__file__).with_name("data.txt").read_text()
+
+
+def print_and_crash():
+    os.write(2, b"first line\nlast words\n")
+    os._exit(3)
+
+
+def repeat(text: str, times: int) -> str:
+    return text * times
+
+
+def find_in_memory(start: str, reversed_rest: str) -> int:
+    """Count a text in all memory that the process may read, without ever holding it."""
+    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: look into oneself
+    found = 0
+    with Path("/proc/self/maps").open() as maps, Path("/proc/self/mem").open("rb", 0) as memory:
+        for line in maps:
+            match = re.match(r"([0-9a-f]+)-([0-9a-f]+) r.* 00:00 0", line)
+            if not match or "[v" in line:
+                continue
+            first, last = (int(number, 16) for number in match.groups())
+            if last - first > 64 << 20:
+                last = first + (64 << 20)
+            memory.seek(first)
+            try:
+                content = memory.read(last - first)
+            except OSError:
+                continue
+            for place in re.finditer(re.escape(start.encode()), content):
+                after = content[place.end() : place.end() + len(reversed_rest)]
+                found += after[::-1] == reversed_rest.encode()
+    return found
+
+
+class Owner:
+    def total(self, numbers):
+        return sum(numbers)
+
+
+Sum = Owner().total

@@ -1,0 +1,29 @@
+"""One warm sandbox of each kind, shared by the session."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+from sandboxes import opened, settings_for
+
+from apigen_ray.sandbox import Sandbox
+from apigen_ray.sandbox.self_check import hostile_code
+
+KINDS = [pytest.param("docker", marks=pytest.mark.docker), "bubblewrap", "process"]
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def sandbox(kind: str) -> AsyncIterator[Sandbox]:
+    async with opened(settings_for(kind)) as sandbox:
+        yield sandbox
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def hostile_sandbox(kind: str) -> AsyncIterator[Sandbox]:
+    async with opened(settings_for(kind), hostile_code()) as sandbox:
+        yield sandbox

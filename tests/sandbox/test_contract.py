@@ -1,0 +1,368 @@
+"""What every kind of sandbox promises to the pipeline."""
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from sandboxes import alive, call, opened, running, settings_for
+
+from apigen_ray.errors import BadInput, SandboxLost
+from apigen_ray.records import Call, Failed, Json, Reason, Returned
+from apigen_ray.sandbox import Sandbox, ToolCode, open_sandbox
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+def reason(result: object) -> Reason | None:
+    return result.reason if isinstance(result, Failed) else None
+
+
+def value(result: object) -> Json:
+    assert isinstance(result, Returned), result
+    return result.result
+
+
+async def test_a_call_returns_its_result_and_time(sandbox: Sandbox) -> None:
+    result = await call(sandbox, "add", a=1, b=2)
+    assert isinstance(result, Returned)
+    assert result.result == 3
+    assert 0 < result.seconds < 1
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        True,
+        0,
+        -1.5,
+        10**30,
+        "",
+        "naïve \u0000 \U0001f600",
+        [],
+        {},
+        {"a": [1, {"b": [None, False]}], "": ""},
+        "x" * 900_000,
+        {"__class__": "list", "$ref": "#", "__import__('os').system('id')": "{0.__class__}"},
+        "__import__('os').system('id')",
+        "'; DROP TABLE calls; --",
+        "%s%s%s%n{}{0}{self.__class__}",
+    ],
+)
+async def test_json_values_survive_both_ways(sandbox: Sandbox, given: Json) -> None:
+    assert value(await call(sandbox, "echo", value=given)) == given
+
+
+async def test_a_tuple_comes_back_as_a_list_and_an_async_tool_is_awaited(sandbox: Sandbox) -> None:
+    assert value(await call(sandbox, "double_later", number=4)) == 8
+
+
+async def test_calls_keep_their_order_and_each_has_its_own_verdict(sandbox: Sandbox) -> None:
+    results = await sandbox.run(
+        [
+            Call("add", {"a": 1, "b": 1}),
+            Call("add", {"a": 1, "b": "1"}),
+            Call("wait", {"seconds": 5}),
+            Call("add", {"a": 2, "b": 2}),
+        ]
+    )
+    assert [reason(one) for one in results] == [None, Reason.RAISED, Reason.TIMEOUT, None]
+    assert value(results[3]) == 4
+
+
+async def test_no_calls_no_results(sandbox: Sandbox) -> None:
+    assert await sandbox.run([]) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [{}, {"a": 1}, {"a": 1, "b": 2, "c": 3}, {"a": 1, "b": 2, "__class__": 3}]
+)
+async def test_wrong_argument_names_are_failures(sandbox: Sandbox, arguments: dict) -> None:
+    result = await call(sandbox, "add", **arguments)
+    assert reason(result) is Reason.RAISED
+    assert "TypeError" in result.message
+
+
+@pytest.mark.parametrize("name", ["self", "cls", "function", "name", "arguments"])
+async def test_no_argument_name_collides_with_ours(sandbox: Sandbox, name: str) -> None:
+    result = await call(sandbox, "echo", **{name: 1})
+    assert "unexpected keyword argument" in result.message
+
+
+async def test_self_can_be_an_argument_but_not_replace_an_owner(sandbox: Sandbox) -> None:
+    assert value(await call(sandbox, "describe_owner", self="text")) == "text"
+    assert value(await call(sandbox, "Sum", numbers=[1, 2])) == 3
+    result = await sandbox.run([Call("Sum", {"self": 1, "numbers": [1, 2]})])
+    assert reason(result[0]) is Reason.RAISED
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "MEMORY",
+        "os",
+        "os.listdir",
+        "__import__",
+        "add.__globals__",
+        "benign_tools.add",
+        "\ud800",
+    ],
+)
+async def test_only_the_tools_named_can_be_called(sandbox: Sandbox, name: str) -> None:
+    result = await call(sandbox, name)
+    assert reason(result) is Reason.RAISED
+    assert "no tool is named" in result.message
+
+
+async def test_arguments_of_10_mb_are_taken(sandbox: Sandbox) -> None:
+    result = await call(sandbox, "echo", value="x" * (10 << 20))
+    assert reason(result) is Reason.OUTPUT_TOO_LARGE
+
+
+async def test_arguments_beyond_any_measure_fail_the_call(sandbox: Sandbox) -> None:
+    assert reason(await call(sandbox, "echo", value="x" * (40 << 20))) is Reason.RAISED
+    assert value(await call(sandbox, "add", a=1, b=2)) == 3
+
+
+async def test_arguments_nested_too_deep_fail_the_call(sandbox: Sandbox) -> None:
+    deep: Json = 1
+    for _ in range(600):
+        deep = [deep]
+    assert reason(await call(sandbox, "echo", value=deep)) is Reason.NOT_SERIALIZABLE
+    for _ in range(100_000):
+        deep = [deep]
+    assert reason(await call(sandbox, "echo", value=deep)) is Reason.RAISED
+
+
+async def test_nan_in_the_arguments_fails_the_call(sandbox: Sandbox) -> None:
+    assert reason(await call(sandbox, "echo", value=float("nan"))) is Reason.RAISED
+
+
+@pytest.mark.parametrize(("size", "expected"), [(1 << 20, None), ((1 << 20) + 1, "too_large")])
+async def test_the_cap_on_results_is_exact(
+    sandbox: Sandbox, size: int, expected: str | None
+) -> None:
+    result = await call(sandbox, "repeat", text="x", times=size - 2)  # and two quotes
+    assert reason(result) is (Reason.OUTPUT_TOO_LARGE if expected else None)
+
+
+async def test_last_words_explain_a_crash(sandbox: Sandbox) -> None:
+    result = await call(sandbox, "print_and_crash")
+    assert result == Failed(Reason.CRASHED, "exited with status 3: last words", result.seconds)
+
+
+async def test_a_timeout_takes_as_long_as_it_says(sandbox: Sandbox) -> None:
+    started = time.monotonic()
+    result = await call(sandbox, "wait", seconds=30)
+    assert reason(result) is Reason.TIMEOUT
+    assert 1.0 <= result.seconds < 1.3
+    assert time.monotonic() - started < 2
+
+
+async def test_calls_do_not_see_each_others_memory(sandbox: Sandbox) -> None:
+    assert value(await call(sandbox, "remember", value="secret")) == ["secret"]
+    assert value(await call(sandbox, "recall")) == []
+
+
+async def test_calls_do_not_see_each_others_files(sandbox: Sandbox) -> None:
+    assert value(await call(sandbox, "leave_file", name="secret")) == ["secret"]
+    assert value(await call(sandbox, "list_files")) == []
+
+
+@pytest.mark.parametrize("size", [20, 200_000])
+async def test_arguments_and_results_leave_no_trace_in_memory(sandbox: Sandbox, size: int) -> None:
+    start, rest = "needle-", "in-the-haystack-4711"
+    assert value(await call(sandbox, "echo", value=(start + rest) * (size // 20)))
+    found = await call(sandbox, "find_in_memory", start=start, reversed_rest=rest[::-1])
+    assert value(found) == 0
+
+
+async def test_the_search_of_memory_finds_what_is_there(sandbox: Sandbox) -> None:
+    name = "find_in_memory"  # as it is in the runner's list of tools
+    assert value(await call(sandbox, name, start=name[:5], reversed_rest=name[5:][::-1])) > 0
+
+
+async def test_tools_find_their_data_files(sandbox: Sandbox) -> None:
+    assert value(await call(sandbox, "read_data")) == "data beside the code"
+
+
+async def test_concurrent_data_points_share_the_slots_fairly(kind: str) -> None:
+    async with opened(settings_for(kind, slots=2)) as sandbox:
+        started = time.monotonic()
+        finished: list[int] = []
+
+        async def point(index: int) -> None:
+            assert value(await call(sandbox, "wait", seconds=0.2)) == "waited"
+            finished.append(index)
+
+        await asyncio.gather(*(point(index) for index in range(6)))
+        assert 0.55 < time.monotonic() - started < 1.2
+        assert [index // 2 for index in finished] == [0, 0, 1, 1, 2, 2]
+
+
+async def test_many_small_calls_are_each_answered_right(kind: str) -> None:
+    async with opened(settings_for(kind, slots=2)) as sandbox:
+        results = await asyncio.gather(*(call(sandbox, "add", a=n, b=n) for n in range(200)))
+        assert [value(one) for one in results] == [2 * n for n in range(200)]
+
+
+async def test_calls_of_a_data_point_can_share_a_fork(kind: str) -> None:
+    async with opened(settings_for(kind, fork_per="data_point")) as sandbox:
+        point = [Call("remember", {"value": 1}), Call("remember", {"value": 2})]
+        assert [value(one) for one in await sandbox.run(point)] == [[1], [1, 2]]
+        assert [value(one) for one in await sandbox.run(point)] == [[1], [1, 2]]
+
+
+async def test_a_shared_fork_that_ends_does_not_take_the_other_calls_along(kind: str) -> None:
+    async with opened(settings_for(kind, fork_per="data_point")) as sandbox:
+        results = await sandbox.run(
+            [
+                Call("remember", {"value": 1}),
+                Call("print_and_crash", {}),
+                Call("remember", {"value": 2}),
+                Call("wait", {"seconds": 9}),
+                Call("nope", {}),
+                Call("remember", {"value": 3}),
+            ]
+        )
+        reasons = [None, Reason.CRASHED, None, Reason.TIMEOUT, Reason.RAISED, None]
+        assert [reason(one) for one in results] == reasons
+        assert [value(results[2]), value(results[5])] == [[2], [3]]
+
+
+def kill(pids: set[int]) -> None:
+    assert pids
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+
+
+async def test_a_runner_that_was_killed_is_replaced(kind: str) -> None:
+    before = running(kind)
+    async with opened(settings_for(kind)) as sandbox:
+        for when in ("idle", "idle again"):
+            kill(running(kind) - before)
+            assert value(await call(sandbox, "add", a=1, b=2)) == 3, when
+
+
+async def test_a_runner_killed_during_a_call_costs_a_second_try(kind: str) -> None:
+    before = running(kind)
+    async with opened(settings_for(kind)) as sandbox:
+        pending = asyncio.create_task(call(sandbox, "wait", seconds=0.5))
+        await asyncio.sleep(0.2)
+        kill(running(kind) - before)
+        assert value(await pending) == "waited"
+
+
+async def test_a_sandbox_that_keeps_dying_is_reported_as_lost(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(settings_for(kind)) as sandbox:
+        monkeypatch.setattr("apigen_ray.sandbox.protocol.GRACE_S", -0.9)
+        with pytest.raises(SandboxLost):
+            await call(sandbox, "wait", seconds=0.8)
+        monkeypatch.undo()
+        assert value(await call(sandbox, "add", a=1, b=2)) == 3
+
+
+async def test_a_cancelled_call_does_not_answer_the_next(kind: str) -> None:
+    async with opened(settings_for(kind)) as sandbox:
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.2):
+                await call(sandbox, "wait", seconds=0.6)
+        assert value(await call(sandbox, "add", a=1, b=2)) == 3
+
+
+async def test_closing_leaves_nothing_behind(kind: str) -> None:
+    before = running(kind)
+    async with opened(settings_for(kind, slots=2)) as sandbox:
+        started = running(kind) - before
+        assert len(started) >= 2
+        assert value(await call(sandbox, "add", a=1, b=2)) == 3
+    assert not alive(started)
+
+
+HOST = """
+import asyncio, sys
+from sandboxes import benign_code, settings_for
+from apigen_ray.sandbox import open_sandbox
+from apigen_ray.records import Call
+async def main():
+    sandbox = await open_sandbox(settings_for(sys.argv[1], timeout_s=60), benign_code())
+    print("open", flush=True)
+    await sandbox.run([Call("wait", {"seconds": 60})])
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_host_process_leaves_no_runner_behind(kind: str) -> None:
+    host = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", HOST, kind),
+        stdout=asyncio.subprocess.PIPE,
+        cwd=Path(__file__).parent,
+    )
+    assert host.stdout
+    assert await host.stdout.readline() == b"open\n"
+    started = running(kind, host.pid)
+    assert started
+    host.kill()
+    await host.wait()
+    for _ in range(50):
+        if alive(started):
+            await asyncio.sleep(0.1)
+    assert not alive(started)
+
+
+def code_of(source: str) -> ToolCode:
+    return ToolCode({"broken.py": source.encode()}, {"tool": ("broken", "tool")})
+
+
+@pytest.mark.parametrize(
+    ("source", "complaint"),
+    [
+        ("import no_such_module", "No module named 'no_such_module'"),
+        ("raise SystemExit('bye')", "SystemExit: bye"),
+        ("def f(:", "SyntaxError"),
+        ("import os; os._exit(0)", "importing it ended the sandbox"),
+        ("x = 1", "no function tool"),
+        ("tool = 1", "no function tool"),
+        ("def get_tools(): raise ValueError('none')", "ValueError: none"),
+    ],
+)
+async def test_a_module_that_does_not_load_is_named(kind: str, source: str, complaint: str) -> None:
+    with pytest.raises(BadInput, match=r"'broken'.*" + complaint):
+        await open_sandbox(settings_for(kind), code_of(source))
+
+
+async def test_a_module_that_hangs_is_named(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("apigen_ray.sandbox.protocol.IMPORT_TIMEOUT_S", 1.0)
+    before = running(kind)
+    with pytest.raises(BadInput, match=r"'broken'.*still importing"):
+        await open_sandbox(settings_for(kind), code_of("while True: pass"))
+    assert not running(kind) - before
+
+
+async def test_get_tools_decides_what_a_name_means(kind: str) -> None:
+    source = "def tool(): return 'attribute'\ndef get_tools(): return {'tool': lambda: 'offered'}"
+    async with opened(settings_for(kind), code_of(source)) as sandbox:
+        assert value(await call(sandbox, "tool")) == "offered"
+
+
+async def test_a_module_may_have_the_name_of_a_runner_file(kind: str) -> None:
+    code = ToolCode(
+        {"child.py": b"def tool(): return 'mine'", "seccomp.py": b"def tool(): return 'mine too'"},
+        {"a": ("child", "tool"), "b": ("seccomp", "tool")},
+    )
+    async with opened(settings_for(kind), code) as sandbox:
+        assert value(await call(sandbox, "a")) == "mine"
+        assert value(await call(sandbox, "b")) == "mine too"
+
+
+async def test_what_a_module_prints_when_imported_goes_nowhere(kind: str) -> None:
+    code = code_of("print('x' * 100_000)\ndef tool(): return 1")
+    async with opened(settings_for(kind), code) as sandbox:
+        assert value(await call(sandbox, "tool")) == 1
