@@ -5,6 +5,7 @@ ApigenError
 └── InfrastructureError becomes an `error` row, which a resume asks again
     ├── EndpointError   a model endpoint that cannot be reached, or answers with an error
     ├── RateLimited     a model endpoint that kept refusing for load
+    ├── RestUnavailable a REST call that could not be tried: its key or its recording is missing
     └── SandboxLost     the sandbox, not the call in it, failed
 
 A bad sample is never an exception: it is a `Rejected` or `Failed` record.
@@ -39,6 +40,12 @@ class RateLimited(EndpointError):
     """A model endpoint refused for load until our patience ended."""
 
     reason = Reason.RATE_LIMITED
+
+
+class RestUnavailable(InfrastructureError):
+    """A REST call could not be tried: its key, its recording or the virtual server is missing."""
+
+    reason = Reason.ENDPOINT
 
 
 class SandboxLost(InfrastructureError):

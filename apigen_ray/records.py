@@ -4,8 +4,8 @@ No logic and no I/O live here. JSON that a model or a tool wrote stays JSON: it 
 Arrow columns, because Arrow pads missing keys with null and refuses mixed types.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
@@ -109,6 +109,52 @@ class PythonBackend:
 
 
 @dataclass(frozen=True, slots=True)
+class Key:
+    """Where a request carries an API key, and the environment variable that holds it."""
+
+    place: Literal["header", "query", "cookie", "body"]
+    name: str
+    env: str
+    prefix: str = ""
+    """What stands before the key, such as `Bearer `."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestBackend:
+    """An HTTP endpoint.
+
+    `url` may hold `{name}`, which is filled from an argument. `params_in` maps an argument to
+    `path`, `query`, `header`, `cookie` or `body`, with the name it has there if that differs
+    (`query:filter[size]`). Arguments it doesn't mention go into the query, or into the body if
+    the method has one.
+    """
+
+    method: str
+    url: str
+    params_in: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    auth_env: tuple[Key, ...] = ()
+    kind: Literal["rest"] = "rest"
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualBackend:
+    """An API that a StableToolBench-compatible server plays, under ToolBench's names for it."""
+
+    url: str
+    """The server's own endpoint, such as `http://localhost:8080/virtual`."""
+    category: str
+    tool_name: str
+    api_name: str
+    key_env: str | None = None
+    """The environment variable with the server's `toolbench_key`."""
+    kind: Literal["virtual"] = "virtual"
+
+
+Backend: TypeAlias = PythonBackend | RestBackend | VirtualBackend
+
+
+@dataclass(frozen=True, slots=True)
 class Tool:
     """A callable API in the one form that is kept.
 
@@ -120,7 +166,7 @@ class Tool:
     description: str
     parameters: JsonObject
     category: str
-    backend: PythonBackend | None = None
+    backend: Backend | None = None
 
 
 @dataclass(frozen=True, slots=True)

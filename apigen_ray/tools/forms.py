@@ -16,7 +16,8 @@ from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 
 from apigen_ray.errors import BadInput
-from apigen_ray.records import JsonObject, PythonBackend, Tool
+from apigen_ray.records import Backend, JsonObject, PythonBackend, Tool
+from apigen_ray.rest.backend import UnreadableBackend, read_rest, read_virtual
 
 _TYPES: dict[str, JsonObject] = {
     "str": {"type": "string"},
@@ -108,14 +109,20 @@ def read_tool(value: object) -> Tool:
     )
 
 
-def _backend(name: str, value: object) -> PythonBackend | None:
-    match value:
-        case None:
-            return None
-        case {"kind": "python", "module": str(module), "function": str(function)}:
-            return PythonBackend(module, function)
-        case _:
-            raise UnreadableTool(f"tool {name!r}: backend {value!r} is of no known kind")
+def _backend(name: str, value: object) -> Backend | None:
+    try:
+        match value:
+            case None:
+                return None
+            case {"kind": "python", "module": str(module), "function": str(function)}:
+                return PythonBackend(module, function)
+            case {"kind": "rest", **rest}:
+                return read_rest(rest)
+            case {"kind": "virtual", **rest}:
+                return read_virtual(rest)
+    except UnreadableBackend as error:
+        raise UnreadableTool(f"tool {name!r}: backend: {error}") from error
+    raise UnreadableTool(f"tool {name!r}: backend {value!r} is of no known kind")
 
 
 def _parameters(name: str, value: Mapping[str, Any]) -> JsonObject:
