@@ -25,6 +25,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
+def _console() -> Console:
+    # Paths and messages may hold brackets: they are no markup.
+    return Console(markup=False, highlight=False)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="apigen-ray",
@@ -82,7 +87,7 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.out:
         overrides.append(f"out={arguments.out}")
     config = load_config(arguments.config, overrides)
-    return run(config, fresh=arguments.fresh, console=Console())
+    return run(config, fresh=arguments.fresh, console=_console())
 
 
 def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -119,7 +124,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         stages=arguments.stages.split(","),
         out=Path(arguments.out),
         config=load_config(arguments.config) if arguments.config else None,
-        console=Console(),
+        console=_console(),
     )
 
 
@@ -137,7 +142,7 @@ def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def _report(arguments: argparse.Namespace) -> int:
     from apigen_ray.report.terminal import print_report
 
-    print_report(Console(), arguments.folder)
+    print_report(_console(), arguments.folder)
     return 0
 
 
@@ -179,7 +184,7 @@ def _sandbox_build(arguments: argparse.Namespace) -> int:
 def _sandbox_test(arguments: argparse.Namespace) -> int:
     from apigen_ray.sandbox.self_check import print_self_check
 
-    return print_self_check(Console(), arguments.kind)
+    return print_self_check(_console(), arguments.kind)
 
 
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -7,7 +7,7 @@ import platform
 import signal
 import subprocess
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
@@ -44,6 +44,10 @@ ROWS_PER_PART = 256
 SECONDS_PER_PART = 5.0
 """What was paid for is on disk after this time, or this many rows, whichever comes first."""
 
+HOPELESS = 100
+"""When half of so many data points end in an error, the rest is not paid for: something is broken
+for good."""
+
 
 def run(config: RunConfig, *, fresh: bool, console: Console) -> int:
     """Generate and verify what is missing from a run folder.
@@ -58,7 +62,7 @@ def run(config: RunConfig, *, fresh: bool, console: Console) -> int:
     _check_styles(config, library)
     seeds, notices = load_seeds(config.seeds, library.by_name())
     for notice in (*library.notices, *notices):
-        console.print(notice, style="yellow", highlight=False)
+        console.print(notice, style="yellow")
     sampler = Sampler(library.tools, seeds, config.sampling, config.seed)
     path = Path(config.out)
     if fresh:
@@ -100,6 +104,8 @@ def collect(
     """Commit rows as they come, and show the progress. Ctrl-C and SIGTERM end it early."""
     before = _outcomes(folder)
     waiting: list[Row] = []
+    why: str | None = None
+    broken: deque[bool] = deque(maxlen=HOPELESS)
     committed = time.monotonic()
     with _terminable(), Progress(console, requested, before) as progress:
         try:
@@ -107,7 +113,13 @@ def collect(
                 waiting += batch
                 for row in batch:
                     progress.add(str(row["outcome"]), row["cost_usd"])
+                    broken.append(row["outcome"] == Outcome.ERROR)
+                    why = row["detail"] if broken[-1] else why
                 progress.show()
+                if sum(broken) * 2 >= HOPELESS:
+                    half = f"stopping: half of the last {HOPELESS} data points ended in an error"
+                    console.print(f"{half}: {why}", style="red", soft_wrap=True)
+                    break
                 due = time.monotonic() - committed > SECONDS_PER_PART
                 if waiting and (due or len(waiting) >= ROWS_PER_PART):
                     folder.commit(waiting)
@@ -125,7 +137,7 @@ def conclude(folder: RunFolder, requested: int, console: Console) -> int:
     folder.write_dataset(dataset_card(stats, folder.read_manifest() or {}))
     folder.write_json("stats.json", stats.as_json())
     print_funnel(console, stats)
-    console.print(f"run folder: {folder.path}", soft_wrap=True, highlight=False)
+    console.print(f"run folder: {folder.path}", soft_wrap=True)
     errors = stats.whole.outcomes[Outcome.ERROR]
     if not errors and not stats.missing:
         return 0
@@ -250,11 +262,11 @@ def prepare_executor(
     settings = settings.model_copy(update={"kind": kind})
     described: JsonObject = {"kind": kind}
     if notice:
-        console.print(notice, style="yellow", soft_wrap=True, highlight=False)
+        console.print(notice, style="yellow", soft_wrap=True)
     if kind == "docker":
         image = ensure_image(settings)
         if image.notice:
-            console.print(image.notice, style="yellow", soft_wrap=True, highlight=False)
+            console.print(image.notice, style="yellow", soft_wrap=True)
         described |= {"image": image.tag, "image_digest": image.digest}
     asyncio.run(_try_sandbox(settings, code))
     return Executor(settings, code), described

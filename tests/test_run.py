@@ -171,6 +171,19 @@ def test_errors_are_asked_again_and_superseded(tmp_path):
     }
 
 
+def test_a_run_whose_judge_is_down_stops_before_all_is_paid_for(tmp_path):
+    console = Console(file=io.StringIO())
+    with serving([SimulatedEndpoint(name="judge")]) as served:
+        up = served["judge"].model_dump(mode="json") | {"max_retries": 0}
+        broken = up | {"base_url": up["base_url"].removesuffix("/v1") + "/nowhere/v1"}
+        settings = config(tmp_path, points=200, judge=broken)
+        assert run(settings, fresh=False, console=console) == 1
+    assert len(rows(tmp_path)) < 800
+    printed = console.file.getvalue()
+    assert "half of the last 100 data points ended in an error" in printed
+    assert "404" in printed
+
+
 def test_a_finished_run_is_not_asked_again(tmp_path):
     go(config(tmp_path))
     parts = RunFolder(tmp_path).parts()
