@@ -15,7 +15,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -144,7 +144,7 @@ def generate(
     executor: Executor,
     judge: Judge,
     actors: Actors,
-) -> Iterator[list[Row]]:
+) -> Generator[list[Row], None, None]:
     """Run the tasks of all models side by side.
 
     Yields:
@@ -302,11 +302,14 @@ _END = object()
 def _stream(datasets: Sequence[Dataset]) -> Iterator[list[Row]]:
     """The rows of several datasets as they come, each run by a thread of its own."""
     arrived: queue.Queue[Any] = queue.Queue()
+    stopped = threading.Event()
 
     def consume(dataset: Dataset) -> None:
         try:
             for batch in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
                 arrived.put(batch["row"].to_pylist())
+                if stopped.is_set():
+                    break
             arrived.put(_END)
         except BaseException as error:  # raised again by the caller's thread, below
             arrived.put(error)
@@ -314,15 +317,18 @@ def _stream(datasets: Sequence[Dataset]) -> Iterator[list[Row]]:
     for dataset in datasets:
         threading.Thread(target=consume, args=(dataset,), daemon=True).start()
     running = len(datasets)
-    while running:
-        try:
-            item = arrived.get(timeout=0.5)
-        except queue.Empty:
-            yield []
-            continue
-        if item is _END:
-            running -= 1
-        elif isinstance(item, BaseException):
-            raise item
-        else:
-            yield [stages.finished(json.loads(text)) for text in item]
+    try:
+        while running:
+            try:
+                item = arrived.get(timeout=0.5)
+            except queue.Empty:
+                yield []
+                continue
+            if item is _END:
+                running -= 1
+            elif isinstance(item, BaseException):
+                raise item
+            else:
+                yield [stages.finished(json.loads(text)) for text in item]
+    finally:
+        stopped.set()  # the caller has enough: what is in flight ends with its block

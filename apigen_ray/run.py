@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -23,7 +23,7 @@ from apigen_ray.errors import BadInput, EndpointError
 from apigen_ray.models.openai import Endpoint, OpenAIModel
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.pipeline import Executor, Generation, Judge, generate, ray_session
-from apigen_ray.records import JsonObject, Outcome, Seed, Tool
+from apigen_ray.records import JsonObject, Outcome, PythonBackend, Seed, Tool
 from apigen_ray.report.stats import COLUMNS, count
 from apigen_ray.report.terminal import Progress, print_funnel
 from apigen_ray.sampling import ONE_TOOL_STYLES, Ask, Sampler, pair_form, plan
@@ -94,7 +94,8 @@ def run(config: RunConfig, *, fresh: bool, console: Console) -> int:
                 judge=Judge(endpoints[JUDGE]),
                 actors=config.actors,
             )
-            collect(rows, folder, config.requested, console)
+            with closing(rows):
+                collect(rows, folder, config.requested, console)
         return conclude(folder, config.requested, console)
 
 
@@ -255,7 +256,7 @@ def prepare_executor(
     functions = {
         tool.name: (tool.backend.module, tool.backend.function)
         for tool in library.tools
-        if tool.backend
+        if isinstance(tool.backend, PythonBackend)
     }
     code = pack(library.roots, functions)
     kind, notice = choose_kind(settings)

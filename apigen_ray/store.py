@@ -191,11 +191,11 @@ class RunFolder:
         folder = self.path / "dataset"
         folder.mkdir(exist_ok=True)
         schema = pa.schema([SCHEMA.field(name) for name in RELEASED])
-        verified = [
-            table.filter(pa.compute.equal(table["outcome"], Outcome.VERIFIED.value)).select(RELEASED)
-            for table in self.tables([*RELEASED, "outcome"])
+        verified = pa.compute.field("outcome") == Outcome.VERIFIED.value
+        parts = [
+            table.filter(verified).select(RELEASED) for table in self.tables([*RELEASED, "outcome"])
         ]
-        table = pa.concat_tables([schema.empty_table(), *verified]).sort_by("id")
+        table = pa.concat_tables([schema.empty_table(), *parts]).sort_by("id")
         _write_parquet(folder / "train.parquet", table)
         _write_text(folder / "README.md", card)
         return len(table)
