@@ -28,8 +28,8 @@ class UnreadableBackend(ValueError):
     """The value is no backend; the message says what is wrong."""
 
 
-def read_rest(value: Mapping[str, Any]) -> RestBackend:
-    """Read `{"kind": "rest", "method", "url", "params_in"?, "headers"?, "auth_env"?}`.
+def read_rest(value: Mapping[Any, Any]) -> RestBackend:
+    """Read `{"method", "url", "params_in"?, "headers"?, "auth_env"?}`.
 
     Raises:
         UnreadableBackend: naming the key that is wrong.
@@ -45,8 +45,8 @@ def read_rest(value: Mapping[str, Any]) -> RestBackend:
     return RestBackend(method, url, _params_in(value, url), headers, _keys(value.get("auth_env")))
 
 
-def read_virtual(value: Mapping[str, Any]) -> VirtualBackend:
-    """Read `{"kind": "virtual", "url", "category", "tool_name", "api_name", "key_env"?}`.
+def read_virtual(value: Mapping[Any, Any]) -> VirtualBackend:
+    """Read `{"url", "category", "tool_name", "api_name", "key_env"?}`.
 
     Raises:
         UnreadableBackend: naming the key that is wrong.

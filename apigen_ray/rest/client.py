@@ -33,6 +33,8 @@ BACKOFF_S = 0.25
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _READ_BYTES = 1 << 16
+_HEADERS = {"Accept": "application/json, */*;q=0.5", "User-Agent": "apigen-ray"}
+"""What every request says, unless a tool says otherwise."""
 
 Lookup: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
 """The addresses of a host name, as texts."""
@@ -247,6 +249,7 @@ class Client:
         """Open the session at its first use: it belongs to the event loop that runs then."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
+                headers=_HEADERS,
                 connector=aiohttp.TCPConnector(
                     resolver=_PinningResolver(self._policy, self._lookup),
                     socket_factory=self._socket,

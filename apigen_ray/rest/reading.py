@@ -67,6 +67,8 @@ def status_line(status: int) -> str:
 def _judged(body: Json, errors: Sequence[ErrorForm], seconds: float) -> CallResult:
     if body is None or body == "":
         return Failed(Reason.EMPTY_RESULT, "an empty answer", seconds)
+    if isinstance(body, str) and "\0" in body:
+        return Failed(Reason.NOT_SERIALIZABLE, "the answer is binary data, not text", seconds)
     error = error_in(body, errors)
     if error is not None:
         return Failed(Reason.ERROR_IN_BODY, f"the answer says: {error}", seconds)

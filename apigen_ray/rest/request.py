@@ -18,7 +18,6 @@ from apigen_ray.jsontext import canonical
 from apigen_ray.records import Json, JsonObject, Key, RestBackend, VirtualBackend
 from apigen_ray.rest.backend import PLACEHOLDER, UnreadableBackend, check_header
 
-_HEADERS = {"Accept": "application/json, */*;q=0.5", "User-Agent": "apigen-ray"}
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _FORM = "application/x-www-form-urlencoded"
 
@@ -71,7 +70,7 @@ def build(backend: RestBackend | VirtualBackend, arguments: JsonObject) -> Reque
     """
     if isinstance(backend, VirtualBackend):
         return _virtual(backend, arguments)
-    request = Request(backend.method, backend.url, headers=_HEADERS | dict(backend.headers))
+    request = Request(backend.method, backend.url, headers=dict(backend.headers))
     request.keys = backend.auth_env
     default = "query" if backend.method in _WITHOUT_BODY else "body"
     in_url = set(PLACEHOLDER.findall(backend.url))
@@ -141,7 +140,6 @@ def _virtual(backend: VirtualBackend, arguments: JsonObject) -> Request:
     return Request(
         "POST",
         backend.url,
-        headers=_HEADERS | {},
         body={**names, **asked, "toolbench_key": ""},
         keys=(Key("body", "toolbench_key", backend.key_env),) if backend.key_env else (),
     )
