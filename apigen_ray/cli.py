@@ -1,6 +1,7 @@
 """The command line. Bad input ends in one line and exit code 2; `--debug` shows a traceback."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -168,7 +169,9 @@ def _add_sandbox(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         "run the attack suite here, and print what holds",
         "apigen-ray sandbox test --kind docker",
     )
-    test.add_argument("--kind", default="auto", help="auto, docker, bubblewrap or process")
+    kinds = ["auto", "docker", "sidecar", "bubblewrap", "process"]
+    test.add_argument("--kind", default="auto", choices=kinds, help="which sandbox")
+    test.add_argument("--runtime", help="a Docker runtime, such as runsc")
     test.set_defaults(command=_sandbox_test)
 
 
@@ -182,9 +185,14 @@ def _sandbox_build(arguments: argparse.Namespace) -> int:
 
 
 def _sandbox_test(arguments: argparse.Namespace) -> int:
-    from apigen_ray.sandbox.self_check import print_self_check
+    from apigen_ray.report.terminal import print_self_check
+    from apigen_ray.sandbox import SandboxSettings, choose_kind
+    from apigen_ray.sandbox.self_check import self_check
 
-    return print_self_check(_console(), arguments.kind)
+    settings = SandboxSettings(kind=arguments.kind, runtime=arguments.runtime)
+    kind, notice = choose_kind(settings)
+    print(notice or f"sandbox: {kind}")
+    return 0 if print_self_check(_console(), asyncio.run(self_check(settings))) else 1
 
 
 def _add_simulate(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

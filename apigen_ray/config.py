@@ -10,9 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from apigen_ray.checking import CheckSettings
 from apigen_ray.errors import BadInput
+from apigen_ray.execution import ExecuteSettings
 from apigen_ray.models.openai import Endpoint
 from apigen_ray.models.simulated import SimulatedEndpoint
 from apigen_ray.records import Style
+from apigen_ray.rest import RestSettings
 from apigen_ray.sampling import SamplingSettings
 from apigen_ray.sandbox import SandboxSettings
 
@@ -55,8 +57,12 @@ class RunConfig(BaseModel):
     """The model that judges in stage 3."""
     check: CheckSettings = CheckSettings()
     """Stage 1."""
-    sandbox: SandboxSettings = SandboxSettings()
+    execute: ExecuteSettings = ExecuteSettings()
     """Stage 2."""
+    sandbox: SandboxSettings = SandboxSettings()
+    """Where Python tools run."""
+    rest: RestSettings = RestSettings()
+    """What REST tools may reach."""
     actors: Actors = Actors()
     """The size of each stage's actor pool."""
 
@@ -147,6 +153,8 @@ _SECTIONS: tuple[type[BaseModel], ...] = (
     Endpoint,
     SimulatedEndpoint,
     CheckSettings,
+    ExecuteSettings,
     SandboxSettings,
+    RestSettings,
     Actors,
 )

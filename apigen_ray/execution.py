@@ -1,9 +1,14 @@
-"""Stage 2 (paper §3.2): run the calls in the sandbox, and see what they give."""
+"""Stage 2 (paper §3.2): really run the calls, and see what they give."""
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import Protocol
 
+from pydantic import BaseModel, ConfigDict
+
+from apigen_ray.jsontext import canonical
 from apigen_ray.records import (
     Call,
     CallResult,
@@ -11,9 +16,36 @@ from apigen_ray.records import (
     JsonObject,
     Reason,
     Rejected,
+    RestBackend,
     Returned,
+    VirtualBackend,
 )
+from apigen_ray.rest import RestCaller
 from apigen_ray.sandbox import Sandbox
+
+RestTools = Mapping[str, RestBackend | VirtualBackend]
+REPEATABLE = {"GET", "HEAD", "OPTIONS"}
+
+
+class ExecuteSettings(BaseModel):
+    """What stage 2 does beyond running each call once."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    check_determinism: bool = False
+    """Run each call twice, and mark the results that differ; REST calls only where GET is."""
+
+
+class Runner(Protocol):
+    """Runs the calls of one data point, in order, and tries all of them."""
+
+    async def run(self, calls: Sequence[Call]) -> list[CallResult]:
+        """One result a call.
+
+        Raises:
+            InfrastructureError: if the runner failed, whatever the calls are worth.
+        """
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +64,67 @@ class Executed:
         return None
 
 
-async def execute(calls: Sequence[Call], sandbox: Sandbox) -> Executed:
+class Dispatcher:
+    """Runs Python calls in the sandbox and REST calls through the guarded client."""
+
+    def __init__(
+        self, rest_tools: RestTools, rest: RestCaller, opened: Callable[[], Awaitable[Sandbox]]
+    ) -> None:
+        """Take where REST calls go, and what gives the sandbox once a Python call needs it."""
+        self._rest_tools = rest_tools
+        self._rest = rest
+        self._opened = opened
+
+    async def run(self, calls: Sequence[Call]) -> list[CallResult]:
+        """One result a call; neighbouring Python calls go to the sandbox together."""
+        results: list[CallResult] = []
+        for over_rest, group in groupby(calls, key=lambda call: call.name in self._rest_tools):
+            if over_rest:
+                for call in group:
+                    backend = self._rest_tools[call.name]
+                    results.append(await self._rest.call(backend, call.arguments))
+            else:
+                sandbox = await self._opened()
+                results += await sandbox.run(list(group))
+        return results
+
+    def repeatable(self, call: Call) -> bool:
+        """Whether running the call again does no harm."""
+        backend = self._rest_tools.get(call.name)
+        return not isinstance(backend, RestBackend) or backend.method.upper() in REPEATABLE
+
+
+async def execute(calls: Sequence[Call], runner: Runner) -> Executed:
     """Run every call, in order, each with a verdict of its own.
 
     Raises:
-        SandboxLost: if the sandbox failed, whatever the calls are worth.
+        InfrastructureError: if the runner failed, whatever the calls are worth.
     """
     start = time.monotonic()
-    results = await sandbox.run(calls) if calls else []
-    return Executed(tuple(_answered(result) for result in results), time.monotonic() - start)
+    results = await runner.run(calls) if calls else []
+    answered = tuple(_answered(result) for result in results)
+    return Executed(answered, time.monotonic() - start)
+
+
+async def execute_twice(calls: Sequence[Call], runner: Dispatcher) -> Executed:
+    """As `execute`, and mark results that differ when the calls are run again.
+
+    Raises:
+        InfrastructureError: if the runner failed, whatever the calls are worth.
+    """
+    first = await execute(calls, runner)
+    if first.rejection or not all(runner.repeatable(call) for call in calls):
+        return first
+    second = await execute(calls, runner)
+    marked = tuple(
+        replace(
+            a, deterministic=isinstance(b, Returned) and canonical(a.result) == canonical(b.result)
+        )
+        if isinstance(a, Returned)
+        else a
+        for a, b in zip(first.results, second.results, strict=True)
+    )
+    return Executed(marked, first.seconds + second.seconds)
 
 
 def _answered(result: CallResult) -> CallResult:
@@ -59,11 +143,12 @@ def _answered(result: CallResult) -> CallResult:
 
 def result_form(result: CallResult) -> JsonObject:
     """A result as rows hold it."""
-    if isinstance(result, Returned):
-        return {"ok": True, "result": result.result, "seconds": round(result.seconds, 6)}
-    return {
-        "ok": False,
-        "reason": result.reason.value,
-        "message": result.message,
-        "seconds": round(result.seconds, 6),
-    }
+    if isinstance(result, Failed):
+        return {
+            "ok": False,
+            "reason": result.reason.value,
+            "message": result.message,
+            "seconds": round(result.seconds, 6),
+        }
+    form: JsonObject = {"ok": True, "result": result.result, "seconds": round(result.seconds, 6)}
+    return form if result.deterministic is None else form | {"deterministic": result.deterministic}

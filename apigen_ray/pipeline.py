@@ -38,8 +38,10 @@ from ray.data._internal.execution.backpressure_policy import (
 from apigen_ray import stages
 from apigen_ray.checking import CheckSettings
 from apigen_ray.config import Actors
+from apigen_ray.execution import Dispatcher, ExecuteSettings, RestTools
 from apigen_ray.models.openai import Endpoint, OpenAIModel
 from apigen_ray.records import Style
+from apigen_ray.rest import RestCaller, RestSettings
 from apigen_ray.sampling import Ask, Sampler
 from apigen_ray.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
 from apigen_ray.store import Row
@@ -54,8 +56,11 @@ written. Ray's own back-pressure counts bytes, and rows are small."""
 class Executor:
     """What an executor actor needs to run calls anywhere in the cluster."""
 
-    settings: SandboxSettings
+    settings: ExecuteSettings
+    sandbox: SandboxSettings
     code: ToolCode
+    rest: RestSettings
+    rest_tools: RestTools
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,7 @@ def _verified(
         rows = rows.map(
             _Execute,
             fn_constructor_args=(executor,),
-            compute=_pool(actors.execute, executor.settings.slots * actors.execute),
+            compute=_pool(actors.execute, executor.sandbox.slots * actors.execute),
             **_ACTOR,
         )
     if judge:
@@ -242,17 +247,19 @@ class _Execute:
         self._executor = executor
         self._sandbox: Sandbox | None = None
         self._opening = asyncio.Lock()
+        rest = RestCaller(executor.rest, os.environ)
+        self._runner = Dispatcher(executor.rest_tools, rest, self._opened)
 
     async def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
         row = _unpacked(item)
         if row["outcome"]:
             return item
-        return _packed(await stages.execute_step(row, self._opened))
+        return _packed(await stages.execute_step(row, self._runner, self._executor.settings))
 
     async def _opened(self) -> Sandbox:
         async with self._opening:
             if self._sandbox is None:
-                self._sandbox = await open_sandbox(self._executor.settings, self._executor.code)
+                self._sandbox = await open_sandbox(self._executor.sandbox, self._executor.code)
             return self._sandbox
 
 

@@ -250,10 +250,11 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Returned:
-    """A call that returned a JSON value."""
+    """A call that returned a JSON value; `deterministic` is None if it was run once."""
 
     result: Json
     seconds: float
+    deterministic: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

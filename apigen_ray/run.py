@@ -20,12 +20,22 @@ from apigen_ray import __version__, jsontext, prompts
 from apigen_ray.card import dataset_card
 from apigen_ray.config import ModelSettings, RunConfig
 from apigen_ray.errors import BadInput, EndpointError
+from apigen_ray.execution import ExecuteSettings, RestTools
 from apigen_ray.models.openai import Endpoint, OpenAIModel
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.pipeline import Executor, Generation, Judge, generate, ray_session
-from apigen_ray.records import JsonObject, Outcome, PythonBackend, Seed, Tool
+from apigen_ray.records import (
+    JsonObject,
+    Outcome,
+    PythonBackend,
+    RestBackend,
+    Seed,
+    Tool,
+    VirtualBackend,
+)
 from apigen_ray.report.stats import COLUMNS, count
 from apigen_ray.report.terminal import Progress, print_funnel
+from apigen_ray.rest import RestSettings
 from apigen_ray.sampling import ONE_TOOL_STYLES, Ask, Sampler, pair_form, plan
 from apigen_ray.sandbox import (
     SandboxSettings,
@@ -77,7 +87,13 @@ def run(config: RunConfig, *, fresh: bool, console: Console) -> int:
         if any(tasks.values()):
             settings = {model.name: model for model in config.models} | {JUDGE: config.judge}
             endpoints = stack.enter_context(endpoints_of(settings, console))
-            executor, image = prepare_executor(config.sandbox, library, console)
+            executor, image = prepare_executor(
+                library,
+                console,
+                execute=config.execute,
+                sandbox=config.sandbox,
+                rest=config.rest,
+            )
             folder.write_json("manifest.json", _manifest(config, identity, image, folder))
             generations = [
                 Generation(endpoints[model.name], tasks[model.name])
@@ -243,7 +259,12 @@ def probe(endpoint: Endpoint) -> None:
 
 
 def prepare_executor(
-    settings: SandboxSettings, library: Library, console: Console
+    library: Library,
+    console: Console,
+    *,
+    execute: ExecuteSettings,
+    sandbox: SandboxSettings,
+    rest: RestSettings,
 ) -> tuple[Executor, JsonObject]:
     """Choose the sandbox, make its image if it needs one, and see that the tools load in it.
 
@@ -251,7 +272,8 @@ def prepare_executor(
         What executor actors need, and what the manifest says of the sandbox.
 
     Raises:
-        BadInput: if the sandbox can't be had, or a tool can't be loaded in it.
+        BadInput: if the sandbox can't be had, or a tool can't be loaded in it, or its API key is
+            not set.
     """
     functions = {
         tool.name: (tool.backend.module, tool.backend.function)
@@ -259,18 +281,35 @@ def prepare_executor(
         if isinstance(tool.backend, PythonBackend)
     }
     code = pack(library.roots, functions)
-    kind, notice = choose_kind(settings)
-    settings = settings.model_copy(update={"kind": kind})
+    rest_tools = {
+        tool.name: tool.backend
+        for tool in library.tools
+        if isinstance(tool.backend, RestBackend | VirtualBackend)
+    }
+    _check_keys(rest_tools)
+    if not functions:
+        return Executor(execute, sandbox, code, rest, rest_tools), {"kind": None}
+    kind, notice = choose_kind(sandbox)
+    sandbox = sandbox.model_copy(update={"kind": kind})
     described: JsonObject = {"kind": kind}
     if notice:
         console.print(notice, style="yellow", soft_wrap=True)
     if kind == "docker":
-        image = ensure_image(settings)
+        image = ensure_image(sandbox)
         if image.notice:
             console.print(image.notice, style="yellow", soft_wrap=True)
         described |= {"image": image.tag, "image_digest": image.digest}
-    asyncio.run(_try_sandbox(settings, code))
-    return Executor(settings, code), described
+    asyncio.run(_try_sandbox(sandbox, code))
+    return Executor(execute, sandbox, code, rest, rest_tools), described
+
+
+def _check_keys(rest_tools: RestTools) -> None:
+    for name, backend in rest_tools.items():
+        keys = [backend.key_env] if isinstance(backend, VirtualBackend) else []
+        keys += [key.env for key in backend.auth_env] if isinstance(backend, RestBackend) else []
+        for key in keys:
+            if key and not os.environ.get(key):
+                raise BadInput(f"tool {name}: its API key ${key} is not set")
 
 
 async def _try_sandbox(settings: SandboxSettings, code: ToolCode) -> None:
@@ -281,9 +320,10 @@ async def _try_sandbox(settings: SandboxSettings, code: ToolCode) -> None:
 # --- the manifest
 
 _NOT_OF_ROWS = {
-    "config": {"out", "actors", "sandbox"},
+    "config": {"out", "actors", "sandbox", "rest"},
     "model": {"base_url", "api_key_env", "concurrency", "timeout_s", "max_retries", "latency_s"},
     "sandbox": {"kind", "slots", "socket_dir", "runtime", "base_image"},
+    "rest": {"mode", "cassette", "per_host_concurrency", "per_host_rate", "retries"},
 }
 
 
@@ -294,6 +334,7 @@ def _identity(config: RunConfig, tools: Sequence[Tool], seeds: Sequence[Seed]) -
         for key in _NOT_OF_ROWS["model"]:
             model.pop(key, None)
     values["sandbox"] = config.sandbox.model_dump(mode="json", exclude=_NOT_OF_ROWS["sandbox"])
+    values["rest"] = config.rest.model_dump(mode="json", exclude=_NOT_OF_ROWS["rest"])
     values["hashes"] = {
         "tools": digest(jsontext.canonical(prompt_form(tool)) for tool in tools),
         "seeds": digest(jsontext.canonical(pair_form(seed.pair)) for seed in seeds),

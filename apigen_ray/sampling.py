@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from apigen_ray import jsontext, prompts
-from apigen_ray.records import JsonObject, Message, Pair, Prompt, Seed, Style, Tool
+from apigen_ray.records import Json, JsonObject, Message, Pair, Prompt, Seed, Style, Tool
 from apigen_ray.tools import prompt_form
 
 ONE_TOOL_STYLES = (Style.SIMPLE, Style.PARALLEL)
@@ -170,7 +170,7 @@ class Sampler:
 
 def pair_form(pair: Pair) -> JsonObject:
     """A pair as prompts and completions write it."""
-    answers = [{"name": call.name, "arguments": call.arguments} for call in pair.calls]
+    answers: list[Json] = [{"name": call.name, "arguments": call.arguments} for call in pair.calls]
     return {"query": pair.query, "answers": answers}
 
 

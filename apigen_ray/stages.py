@@ -6,14 +6,20 @@ a row that says why, and so is broken infrastructure.
 
 import json
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
 from apigen_ray import jsontext
 from apigen_ray.checking import CheckSettings, check
 from apigen_ray.errors import InfrastructureError
-from apigen_ray.execution import execute, result_form
+from apigen_ray.execution import (
+    Dispatcher,
+    ExecuteSettings,
+    execute,
+    execute_twice,
+    result_form,
+)
 from apigen_ray.judging import judge
 from apigen_ray.models import Model
 from apigen_ray.records import (
@@ -30,7 +36,6 @@ from apigen_ray.records import (
     Tool,
 )
 from apigen_ray.sampling import Ask, Sampler, pair_form
-from apigen_ray.sandbox import Sandbox
 from apigen_ray.store import Row, digest
 from apigen_ray.tools import shown_form
 
@@ -169,11 +174,12 @@ def checked_row(row: Row, result: Checked | Rejected) -> Row:
     return _with(row, query=result.pair.query, answers=answers, detail=detail)
 
 
-async def execute_step(row: Row, opened: Callable[[], Awaitable[Sandbox]]) -> Row:
-    """Run the calls of a row: stage 2. `opened` gives the sandbox, or raises `SandboxLost`."""
+async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) -> Row:
+    """Run the calls of a row: stage 2."""
 
     async def executed() -> list[Row]:
-        done = await execute(_pair(row).calls, await opened())
+        run = execute_twice if settings.check_determinism else execute
+        done = await run(_pair(row).calls, runner)
         results = jsontext.dumps([result_form(result) for result in done.results])
         ran = _with(row, execution_results=results, execute_s=done.seconds)
         return [rejected_row(ran, Stage.EXECUTE, done.rejection) if done.rejection else ran]

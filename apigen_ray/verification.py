@@ -12,9 +12,11 @@ from apigen_ray import jsontext
 from apigen_ray.checking import CheckSettings, check, check_pair, pair_count
 from apigen_ray.config import Actors, RunConfig
 from apigen_ray.errors import BadInput
+from apigen_ray.execution import ExecuteSettings
 from apigen_ray.pipeline import Executor, Judge, ray_session
 from apigen_ray.pipeline import verify as verified
 from apigen_ray.records import Checked, JsonObject, Reason, Rejected, Stage, Style, Tool
+from apigen_ray.rest import RestSettings
 from apigen_ray.run import collect, conclude, endpoints_of, prepare_executor
 from apigen_ray.sandbox import SandboxSettings
 from apigen_ray.stages import checked_row, finished, new_row, rejected_row, tried_again
@@ -72,8 +74,13 @@ def verify(
         ]
         executor = judge = None
         if "execution" in stages:
-            settings = config.sandbox if config else SandboxSettings()
-            executor, manifest["sandbox"] = prepare_executor(settings, library, console)
+            executor, manifest["sandbox"] = prepare_executor(
+                library,
+                console,
+                execute=config.execute if config else ExecuteSettings(),
+                sandbox=config.sandbox if config else SandboxSettings(),
+                rest=config.rest if config else RestSettings(),
+            )
             wanted = [_with_code(row, executor) for row in wanted]
         if "semantic" in stages and config:
             judge = Judge(
@@ -175,8 +182,9 @@ def _with_code(row: Row, executor: Executor) -> Row:
     if row["outcome"]:
         return row
     for call in json.loads(row["answers"] or "[]"):
-        if call["name"] not in executor.code.functions:
-            detail = f"{call['name']}: no code among --tools, so its calls can't be run"
+        name = call["name"]
+        if name not in executor.code.functions and name not in executor.rest_tools:
+            detail = f"{name}: no code among --tools, so its calls can't be run"
             return rejected_row(row, Stage.EXECUTE, Rejected(Reason.SANDBOX, detail))
     return row
 

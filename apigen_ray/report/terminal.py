@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +15,7 @@ from rich.text import Text
 from apigen_ray.errors import BadInput
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason
 from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count
+from apigen_ray.sandbox.self_check import CheckResult
 from apigen_ray.store import RunFolder
 
 COLOURS = {
@@ -109,6 +110,23 @@ def print_funnel(console: Console, stats: Stats) -> None:
             console.print(_group_table(title, funnels))
     cost = f", ${stats.cost_usd:.4f}" if stats.cost_usd else ""
     console.print(f"tokens: {stats.input_tokens:,} in, {stats.output_tokens:,} out{cost}")
+
+
+def print_self_check(console: Console, results: Sequence[CheckResult]) -> bool:
+    """Print which promises of the sandbox hold here; return whether all do."""
+    table = Table(title="Sandbox", title_justify="left", expand=True)
+    table.add_column("what it promises", ratio=2)
+    table.add_column("holds")
+    table.add_column("seen", no_wrap=True, overflow="ellipsis", ratio=1)
+    for result in results:
+        holds = Text("yes", "green") if result.holds else Text("NO", "bold red")
+        table.add_row(Text(result.name), holds, Text(result.detail if result.holds else ""))
+        if not result.holds:
+            table.add_row(Text(result.detail, "red"))
+    console.print(table)
+    held = sum(result.holds for result in results)
+    console.print(f"{held} of {len(results)} hold")
+    return held == len(results)
 
 
 def _funnel_table(stats: Stats) -> Table:
