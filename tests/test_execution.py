@@ -1,4 +1,4 @@
-"""Stage 2 without Ray: who runs a call, what counts as a failure, and what differs when run twice."""
+"""Stage 2 without Ray: who runs a call, what is a failure, and what differs when run twice."""
 
 import itertools
 
