@@ -157,6 +157,8 @@ def signed(request: Request, env: Mapping[str, str]) -> Signed:
         secret = env.get(key.env, "").strip()
         if not secret:
             raise RestUnavailable(f"{request.place}: the environment variable {key.env} is not set")
+        if not secret.isprintable():
+            raise RestUnavailable(f"the environment variable {key.env} holds a control character")
         secrets.append(secret)
         value = key.prefix + secret
         match key.place:

@@ -377,7 +377,7 @@ async def test_waiting_for_a_turn_is_no_time_out(caller, serve):
 
 async def test_a_slow_host_does_not_hold_up_others(caller, serve, echo):
     async def answer(request):
-        await asyncio.sleep(5)
+        await asyncio.sleep(1)
         return web.Response()
 
     made, slow = caller(per_host_concurrency=1, timeout_s=1), await serve(answer)
