@@ -111,10 +111,10 @@ def _schema(function: Function, signature: inspect.Signature) -> dict[str, Any]:
         field = Field(default, alias=parameter.name)
         fields[f"p{len(fields)}"] = (_with_keywords(hints[parameter.name]), field)
     try:
-        schema = create_model("Arguments", **fields).model_json_schema(by_alias=True)
+        described = create_model("Arguments", **fields).model_json_schema(by_alias=True)
     except Exception as error:  # pydantic has several exceptions for a type without JSON form
         raise Undescribable(f"a type has no JSON form: {error}".splitlines()[0]) from error
-    schema = _without_titles(schema)
+    schema = _without_titles(described)
     kept = ("properties", "required", "$defs")
     return {"type": "object", "properties": {}} | {k: schema[k] for k in kept if k in schema}
 

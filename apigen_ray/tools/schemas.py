@@ -1,0 +1,288 @@
+"""Schemas as others write them, turned into JSON Schema 2020-12.
+
+Read are the older drafts (4 to 7), OpenAPI 3.0 (`nullable`, `example`), and the type names of
+Python, Java and JavaScript that lists of tools use (`dict`, `float`, `List[int]`, `HashMap`).
+"""
+
+import ast
+import contextlib
+import json
+import re
+from collections.abc import Callable, Mapping
+from functools import lru_cache
+from typing import Any, NoReturn
+
+import jsonschema_rs
+
+from apigen_ray.records import JsonObject
+
+_NAMES = {
+    "string": ("str", "string", "char"),
+    "integer": ("int", "integer", "long", "short", "byte", "bigint"),
+    "number": ("float", "double", "number"),
+    "boolean": ("bool", "boolean"),
+    "array": ("list", "array", "arraylist", "tuple", "queue", "stack", "sequence", "iterable"),
+    "object": ("dict", "object", "hashmap", "hashtable", "map", "mapping"),
+    "null": ("none", "null", "nonetype"),
+}
+_TYPES: dict[str, JsonObject] = {
+    **{name: {"type": kind} for kind, names in _NAMES.items() for name in names},
+    **{name: {"type": "array", "uniqueItems": True} for name in ("set", "frozenset")},
+    "any": {},
+}
+_ONE = (
+    "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not",
+    "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties",
+)  # fmt: skip
+_LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
+_MAPS = ("$defs", "definitions", "dependentSchemas", "patternProperties", "properties")
+_NUMBERS = frozenset(
+    {"exclusiveMaximum", "exclusiveMinimum", "maxItems", "maxLength", "maxProperties", "maximum",
+     "minItems", "minLength", "minProperties", "minimum", "multipleOf", "uniqueItems"}
+)  # fmt: skip
+"""Keywords whose value is no text, though some write one."""
+_DROPPED = frozenset(
+    {"$anchor", "$comment", "$id", "$schema", "additionalItems", "discriminator", "externalDocs",
+     "nullable", "xml"}
+)  # fmt: skip
+
+Reference = Callable[[str, bool], JsonObject]
+"""What a `$ref` becomes, given its text and whether other keywords stand beside it."""
+
+
+def modern(schema: Mapping[str, Any], reference: Reference | None = None) -> JsonObject:
+    """The same schema in JSON Schema 2020-12, at every depth; unknown keywords are kept."""
+    result: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key == "type":
+            result |= _typed(value)
+        elif key == "$ref" and isinstance(value, str):
+            result |= reference(value, len(schema) > 1) if reference else {"$ref": value}
+        elif key in _MAPS and isinstance(value, Mapping):
+            result[key] = {str(name): _inner(sub, reference) for name, sub in value.items()}
+        elif key in _LISTS and isinstance(value, list):
+            result[key] = [_inner(sub, reference) for sub in value]
+        elif key == "items" and isinstance(value, list):  # until draft 2019-09
+            result["prefixItems"] = [_inner(sub, reference) for sub in value]
+            if "additionalItems" in schema:
+                result["items"] = _inner(schema["additionalItems"], reference)
+        elif key in _ONE:
+            result[key] = _inner(value, reference)
+        elif key == "dependencies" and isinstance(value, Mapping):
+            _dependencies(value, result, reference)
+        elif key not in _DROPPED and not str(key).startswith("x-"):
+            _keyword(str(key), value, result)
+    _older_bounds(result)
+    return _nullable(result) if schema.get("nullable") is True else result
+
+
+def _inner(value: Any, reference: Reference | None) -> Any:
+    if isinstance(value, Mapping):
+        return modern(value, reference)
+    return (
+        {"true": True, "false": False}.get(value.lower(), value)
+        if isinstance(value, str)
+        else value
+    )
+
+
+def _keyword(key: str, value: Any, result: dict[str, Any]) -> None:
+    match key:
+        case "required":
+            if isinstance(value, list):  # some put a flag beside the type
+                result[key] = list(dict.fromkeys(str(name) for name in value))
+        case "enum":
+            if isinstance(value, list):
+                result[key] = value
+        case "example":
+            result.setdefault("examples", [value])
+        case "examples":
+            if isinstance(value, list):
+                result[key] = value
+        case "description" | "title":
+            result[key] = str(value)
+        case "pattern":
+            if isinstance(value, str) and _readable(value):
+                result[key] = value
+        case _ if key in _NUMBERS and isinstance(value, str):
+            with contextlib.suppress(ValueError):
+                result[key] = json.loads(value)
+        case _:
+            result[key] = value
+
+
+@lru_cache(maxsize=4096)
+def _readable(pattern: str) -> bool:
+    """Whether stage 1, which uses Python's `re`, can check it; else it constrains nothing."""
+    try:
+        re.compile(pattern)
+    except (re.error, RecursionError):
+        return False
+    return True
+
+
+def _dependencies(
+    value: Mapping[str, Any], result: dict[str, Any], reference: Reference | None
+) -> None:
+    for name, needed in value.items():
+        key = "dependentRequired" if isinstance(needed, list) else "dependentSchemas"
+        result.setdefault(key, {})[name] = _inner(needed, reference)
+
+
+def _older_bounds(result: dict[str, Any]) -> None:
+    """Until draft 4 and in OpenAPI 3.0, `exclusiveMinimum` is a flag beside `minimum`."""
+    for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
+        flag = result.get(exclusive)
+        if isinstance(flag, bool):
+            del result[exclusive]
+            if flag and bound in result:
+                result[exclusive] = result.pop(bound)
+
+
+def _nullable(schema: dict[str, Any]) -> JsonObject:
+    written = schema.get("type")
+    if isinstance(written, str | list):
+        types = [written] if isinstance(written, str) else list(written)
+        schema["type"] = types if "null" in types else [*types, "null"]
+        if "enum" in schema and None not in schema["enum"]:
+            schema["enum"] = [*schema["enum"], None]
+        return schema
+    if not schema.keys() & {"$ref", "allOf", "anyOf", "oneOf", "enum", "const"}:
+        return schema
+    beside = {key: schema.pop(key) for key in ("default", "description", "title") if key in schema}
+    either: JsonObject = {"anyOf": [schema, {"type": "null"}]}
+    return either | beside
+
+
+def _typed(written: Any) -> JsonObject:
+    if isinstance(written, str):
+        return type_schema(written)
+    if not isinstance(written, list):
+        return {}
+    members = [type_schema(str(name)) for name in written]
+    if not all(members):
+        return {}
+    if all(set(member) == {"type"} for member in members):
+        types = list(dict.fromkeys(str(member["type"]) for member in members))
+        return {"type": types if len(types) > 1 else types[0]}
+    return {"anyOf": members}
+
+
+@lru_cache(maxsize=4096)
+def _parsed_type(written: str) -> JsonObject:
+    try:
+        return _expression_schema(ast.parse(written.strip(), mode="eval").body)
+    except (SyntaxError, ValueError):
+        return {}
+
+
+def type_schema(written: str) -> JsonObject:
+    """The schema of a type expression such as `List[int]` or `Optional[str]`.
+
+    What can't be read constrains nothing, since the tool's author meant something by it.
+    """
+    known = _TYPES.get(written.lower())
+    return dict(known if known is not None else _parsed_type(written))
+
+
+def _expression_schema(node: ast.expr) -> JsonObject:
+    match node:
+        case ast.Constant(value=None):
+            return {"type": "null"}
+        case ast.Name(id=name) | ast.Attribute(attr=name):
+            return dict(_TYPES.get(name.lower(), {}))
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            return {"anyOf": [_expression_schema(left), _expression_schema(right)]}
+        case ast.Subscript(value=ast.Name(id=name) | ast.Attribute(attr=name), slice=inner):
+            members = inner.elts if isinstance(inner, ast.Tuple) else [inner]
+            return _generic_schema(name.lower(), members)
+        case _:
+            return {}
+
+
+def _generic_schema(name: str, members: list[ast.expr]) -> JsonObject:
+    match name:
+        case "literal":
+            return {"enum": [ast.literal_eval(member) for member in members]}
+        case "optional":
+            return {"anyOf": [_expression_schema(members[0]), {"type": "null"}]}
+        case "union":
+            return {"anyOf": [_expression_schema(member) for member in members]}
+        case "dict" | "mapping" | "hashmap" | "map":
+            return {"type": "object", "additionalProperties": _expression_schema(members[-1])}
+        case "tuple" if not isinstance(members[-1], ast.Constant):
+            items: list[JsonObject] = [_expression_schema(member) for member in members]
+            size = len(items)
+            return {"type": "array", "prefixItems": items, "minItems": size, "maxItems": size}
+        case _:
+            return dict(_TYPES.get(name, {})) | {"items": _expression_schema(members[0])}
+
+
+def mapped(schema: Mapping[str, Any], change: Callable[[JsonObject], JsonObject]) -> JsonObject:
+    """The schema with each schema directly inside it changed."""
+    result: dict[str, Any] = dict(schema)
+    for key, value in schema.items():
+        if key in _MAPS and isinstance(value, Mapping):
+            result[key] = {n: change(s) if isinstance(s, dict) else s for n, s in value.items()}
+        elif key in _LISTS and isinstance(value, list):
+            result[key] = [change(s) if isinstance(s, dict) else s for s in value]
+        elif key in _ONE and isinstance(value, dict):
+            result[key] = change(value)
+    return result
+
+
+class InvalidSchema(ValueError):
+    """The value is no JSON Schema 2020-12; the message says where and why."""
+
+
+def check_schema(schema: JsonObject) -> None:
+    """Check a schema against the meta-schema, and that its references lead somewhere inside it.
+
+    Raises:
+        InvalidSchema: saying what is wrong.
+    """
+    _validator(schema)
+
+
+def _no_retrieval(uri: str) -> NoReturn:
+    raise LookupError(f"{uri} is outside the schema")
+
+
+def _validator(schema: JsonObject) -> jsonschema_rs.Draft202012Validator:
+    try:
+        return jsonschema_rs.Draft202012Validator(schema, retriever=_no_retrieval)
+    except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
+        words = str(error).strip().splitlines()
+        raise InvalidSchema(" ".join(words[0].split())[:300]) from None
+
+
+def without_bad_examples(schema: JsonObject) -> tuple[JsonObject, int]:
+    """The schema without the `examples` that it does not allow itself, and how many those were."""
+    dropped = 0
+    defs = schema.get("$defs")
+
+    def cleaned(node: JsonObject) -> JsonObject:
+        nonlocal dropped
+        result = mapped(node, cleaned)
+        examples = result.pop("examples", None)
+        if isinstance(examples, list):
+            validator = _validator(result | ({"$defs": defs} if defs else {}))
+            kept = [example for example in examples if validator.is_valid(example)]
+            dropped += len(examples) - len(kept)
+            if kept:
+                result["examples"] = kept
+        return result
+
+    return (cleaned(schema), dropped) if _has_examples(schema) else (schema, 0)
+
+
+def _has_examples(schema: Any) -> bool:
+    found = "examples" in schema
+
+    def look(inner: JsonObject) -> JsonObject:
+        nonlocal found
+        found = found or _has_examples(inner)
+        return inner
+
+    mapped(schema, look)
+    return found
