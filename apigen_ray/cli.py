@@ -133,7 +133,7 @@ def _add_report(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
     parser = _command(
         commands,
         "report",
-        "print the funnel of a run folder, and write its stats.json",
+        "print the funnel of a run folder, and write its report.html and stats.json",
         "apigen-ray report runs/quickstart",
     )
     parser.add_argument("folder", type=Path, help="a run folder")

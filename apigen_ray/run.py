@@ -33,6 +33,7 @@ from apigen_ray.records import (
     Tool,
     VirtualBackend,
 )
+from apigen_ray.report.page import write_report
 from apigen_ray.report.stats import COLUMNS, count
 from apigen_ray.report.terminal import Progress, print_funnel
 from apigen_ray.rest import RestSettings
@@ -149,10 +150,11 @@ def collect(
 
 
 def conclude(folder: RunFolder, requested: int, console: Console) -> int:
-    """Count the rows, write the data set and the statistics, print the funnel."""
+    """Count the rows, write the data set, the statistics and the report, print the funnel."""
     stats = count(folder.tables(COLUMNS), requested)
     folder.write_dataset(dataset_card(stats, folder.read_manifest() or {}))
     folder.write_json("stats.json", stats.as_json())
+    write_report(folder, stats)
     print_funnel(console, stats)
     console.print(f"run folder: {folder.path}", soft_wrap=True)
     errors = stats.whole.outcomes[Outcome.ERROR]

@@ -3,7 +3,7 @@
 - `manifest.json`: what the run was made with
 - `samples/part-*.parquet`: every data point, whatever became of it
 - `dataset/`: the verified ones, in the released columns
-- `stats.json`: the funnel
+- `stats.json`, `report.html`: the funnel
 """
 
 import fcntl
@@ -181,7 +181,10 @@ class RunFolder:
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Write a JSON file of the folder, whole or not at all."""
-        text = json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+        self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file of the folder, whole or not at all."""
         _write_text(self.path / name, text)
 
     # --- the data set

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason
+from apigen_ray.report.page import write_report
 from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count
 from apigen_ray.sandbox.self_check import CheckResult
 from apigen_ray.store import RunFolder
@@ -86,7 +87,7 @@ class Progress:
 
 
 def print_report(console: Console, path: Path) -> None:
-    """Print the funnel of a run folder, and write its stats.json.
+    """Print the funnel of a run folder, and write its stats.json and report.html.
 
     Raises:
         BadInput: if the folder is not a run folder.
@@ -98,6 +99,8 @@ def print_report(console: Console, path: Path) -> None:
     stats = count(folder.tables(COLUMNS), int(str(manifest["requested"])))
     folder.write_json("stats.json", stats.as_json())
     print_funnel(console, stats)
+    write_report(folder, stats)
+    console.print(f"report: {path / 'report.html'}", soft_wrap=True)
 
 
 def print_funnel(console: Console, stats: Stats) -> None:

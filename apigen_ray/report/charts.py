@@ -1,0 +1,180 @@
+"""The charts of the pages, drawn by matplotlib as SVG that takes its colours from the page.
+
+A chart is drawn in placeholder colours, which become CSS variables: one drawing serves light, dark
+and print. Text stays text, so it can be searched and copied; matplotlib escapes it.
+"""
+
+import io
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from markupsafe import Markup, escape
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import PercentFormatter
+
+from apigen_ray.records import OUTCOME_OF, Outcome, Reason
+from apigen_ray.report.stats import Funnel, Stats
+from apigen_ray.report.summary import Diversity
+
+FOREGROUND, GRID = "#010101", "#020202"
+OUTCOME_COLOURS = {outcome: f"#0101{10 + place}" for place, outcome in enumerate(Outcome)}
+SERIES_COLOURS = [f"#0202{10 + place}" for place in range(6)]
+VARIABLES = {
+    FOREGROUND: "--text",
+    GRID: "--line",
+    **{colour: f"--{outcome}" for outcome, colour in OUTCOME_COLOURS.items()},
+    **{colour: f"--series-{place}" for place, colour in enumerate(SERIES_COLOURS)},
+}
+STYLE: dict[Any, Any] = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "apigen_ray",
+    "text.parse_math": False,
+    "font.size": 9,
+    "text.color": FOREGROUND,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": FOREGROUND,
+    "axes.facecolor": "none",
+    "figure.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "legend.frameon": False,
+    "xtick.color": FOREGROUND,
+    "ytick.color": FOREGROUND,
+    "xtick.labelsize": 8,
+    "ytick.labelsize": 8,
+}
+WIDTH = 4.8
+"""Inches: legible when a phone shows a chart at its full width."""
+LONGEST_LABEL = 26
+
+
+def funnel(stats: Stats) -> Markup:
+    """Stepped bars: what each stage took away from the data points asked for."""
+    lost = [(o.value, stats.whole.outcomes[o], OUTCOME_COLOURS[o]) for o in Outcome][1:]
+    if stats.missing:
+        lost.insert(0, ("not yet asked", stats.missing, GRID))
+    verified = stats.whole.outcomes[Outcome.VERIFIED]
+    with mpl.rc_context(STYLE):
+        figure, axes = _figure(len(lost) + 2)
+        axes.barh("requested", stats.requested, color=GRID)
+        left = stats.requested
+        for label, count, colour in lost:
+            left -= count
+            axes.barh(label, count, left=left, color=colour)
+        axes.barh("verified", verified, color=OUTCOME_COLOURS[Outcome.VERIFIED])
+        counts = [stats.requested, *(count for _, count, _ in lost), verified]
+        for place, count in enumerate(counts):
+            share = f"{count / stats.requested:.1%}" if stats.requested else "-"
+            axes.text(stats.requested * 1.02, place, f"{count:,} · {share}", va="center", size=8)
+        axes.set_xlim(0, max(stats.requested, 1) * 1.35)
+        _labelled_bars(axes)
+        return _svg(figure, "The funnel: data points requested, lost at each stage, verified")
+
+
+def outcome_shares(funnels: Mapping[str, Funnel], title: str) -> Markup:
+    """A bar a group, of the shares of its outcomes."""
+    names = list(funnels)
+    labels = [f"{_short(name)} ({funnels[name].total:,})" for name in names]
+    with mpl.rc_context(STYLE):
+        figure, axes = _figure(len(names) + 1.2)
+        left = np.zeros(len(names))
+        for outcome in Outcome:
+            shares = np.array([funnels[n].outcomes[outcome] / funnels[n].total for n in names])
+            colour = OUTCOME_COLOURS[outcome]
+            axes.barh(range(len(names)), shares, left=left, color=colour, label=outcome.value)
+            left += shares
+        axes.set_yticks(range(len(names)), labels)
+        axes.set_xlim(0, 1)
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.invert_yaxis()
+        _legend(figure, axes)
+        return _svg(figure, title)
+
+
+def reasons(funnel: Funnel) -> Markup:
+    """A bar a reason, in the colour of its outcome."""
+    found = [(reason, funnel.reasons[reason]) for reason in Reason if funnel.reasons[reason]]
+    with mpl.rc_context(STYLE):
+        figure, axes = _figure(len(found) + 0.5)
+        for reason, count in found:
+            bar = axes.barh(reason.value, count, color=OUTCOME_COLOURS[OUTCOME_OF[reason]])
+            axes.bar_label(bar, [f"{count:,}"], padding=3, size=8)
+        axes.margins(x=0.15)
+        _labelled_bars(axes)
+        return _svg(figure, "Data points by the reason they were rejected for")
+
+
+def latencies(seconds: Mapping[str, Sequence[float]]) -> Markup:
+    """The share of data points that a stage had finished after so many seconds."""
+    with mpl.rc_context(STYLE):
+        figure, axes = _figure(9)
+        shares = np.linspace(0, 1, 101)
+        for colour, (stage, taken) in zip(cycle(SERIES_COLOURS), seconds.items(), strict=False):
+            if taken:
+                axes.plot(np.quantile(taken, shares), shares, color=colour, label=stage)
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+        axes.set_xlabel("seconds")
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.grid(linewidth=0.5)
+        _legend(figure, axes)
+        return _svg(figure, "Latency: share of data points by the seconds a stage took")
+
+
+def neighbours(diversities: Sequence[Diversity]) -> Markup:
+    """How alike each query and its nearest neighbour are."""
+    with mpl.rc_context(STYLE):
+        figure, axes = _figure(9)
+        for colour, found in zip(cycle(SERIES_COLOURS), diversities, strict=False):
+            counts, edges = np.histogram(found.nearest, bins=20, range=(0, 1))
+            shares = counts / max(len(found.nearest), 1)
+            axes.stairs(shares, edges, color=colour, label=found.model, linewidth=1.5)
+        axes.set_xlabel("similarity of the nearest other query")
+        axes.yaxis.set_major_formatter(PercentFormatter(1))
+        axes.grid(linewidth=0.5)
+        _legend(figure, axes)
+        return _svg(figure, "Queries by their similarity to the nearest other query")
+
+
+def _figure(rows: float) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH, 0.5 + 0.26 * rows), layout="constrained")
+    return figure, figure.add_subplot()
+
+
+def _legend(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=8)
+
+
+def _labelled_bars(axes: Axes) -> None:
+    """Bars that say their number need no axis for it."""
+    axes.xaxis.set_visible(False)
+    axes.spines.bottom.set_visible(False)
+    axes.invert_yaxis()
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
+
+
+def _svg(figure: Figure, title: str) -> Markup:
+    """The drawing, without what only a file of its own needs."""
+    file = io.StringIO()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph")  # the browser's fonts have it
+        figure.savefig(file, format="svg", metadata={"Date": None})
+    drawing = file.getvalue()
+    drawing = drawing[drawing.index("<svg") :]
+    drawing = re.sub(r"<metadata>.*?</metadata>", "", drawing, flags=re.DOTALL)
+    drawing = re.sub(r'<g id="[^"]*">', "<g>", drawing)
+    drawing = re.sub("|".join(VARIABLES), lambda found: f"var({VARIABLES[found[0]]})", drawing)
+    label = f'<svg class="chart" role="img" aria-label="{escape(title)}"'
+    return Markup(drawing.replace("<svg", label, 1))  # noqa: S704 (matplotlib escapes texts)

@@ -1,0 +1,267 @@
+"""The pages: one HTML file each, that opens anywhere, without a network.
+
+All texts of rows were written by models and tools and are hostile: Jinja escapes every value, and
+the content security policy lets no script run but the one of the page, known by its hash.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from apigen_ray.records import Outcome
+from apigen_ray.report import charts
+from apigen_ray.report.intervals import Rate
+from apigen_ray.report.stats import Funnel, Stats
+from apigen_ray.report.summary import (
+    COLUMNS,
+    DIVERSITY_SAMPLE,
+    EXAMPLES_PER_KIND,
+    Coverage,
+    Summary,
+    called_names,
+    summarise,
+)
+from apigen_ray.store import RunFolder
+
+Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
+"""Headers and rows of cells."""
+
+LONGEST_TEXT = 3000
+"""Characters shown of one text of an example."""
+LONGEST_TITLE = 160
+MOST_CATEGORIES = 30
+MOST_TOOLS = 200
+
+
+def write_report(folder: RunFolder, stats: Stats) -> None:
+    """Write the report.html of a run folder."""
+    summary = summarise(folder.tables(COLUMNS))
+    name = folder.path.resolve().name
+    folder.write_text(
+        "report.html", report_page(name, stats, summary, folder.read_manifest() or {})
+    )
+
+
+def report_page(name: str, stats: Stats, summary: Summary, manifest: Mapping[str, Any]) -> str:
+    """report.html of a run.
+
+    Args:
+        name: The name of the run folder.
+        stats: The funnel.
+        summary: All else that was gathered from the rows.
+        manifest: What the run was made with.
+    """
+    diversities = summary.diversities()
+    by_size = sorted(stats.by_category.items(), key=lambda item: (-item[1].total, item[0]))
+    drawings = {
+        "funnel": charts.funnel(stats),
+        "reasons": stats.whole.reasons and charts.reasons(stats.whole),
+        "styles": stats.by_style
+        and charts.outcome_shares(dict(sorted(stats.by_style.items())), "Outcomes by style"),
+        "categories": by_size
+        and charts.outcome_shares(dict(by_size[:MOST_CATEGORIES]), "Outcomes by category"),
+        "latencies": any(summary.seconds.values()) and charts.latencies(summary.seconds),
+        "neighbours": diversities and charts.neighbours(diversities),
+    }
+    return render(
+        "report.html",
+        title=name,
+        subtitle=_subtitle(manifest),
+        warnings=_warnings(manifest),
+        figures=_figures(stats),
+        charts=drawings,
+        models=outcome_table("model", stats.by_model),
+        usage=_usage_table(summary),
+        latency=_latency_table(summary),
+        coverage=_coverage(summary),
+        never_passed=_never_passed_table(summary.never_passed()),
+        diversity=_diversity_table(summary),
+        sample=DIVERSITY_SAMPLE,
+        per_kind=EXAMPLES_PER_KIND,
+        outcomes=list(Outcome),
+        examples=[_example(row) for row in summary.examples()],
+        manifest=json.dumps(manifest, indent=2, ensure_ascii=False),
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """A page from its template."""
+    environment = Environment(
+        loader=PackageLoader("apigen_ray.report"), autoescape=True, undefined=StrictUndefined
+    )
+    script = environment.get_template("search.js").render()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
+    page = environment.get_template(template)
+    return page.render(policy=policy, script=Markup(script), **values)  # noqa: S704 (our own file)
+
+
+def outcome_table(label: str, funnels: Mapping[str, Funnel]) -> Table:
+    """The paper's table: outcomes and pass rate of each group."""
+    rows = []
+    for name in sorted(funnels):
+        outcomes = funnels[name].outcomes
+        counts = [f"{outcomes[outcome]:,}" for outcome in Outcome]
+        rows.append([name, *counts, str(pass_rate(funnels[name]))])
+    return [label, *(outcome.replace("_", " ") for outcome in Outcome), "pass rate"], rows
+
+
+def pass_rate(funnel: Funnel) -> Rate:
+    """Verified among those that were judged on their merits."""
+    judged = funnel.total - funnel.outcomes[Outcome.ERROR]
+    return Rate(funnel.outcomes[Outcome.VERIFIED], judged)
+
+
+def _subtitle(manifest: Mapping[str, Any]) -> str:
+    attempts = manifest.get("attempts") or []
+    parts = [f"started {attempts[0]['started']}"] if attempts else []
+    if given := manifest.get("verify"):
+        parts.append(f"{given['data']} through {', '.join(given['stages'])}")
+    if version := manifest.get("versions", {}).get("apigen_ray"):
+        parts.append(f"apigen_ray {version}")
+    return " · ".join(parts)
+
+
+def _warnings(manifest: Mapping[str, Any]) -> list[str]:
+    config = manifest.get("config", {})
+    models = [*config.get("models", []), config.get("judge") or {}]
+    names = [model["name"] for model in models if model.get("kind") == "simulated"]
+    if not names:
+        return []
+    return [f"{', '.join(names)}: simulated, with planted faults. This data trains nothing."]
+
+
+def _figures(stats: Stats) -> list[tuple[str, str]]:
+    verified = stats.whole.outcomes[Outcome.VERIFIED]
+    rate = stats.whole.pass_rate
+    figures = [
+        ("requested", f"{stats.requested:,}"),
+        ("verified", f"{verified:,}"),
+        ("pass rate", "-" if rate is None else f"{rate:.1%}"),
+        ("errors", f"{stats.whole.outcomes[Outcome.ERROR]:,}"),
+        ("tokens in", f"{stats.input_tokens:,}"),
+        ("tokens out", f"{stats.output_tokens:,}"),
+    ]
+    if stats.cost_usd:
+        figures.append(("cost", f"${stats.cost_usd:,.2f}"))
+    if stats.missing:
+        figures.append(("not yet asked", f"{stats.missing:,}"))
+    return figures
+
+
+def _usage_table(summary: Summary) -> Table:
+    headers = ["model", "data points", "tokens in", "tokens out", "cost", "cost per verified"]
+    rows = [
+        [
+            name,
+            f"{usage.points:,}",
+            f"{usage.input_tokens:,}",
+            f"{usage.output_tokens:,}",
+            dollars(usage.cost_usd),
+            dollars(usage.cost_per_verified),
+        ]
+        for name, usage in sorted(summary.usage.items())
+    ]
+    return headers, rows
+
+
+def dollars(amount: float | None) -> str:
+    """An amount as people read it; nothing for one that is not known."""
+    return f"${amount:,.4f}" if amount else "-"
+
+
+def _latency_table(summary: Summary) -> Table:
+    rows = [
+        [found.stage, f"{found.count:,}"]
+        + [f"{s:,.3f}" for s in (found.median, found.p95, found.p99, found.longest)]
+        for found in summary.latencies()
+    ]
+    return ["stage", "data points", "median", "p95", "p99", "longest"], rows
+
+
+def _coverage(summary: Summary) -> str:
+    called = sum(tool.called > 0 for tool in summary.tools.values())
+    verified = sum(tool.verified > 0 for tool in summary.tools.values())
+    return (
+        f"{len(summary.tools):,} tools were shown, {called:,} were called, and {verified:,} have "
+        "a verified call."
+    )
+
+
+def _never_passed_table(tools: Sequence[tuple[str, Coverage]]) -> Table:
+    rows = []
+    for name, tool in tools[:MOST_TOOLS]:
+        why = ", ".join(f"{reason} {count:,}" for reason, count in tool.reasons.most_common(4))
+        rows.append([name, f"{tool.shown:,}", f"{tool.called:,}", why or "not called"])
+    return ["tool", "shown", "called", "why"], rows
+
+
+def _diversity_table(summary: Summary) -> Table:
+    headers = ["model", "queries", "words", "distinct 1", "2", "3", "nearest", "> 0.8"]
+    rows = [
+        [
+            found.model,
+            f"{found.queries:,}",
+            f"{found.words:g}",
+            *(f"{share:.0%}" for share in found.distinct),
+            f"{found.median_nearest:.2f}",
+            f"{found.near_duplicates:.1%}",
+        ]
+        for found in summary.diversities()
+    ]
+    return headers, rows
+
+
+# --- examples
+
+
+def _example(row: Mapping[str, Any]) -> dict[str, Any]:
+    title = row["query"] or row["completion"] or row["detail"] or ""
+    parts = [
+        ("Why", row["detail"]),
+        ("Query", row["query"]),
+        *_calls_and_results(row),
+        *_thoughts(row),
+        ("Tools shown", _tools(row)),
+        ("Completion", row["completion"] if row["outcome"] == Outcome.FAIL_FORMAT else None),
+    ]
+    return {
+        **{key: row[key] or "" for key in ("id", "model", "style", "outcome", "reason")},
+        "title": _clipped(" ".join(title.split()), LONGEST_TITLE),
+        "parts": [(label, _clipped(text, LONGEST_TEXT)) for label, text in parts if text],
+    }
+
+
+def _calls_and_results(row: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
+    answers = json.loads(row["answers"]) if row["answers"] else None
+    results = json.loads(row["execution_results"]) if row["execution_results"] else []
+    if not isinstance(answers, list):
+        yield "Calls", row["answers"]
+        return
+    for place, call in enumerate(answers):
+        yield f"Call {place + 1}", json.dumps(call, ensure_ascii=False)
+        if place < len(results):
+            yield f"Result {place + 1}", json.dumps(results[place], ensure_ascii=False)
+
+
+def _thoughts(row: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
+    votes = json.loads(row["votes"]) if row["votes"] else []
+    if not votes:
+        yield "Judge's thought", row["thought"]
+    for vote in votes:
+        yield f"Judge {vote['judge']}: {'yes' if vote['pass'] else 'no'}", vote["thought"]
+
+
+def _tools(row: Mapping[str, Any]) -> str:
+    called = called_names(row["answers"])
+    tools = sorted(json.loads(row["tools"]), key=lambda tool: tool["name"] not in called)
+    return "\n".join(f"{tool['name']}: {tool['description']}" for tool in tools)
+
+
+def _clipped(text: str, limit: int) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(text):,} characters)"

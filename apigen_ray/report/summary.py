@@ -1,0 +1,262 @@
+"""What report.html says beyond the funnel, gathered in one pass over the rows.
+
+Everything is counted exactly, except what compares rows with each other: query diversity and the
+examples come from samples. A sample is drawn by a hash of the id, so the same rows give the same
+report, whatever order they came in; queries are drawn by their prompts, so that models are compared
+on the same ones.
+"""
+
+import json
+import statistics
+import zlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from apigen_ray.records import Outcome
+
+COLUMNS = (
+    "id",
+    "model",
+    "style",
+    "prompt_id",
+    "query",
+    "answers",
+    "tools",
+    "outcome",
+    "reason",
+    "detail",
+    "execution_results",
+    "thought",
+    "votes",
+    "completion",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+    "generate_s",
+    "execute_s",
+    "judge_s",
+)
+TIMED = ("generate", "execute", "judge")
+EXAMPLES_PER_KIND = 8
+"""Examples kept of each reason, and of each style among the verified."""
+DIVERSITY_SAMPLE = 1000
+"""Verified queries of a model that are compared with each other: distinct n-grams and neighbours
+depend on how many there are, so that runs are compared on samples of one size."""
+
+
+@dataclass
+class Usage:
+    """What the data points of a model took."""
+
+    points: int = 0
+    verified: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: float = 0.0
+
+    @property
+    def cost_per_verified(self) -> float | None:
+        """Dollars a verified data point; None if there is none."""
+        return self.cost_usd / self.verified if self.verified else None
+
+
+@dataclass
+class Coverage:
+    """How a tool fared: `reasons` are those of the points that were to call it and failed."""
+
+    shown: int = 0
+    called: int = 0
+    verified: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Seconds that a stage took for a data point."""
+
+    stage: str
+    count: int
+    median: float
+    p95: float
+    p99: float
+    longest: float
+
+
+@dataclass(frozen=True)
+class Diversity:
+    """How much the verified queries of a model differ, in a sample of them."""
+
+    model: str
+    queries: int
+    words: float
+    distinct: tuple[float, float, float]
+    """Distinct word 1-, 2- and 3-grams, as shares of all."""
+    nearest: Sequence[float]
+    """For each query, the similarity of the one most like it: Jaccard index of word 1- and
+    2-grams."""
+
+    @property
+    def median_nearest(self) -> float:
+        """How similar the nearest query typically is."""
+        return statistics.median(self.nearest) if self.nearest else 0.0
+
+    @property
+    def near_duplicates(self) -> float:
+        """The share of queries with another that is nearly the same."""
+        return float(np.mean(np.asarray(self.nearest) > 0.8)) if self.nearest else 0.0
+
+
+@dataclass
+class Summary:
+    """Usage, latency, tool coverage, diversity and examples of a run."""
+
+    usage: dict[str, Usage] = field(default_factory=lambda: defaultdict(Usage))
+    tools: dict[str, Coverage] = field(default_factory=lambda: defaultdict(Coverage))
+    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _queries: "dict[str, Sample]" = field(
+        default_factory=lambda: defaultdict(lambda: Sample(DIVERSITY_SAMPLE))
+    )
+    _examples: "dict[tuple[str, str], Sample]" = field(
+        default_factory=lambda: defaultdict(lambda: Sample(EXAMPLES_PER_KIND))
+    )
+
+    def add(self, table: pa.Table) -> None:
+        """Take in rows, which have at least `COLUMNS`."""
+        for stage in TIMED:
+            self.seconds[stage] += table[f"{stage}_s"].drop_null().to_pylist()
+        for row in table.select(COLUMNS).to_pylist():
+            self._add_usage(row)
+            self._add_tools(row)
+            if row["outcome"] == Outcome.VERIFIED and (row["query"] or "").strip():
+                self._queries[row["model"]].add(row["prompt_id"], row["query"])
+            kind = row["reason"] or row["style"] or "unknown"
+            self._examples[row["outcome"], kind].add(row["id"], row)
+
+    def _add_usage(self, row: dict[str, Any]) -> None:
+        usage = self.usage[row["model"]]
+        usage.points += 1
+        usage.verified += row["outcome"] == Outcome.VERIFIED
+        usage.input_tokens += row["input_tokens"]
+        usage.output_tokens += row["output_tokens"]
+        usage.cost_usd += row["cost_usd"]
+
+    def _add_tools(self, row: dict[str, Any]) -> None:
+        shown = {tool["name"] for tool in json.loads(row["tools"])}
+        called = called_names(row["answers"]) & shown
+        # A point that names no tool it was shown was still to call one: where only one was.
+        blamed = called or (shown if len(shown) == 1 else set())
+        for name in shown:
+            coverage = self.tools[name]
+            coverage.shown += 1
+            coverage.called += name in called
+            coverage.verified += name in called and row["outcome"] == Outcome.VERIFIED
+            if row["reason"] and name in blamed:
+                coverage.reasons[row["reason"]] += 1
+
+    def latencies(self) -> list[Latency]:
+        """The latency of each stage that ran."""
+        found = []
+        for stage in TIMED:
+            if seconds := self.seconds[stage]:
+                median, p95, p99, longest = np.percentile(seconds, (50, 95, 99, 100)).tolist()
+                found.append(Latency(stage, len(seconds), median, p95, p99, longest))
+        return found
+
+    def diversities(self) -> list[Diversity]:
+        """The diversity of the verified queries of each style."""
+        return [diversity(style, self._queries[style].items()) for style in sorted(self._queries)]
+
+    def never_passed(self) -> list[tuple[str, Coverage]]:
+        """The tools without a verified call, most often shown first."""
+        found = [(name, tool) for name, tool in self.tools.items() if not tool.verified]
+        return sorted(found, key=lambda item: (-item[1].shown, item[0]))
+
+    def examples(self) -> list[dict[str, Any]]:
+        """Sampled rows, in the order of the funnel."""
+        order = {outcome.value: place for place, outcome in enumerate(Outcome)}
+        kinds = sorted(self._examples, key=lambda kind: (order[kind[0]], kind[1]))
+        return [row for kind in kinds for row in self._examples[kind].items()]
+
+
+class Sample:
+    """Up to `size` of the items added, drawn by a hash of their ids."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: list[tuple[int, str, Any]] = []
+
+    def add(self, id_: str, item: Any) -> None:
+        """Offer an item."""
+        self._kept.append((zlib.crc32(id_.encode()), id_, item))
+        if len(self._kept) >= 2 * self._size:
+            self._shrink()
+
+    def items(self) -> list[Any]:
+        """The items drawn, in the order of their hashes."""
+        self._shrink()
+        return [item for _, _, item in self._kept]
+
+    def _shrink(self) -> None:
+        self._kept.sort(key=lambda kept: kept[:2])
+        del self._kept[self._size :]
+
+
+def summarise(tables: Iterable[pa.Table]) -> Summary:
+    """Gather what report.html shows."""
+    summary = Summary()
+    for table in tables:
+        summary.add(table)
+    return summary
+
+
+def called_names(answers: str | None) -> set[str]:
+    """The functions that a row's calls name; what is no call is passed over."""
+    calls = json.loads(answers) if answers else None
+    if not isinstance(calls, list):
+        return set()
+    names = {call.get("name") for call in calls if isinstance(call, dict)}
+    return {name for name in names if isinstance(name, str)}
+
+
+def diversity(model: str, queries: Sequence[str]) -> Diversity:
+    """How much queries differ."""
+    words = [query.lower().split() for query in queries]
+    by_length = [Counter(gram for line in words for gram in _ngrams(line, n)) for n in (1, 2, 3)]
+    distinct = [len(grams) / grams.total() if grams else 0.0 for grams in by_length]
+    return Diversity(
+        model=model,
+        queries=len(queries),
+        words=statistics.median(map(len, words)),
+        distinct=(distinct[0], distinct[1], distinct[2]),
+        nearest=_nearest([{*_ngrams(line, 1), *_ngrams(line, 2)} for line in words]),
+    )
+
+
+def _ngrams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:
+    return list(zip(*(words[start:] for start in range(n)), strict=False))
+
+
+def _nearest(sets: Sequence[set[tuple[str, ...]]]) -> list[float]:
+    """The Jaccard index of each set and the one most like it."""
+    if len(sets) < 2:
+        return []
+    column: dict[tuple[str, ...], int] = {}
+    cells = [
+        (row, column.setdefault(gram, len(column)))
+        for row, grams in enumerate(sets)
+        for gram in grams
+    ]
+    rows, columns = np.array(cells).T
+    matrix = sparse.csr_array((np.ones(len(cells)), (rows, columns)))
+    shared = (matrix @ matrix.T).toarray()
+    sizes = np.array([len(grams) for grams in sets])
+    similar = shared / (sizes[:, None] + sizes[None, :] - shared)
+    np.fill_diagonal(similar, 0.0)
+    nearest: list[float] = similar.max(axis=1).tolist()
+    return nearest

@@ -1,0 +1,42 @@
+"""Data points as a run leaves them, to count and to show."""
+
+import json
+from collections.abc import Sequence
+
+from apigen_ray.records import Reason, Rejected, Stage, Style, Tool
+from apigen_ray.stages import finished, new_row, rejected_row
+from apigen_ray.store import Row, RunFolder
+
+TOOL = Tool("add", "Add numbers.", {"type": "object", "properties": {}}, "Math")
+STAGE_OF = {Reason.ENDPOINT: Stage.GENERATE, Reason.RAISED: Stage.EXECUTE}
+
+
+def point(
+    id_: str,
+    reason: Reason | None = None,
+    *,
+    model: str = "m",
+    prompt: str = "p",
+    tools: Sequence[Tool] = (TOOL,),
+    **columns: object,
+) -> Row:
+    """A verified data point, or one rejected for a reason."""
+    new = new_row(id_, model=model, style=Style.SIMPLE, tools=tools, prompt_id=prompt, tried=0)
+    calls = [{"name": tools[0].name, "arguments": {"x": 1}}]
+    results = [{"ok": True, "result": 1, "seconds": 0.1}]
+    new |= {
+        "query": "add 1",
+        "answers": json.dumps(calls),
+        "execution_results": json.dumps(results),
+        **columns,
+    }
+    if reason:
+        return rejected_row(new, STAGE_OF.get(reason, Stage.CHECK), Rejected(reason, "why"))
+    return finished(new)
+
+
+def fill(folder: RunFolder, rows: Sequence[Row]) -> None:
+    """Make a run folder of rows."""
+    with folder.writing():
+        folder.write_json("manifest.json", {"requested": len(rows), "config": {}})
+        folder.commit(rows)

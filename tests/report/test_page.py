@@ -1,0 +1,141 @@
+"""report.html: what rows say is inert, nothing is fetched, and every section has its figures."""
+
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+from points import TOOL, fill, point
+
+from apigen_ray.records import Outcome, Reason, Tool
+from apigen_ray.report.page import write_report
+from apigen_ray.report.stats import COLUMNS, count
+from apigen_ray.store import RunFolder
+
+HOSTILE = [
+    '<script>document.title = "pwned"</script>',
+    '</script><script>document.title = "pwned"</script>',
+    '"><img src=x onerror="document.title = \'pwned\'">',
+    "</pre></details></body><!--",
+    "</style><style>* { display: none }</style>",
+    "{{ 7 * 7 }}{% raise %}",
+    r"$\frac{",
+    "]]><svg onload=alert(1)>",
+]
+CHROMIUM = shutil.which("chromium")
+
+
+def written(path, rows):
+    folder = RunFolder(path)
+    fill(folder, rows)
+    write_report(folder, count(folder.tables(COLUMNS), len(rows)))
+    return (path / "report.html").read_text()
+
+
+def hostile_point(number, text):
+    tool = Tool(text, text, {"type": "object", "properties": {text: {}}}, text)
+    return point(
+        f"{text}{number}",
+        Reason.JUDGED_NO if number % 2 else None,
+        model=text,
+        tools=[tool],
+        query=text,
+        answers=json.dumps([{"name": text, "arguments": {text: text}}]),
+        execution_results=json.dumps([{"ok": True, "result": text}]),
+        thought=text,
+        votes=json.dumps([{"judge": text, "pass": True, "thought": text}]),
+        completion=text,
+        detail=text,
+        generate_s=0.5,
+    )
+
+
+class Elements(HTMLParser):
+    """The elements of a page, with their attributes, and its text."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.found, self.text = [], ""
+        self.feed(page)
+
+    def handle_starttag(self, tag, attributes):
+        self.found.append((tag, dict(attributes)))
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def hostile_page(tmp_path_factory):
+    rows = [hostile_point(number, text) for text in HOSTILE for number in range(2)]
+    rows.append(point("half", Reason.TRUNCATED, query=None, answers='"<b>"', completion=HOSTILE[0]))
+    return written(tmp_path_factory.mktemp("hostile"), rows)
+
+
+def test_no_text_of_a_row_becomes_an_element(hostile_page):
+    elements = Elements(hostile_page)
+    tags = [tag for tag, _ in elements.found]
+    assert (tags.count("script"), tags.count("img"), tags.count("b")) == (1, 0, 6)
+    in_charts = [attributes for tag, attributes in elements.found if tag == "svg"]
+    assert all(attributes["class"] == "chart" for attributes in in_charts)
+    assert not [name for _, given in elements.found for name in given if name.startswith("on")]
+    for text in HOSTILE:
+        assert elements.text.count(text) > 5, text
+
+
+def test_the_page_fetches_nothing(hostile_page):
+    elements = Elements(hostile_page)
+    links = [given for _, given in elements.found if {"src", "href"} & given.keys()]
+    assert not links
+    assert "url(" not in re.sub(r"url\(#\w+\)", "", hostile_page)
+    [policy] = [given["content"] for _, given in elements.found if "http-equiv" in given]
+    assert policy.startswith("default-src 'none'")
+
+
+@pytest.mark.skipif(not CHROMIUM, reason="no chromium here")
+def test_in_a_browser_only_our_script_runs(hostile_page, tmp_path):
+    page = tmp_path / "page.html"
+    # Also one that got past the escaping would not run: the policy stops it.
+    page.write_text(hostile_page.replace("<h1>", f"{HOSTILE[0]}{HOSTILE[2]}<h1>", 1))
+    command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", str(page)]
+    dom = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    assert "<title>pwned" not in dom
+    assert re.search(r'id="found"[^>]*>\d+ of \d+<', dom)
+
+
+def test_outcomes_reasons_and_rates_are_shown(tmp_path):
+    rows = [point(str(n)) for n in range(3)] + [point("x", Reason.WRONG_TYPE)]
+    rows.append(point("e", Reason.ENDPOINT))
+    text = Elements(written(tmp_path, rows)).text
+    assert "75.0% [30.1%, 95.4%]" in text  # 3 of 4: the error is not the model's
+    assert "wrong_type" in text
+    for outcome in Outcome:
+        assert outcome in text
+
+
+def test_the_judges_thought_and_the_results_are_in_the_examples(tmp_path):
+    votes = [{"judge": "j", "pass": True, "thought": "It fits."}]
+    text = Elements(written(tmp_path, [point("a", votes=json.dumps(votes))])).text
+    for part in ("Judge j: yes", "It fits.", '"result": 1', f"{TOOL.name}: {TOOL.description}"):
+        assert part in text
+
+
+def test_a_long_text_is_cut_and_says_so(tmp_path):
+    page = written(tmp_path, [point("a", query="word " * 100_000)])
+    assert len(page) < 200_000
+    assert "500,000 characters" in page
+
+
+@pytest.mark.parametrize("rows", [[], [point("a", Reason.ENDPOINT, answers=None, query=None)]])
+def test_a_run_that_came_to_nothing_has_a_report(tmp_path, rows):
+    assert "No query was verified" in written(tmp_path, rows)
+
+
+def test_the_same_rows_give_the_same_page_in_any_order(tmp_path):
+    rows = [point(str(n), Reason.RAISED if n % 3 else None, prompt=str(n)) for n in range(40)]
+    pages = [
+        written(tmp_path / str(n) / "run", order) for n, order in enumerate([rows, rows[::-1]])
+    ]
+    assert pages[0] == pages[1]
