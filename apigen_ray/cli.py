@@ -75,7 +75,12 @@ def _add_run(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") ->
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override a config key"
     )
     parser.add_argument(
-        "--fresh", action="store_true", help="delete what the run folder holds, and start anew"
+        "--fresh",
+        action="store_true",
+        help="make all rows anew; replies that are still valid are used again",
+    )
+    parser.add_argument(
+        "--no-cache", action="store_true", help="neither use the replies kept before nor keep any"
     )
     parser.set_defaults(command=_run)
 
@@ -88,7 +93,12 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.out:
         overrides.append(f"out={arguments.out}")
     config = load_config(arguments.config, overrides)
-    return run(config, fresh=arguments.fresh, console=_console())
+    return run(
+        config,
+        fresh=arguments.fresh,
+        console=_console(),
+        keep_replies=not arguments.no_cache,
+    )
 
 
 def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:

@@ -5,6 +5,7 @@ ApigenError
 └── InfrastructureError becomes an `error` row, which a resume asks again
     ├── EndpointError   a model endpoint that cannot be reached, or answers with an error
     ├── RateLimited     a model endpoint that kept refusing for load
+    ├── BudgetSpent     the run may spend no more
     ├── RestUnavailable a REST call that could not be tried: its key or its recording is missing
     └── SandboxLost     the sandbox, not the call in it, failed
 
@@ -40,6 +41,12 @@ class RateLimited(EndpointError):
     """A model endpoint refused for load until our patience ended."""
 
     reason = Reason.RATE_LIMITED
+
+
+class BudgetSpent(InfrastructureError):
+    """A limit of the run, in money or in tokens, is reached."""
+
+    reason = Reason.BUDGET
 
 
 class RestUnavailable(InfrastructureError):

@@ -25,9 +25,17 @@ class Judgement:
 
 
 async def judge(
-    pair: Pair, tools: Sequence[Json], results: Sequence[JsonObject], model: Model, name: str
+    pair: Pair,
+    tools: Sequence[Json],
+    results: Sequence[JsonObject],
+    model: Model,
+    name: str,
+    *,
+    sample: str,
 ) -> Judgement:
     """Ask for a verdict; an answer without one is asked again, once.
+
+    Answers without one that are kept from an earlier attempt don't count: that attempt is over.
 
     Args:
         pair: The query and its calls.
@@ -35,15 +43,18 @@ async def judge(
         results: One result a call, as rows hold them.
         model: The judging model.
         name: Its label, for the vote.
+        sample: The data point: the same question about another one is asked anew.
 
     Raises:
         EndpointError: if the judge can't be reached.
     """
     messages = [judge_message(pair, tools, results)]
     replies: list[Reply] = []
-    for _ in range(2):
-        reply = await model.complete(messages)
+    patience = 2
+    while patience:
+        reply = await model.complete(messages, sample=f"{sample}/{len(replies)}")
         replies.append(reply)
+        patience -= not reply.reused
         verdict = read_verdict(reply.text)
         if verdict:
             passed, thought = verdict

@@ -34,13 +34,16 @@ from ray.data._internal.execution.backpressure_policy import (
     ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY,
     BackpressurePolicy,
 )
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from apigen_ray import stages
 from apigen_ray.checking import CheckSettings
 from apigen_ray.config import Actors
 from apigen_ray.execution import Dispatcher, ExecuteSettings, RestTools
+from apigen_ray.models import Model
 from apigen_ray.models.openai import Endpoint, OpenAIModel
-from apigen_ray.records import Style
+from apigen_ray.models.replies import Entry, Keeper, KeepingModel, Limits, Summary
+from apigen_ray.records import Reply, Style
 from apigen_ray.rest import RestCaller, RestSettings
 from apigen_ray.sampling import Ask, Sampler
 from apigen_ray.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
@@ -76,6 +79,36 @@ class Generation:
 
     endpoint: Endpoint
     tasks: Sequence[stages.Task]
+
+
+class RemoteKeeper:
+    """The keeper as an actor on the machine of the driver, which holds the run folder."""
+
+    def __init__(
+        self, folder: Path | None, limits: Limits, cost_usd: float = 0.0, tokens: int = 0
+    ) -> None:
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self._actor = (
+            ray.remote(Keeper)
+            .options(num_cpus=0, scheduling_strategy=here, max_restarts=3, max_task_retries=3)
+            .remote(folder.absolute() if folder else None, limits, cost_usd, tokens)
+        )
+
+    async def known(self) -> tuple[frozenset[str], str | None]:
+        """See `Keeper.known`."""
+        return cast("tuple[frozenset[str], str | None]", await self._actor.known.remote())
+
+    async def get(self, key: str) -> Reply:
+        """See `Keeper.get`."""
+        return cast("Reply", await self._actor.get.remote(key))
+
+    async def put(self, entries: Sequence[Entry]) -> str | None:
+        """See `Keeper.put`."""
+        return cast("str | None", await self._actor.put.remote(entries))
+
+    def summary(self) -> Summary:
+        """See `Keeper.summary`."""
+        return cast("Summary", ray.get(self._actor.summary.remote()))
 
 
 @contextmanager
@@ -148,6 +181,7 @@ def generate(
     check: CheckSettings,
     executor: Executor,
     judge: Judge,
+    keeper: RemoteKeeper,
     actors: Actors,
 ) -> Generator[list[Row], None, None]:
     """Run the tasks of all models side by side.
@@ -164,24 +198,38 @@ def generate(
         source.set_name(generation.endpoint.name)
         points = source.flat_map(
             _Generate,
-            fn_constructor_args=(shared, _share(generation.endpoint, actors.generate), check),
+            fn_constructor_args=(
+                shared,
+                _share(generation.endpoint, actors.generate),
+                keeper,
+                check,
+            ),
             compute=_pool(actors.generate, generation.endpoint.concurrency),
             **_ACTOR,
         )
-        datasets.append(_verified(points, executor, judge, actors))
+        datasets.append(_verified(points, executor, judge, keeper, actors))
     yield from _stream(datasets)
 
 
 def verify(
-    rows: Sequence[Row], *, executor: Executor | None, judge: Judge | None, actors: Actors
+    rows: Sequence[Row],
+    *,
+    executor: Executor | None,
+    judge: Judge | None,
+    keeper: RemoteKeeper,
+    actors: Actors,
 ) -> Iterator[list[Row]]:
     """Take rows that passed stage 1 through the stages that are given; yields like `generate`."""
     source = _source([{"row": json.dumps(row)} for row in rows], 1)
-    yield from _stream([_verified(source, executor, judge, actors)])
+    yield from _stream([_verified(source, executor, judge, keeper, actors)])
 
 
 def _verified(
-    rows: Dataset, executor: Executor | None, judge: Judge | None, actors: Actors
+    rows: Dataset,
+    executor: Executor | None,
+    judge: Judge | None,
+    keeper: RemoteKeeper,
+    actors: Actors,
 ) -> Dataset:
     if executor:
         rows = rows.map(
@@ -193,7 +241,7 @@ def _verified(
     if judge:
         rows = rows.map(
             _Judge,
-            fn_constructor_args=(_share(judge.endpoint, actors.judge),),
+            fn_constructor_args=(_share(judge.endpoint, actors.judge), keeper),
             compute=_pool(actors.judge, judge.endpoint.concurrency),
             **_ACTOR,
         )
@@ -222,15 +270,17 @@ def _share(endpoint: Endpoint, actors: int) -> Endpoint:
     return endpoint.model_copy(update={"concurrency": concurrency})
 
 
-def _client(endpoint: Endpoint) -> OpenAIModel:
+def _client(endpoint: Endpoint, keeper: RemoteKeeper) -> Model:
     key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
-    return OpenAIModel(endpoint, key)
+    return KeepingModel(OpenAIModel(endpoint, key), endpoint, keeper)
 
 
 class _Generate:
-    def __init__(self, sampler: Any, endpoint: Endpoint, check: CheckSettings) -> None:
+    def __init__(
+        self, sampler: Any, endpoint: Endpoint, keeper: RemoteKeeper, check: CheckSettings
+    ) -> None:
         self._sampler: Sampler = ray.get(sampler)
-        self._model = _client(endpoint)
+        self._model = _client(endpoint, keeper)
         self._name = endpoint.name
         self._check = check
 
@@ -264,8 +314,8 @@ class _Execute:
 
 
 class _Judge:
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._model = _client(endpoint)
+    def __init__(self, endpoint: Endpoint, keeper: RemoteKeeper) -> None:
+        self._model = _client(endpoint, keeper)
         self._name = endpoint.name
 
     async def __call__(self, item: dict[str, Any]) -> dict[str, Any]:

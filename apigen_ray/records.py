@@ -228,6 +228,8 @@ class Reply:
     """Wall time from the first attempt to the answer."""
     attempts: int
     """Requests sent, retries included."""
+    reused: bool = False
+    """It was kept from an earlier attempt, and is not paid for again."""
 
 
 @dataclass(frozen=True, slots=True)

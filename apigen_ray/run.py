@@ -22,8 +22,16 @@ from apigen_ray.config import ModelSettings, RunConfig
 from apigen_ray.errors import BadInput, EndpointError
 from apigen_ray.execution import ExecuteSettings, RestTools
 from apigen_ray.models.openai import Endpoint, OpenAIModel
+from apigen_ray.models.replies import Limits, Summary
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
-from apigen_ray.pipeline import Executor, Generation, Judge, generate, ray_session
+from apigen_ray.pipeline import (
+    Executor,
+    Generation,
+    Judge,
+    RemoteKeeper,
+    generate,
+    ray_session,
+)
 from apigen_ray.records import (
     JsonObject,
     Outcome,
@@ -51,6 +59,9 @@ from apigen_ray.stages import Task, point_id
 from apigen_ray.store import Row, RunFolder, clear, digest
 from apigen_ray.tools import Library, load_library, prompt_form
 
+REPLIES = "replies"
+"""The folder of the run folder that keeps every reply of a model."""
+
 ROWS_PER_PART = 256
 SECONDS_PER_PART = 5.0
 """What was paid for is on disk after this time, or this many rows, whichever comes first."""
@@ -60,8 +71,14 @@ HOPELESS = 100
 for good."""
 
 
-def run(config: RunConfig, *, fresh: bool, console: Console) -> int:
+def run(config: RunConfig, *, fresh: bool, console: Console, keep_replies: bool = True) -> int:
     """Generate and verify what is missing from a run folder.
+
+    Args:
+        config: The run.
+        fresh: Make all rows anew. Replies that are still valid are used again.
+        console: Where progress and the funnel are shown.
+        keep_replies: Use the replies kept in the run folder, and keep new ones there.
 
     Returns:
         The exit code: 0 if every data point has an outcome other than `error`, else 1.
@@ -77,7 +94,7 @@ def run(config: RunConfig, *, fresh: bool, console: Console) -> int:
     sampler = Sampler(library.tools, seeds, config.sampling, config.seed)
     path = Path(config.out)
     if fresh:
-        clear(path)
+        clear(path, sparing=(REPLIES,) if keep_replies else ())
     with ExitStack() as stack:
         folder = RunFolder(path)
         stack.enter_context(folder.writing())
@@ -103,16 +120,19 @@ def run(config: RunConfig, *, fresh: bool, console: Console) -> int:
             ]
             console.print("starting Ray ...", style="dim")
             stack.enter_context(ray_session(path / "ray.log"))
+            keeper = RemoteKeeper(path / REPLIES if keep_replies else None, Limits())
             rows = generate(
                 generations,
                 sampler=sampler,
                 check=config.check,
                 executor=executor,
                 judge=Judge(endpoints[JUDGE]),
+                keeper=keeper,
                 actors=config.actors,
             )
             with closing(rows):
                 collect(rows, folder, config.requested, console)
+            print_summary(keeper.summary(), console)
         return conclude(folder, config.requested, console)
 
 
@@ -147,6 +167,14 @@ def collect(
         finally:
             if waiting:
                 folder.commit(waiting)
+
+
+def print_summary(summary: Summary, console: Console) -> None:
+    """Say what was asked, and what did not have to be."""
+    for notice in summary.notices:
+        console.print(notice, style="yellow", soft_wrap=True)
+    if summary.reused:
+        console.print(f"{summary.reused:,} replies were kept from before and used again")
 
 
 def conclude(folder: RunFolder, requested: int, console: Console) -> int:
@@ -358,7 +386,7 @@ def _check_same_run(folder: RunFolder, identity: Mapping[str, Any]) -> None:
     if changed:
         raise BadInput(
             f"{folder.path}: made with another config ({'; '.join(changed[:5])}); "
-            "give another `out`, or --fresh to delete it"
+            "give another `out`, or --fresh to make its rows anew"
         )
 
 

@@ -111,7 +111,7 @@ async def generate_step(
         rows[point] = _with(row, messages_hash=hashed)
 
     async def generate() -> list[Row]:
-        reply = await model.complete(prompt.messages)
+        reply = await model.complete(prompt.messages, sample=prompt.id)
         return await check_step(
             rows,
             reply,
@@ -192,7 +192,7 @@ async def judge_step(row: Row, model: Model, name: str) -> Row:
 
     async def judged() -> list[Row]:
         tools, results = json.loads(row["tools"]), json.loads(row["execution_results"] or "[]")
-        judgement = await judge(_pair(row), tools, results, model, name)
+        judgement = await judge(_pair(row), tools, results, model, name, sample=row["id"])
         paid = _with(
             row,
             input_tokens=row["input_tokens"] + sum(r.input_tokens for r in judgement.replies),

@@ -3,6 +3,7 @@
 - `manifest.json`: what the run was made with
 - `samples/part-*.parquet`: every data point, whatever became of it
 - `dataset/`: the verified ones, in the released columns
+- `replies/`: what the models answered, written by `models.replies`
 - `stats.json`, `report.html`: the funnel
 """
 
@@ -11,7 +12,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any, TypedDict
@@ -204,8 +205,8 @@ class RunFolder:
         return len(table)
 
 
-def clear(path: Path) -> None:
-    """Delete what is in a run folder, for `--fresh`.
+def clear(path: Path, sparing: Collection[str] = ()) -> None:
+    """Delete what is in a run folder, for `--fresh`, except what is named.
 
     Raises:
         BadInput: if the folder holds something else than a run.
@@ -215,7 +216,13 @@ def clear(path: Path) -> None:
     if any(path.iterdir()) and not (path / "manifest.json").exists():
         raise BadInput(f"{path}: not a run folder (no manifest.json); it is not deleted")
     lock = _lock(path / ".lock")
-    shutil.rmtree(path)
+    for entry in path.iterdir():
+        if entry.is_dir() and entry.name not in sparing:
+            shutil.rmtree(entry)
+        elif not entry.is_dir():
+            entry.unlink()
+    if not any(path.iterdir()):
+        path.rmdir()
     lock.close()
 
 

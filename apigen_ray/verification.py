@@ -13,11 +13,12 @@ from apigen_ray.checking import CheckSettings, check, check_pair, pair_count
 from apigen_ray.config import Actors, RunConfig
 from apigen_ray.errors import BadInput
 from apigen_ray.execution import ExecuteSettings
-from apigen_ray.pipeline import Executor, Judge, ray_session
+from apigen_ray.models.replies import Limits
+from apigen_ray.pipeline import Executor, Judge, RemoteKeeper, ray_session
 from apigen_ray.pipeline import verify as verified
 from apigen_ray.records import Checked, JsonObject, Reason, Rejected, Stage, Style, Tool
 from apigen_ray.rest import RestSettings
-from apigen_ray.run import collect, conclude, endpoints_of, prepare_executor
+from apigen_ray.run import REPLIES, collect, conclude, endpoints_of, prepare_executor
 from apigen_ray.sandbox import SandboxSettings
 from apigen_ray.stages import checked_row, finished, new_row, rejected_row, tried_again
 from apigen_ray.store import Row, RunFolder
@@ -89,7 +90,7 @@ def verify(
         folder.write_json("manifest.json", manifest)
         actors = config.actors if config else Actors()
         collect(
-            _through(wanted, executor, judge, actors=actors, log=out / "ray.log", stack=stack),
+            _through(wanted, executor, judge, actors=actors, out=out, stack=stack),
             folder,
             len(rows),
             console,
@@ -103,7 +104,7 @@ def _through(
     judge: Judge | None,
     *,
     actors: Actors,
-    log: Path,
+    out: Path,
     stack: ExitStack,
 ) -> Iterator[list[Row]]:
     """What stage 1 rejected is done; the rest needs Ray, if it needs any further stage."""
@@ -112,8 +113,9 @@ def _through(
     if not executor and not judge:
         yield [finished(row) for row in pending]
     elif pending:
-        stack.enter_context(ray_session(log))
-        yield from verified(pending, executor=executor, judge=judge, actors=actors)
+        stack.enter_context(ray_session(out / "ray.log"))
+        keeper = RemoteKeeper(out / REPLIES, Limits())
+        yield from verified(pending, executor=executor, judge=judge, keeper=keeper, actors=actors)
 
 
 def _checked_rows(data: str, library: Library, settings: CheckSettings) -> Iterator[Row]:

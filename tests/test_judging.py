@@ -1,5 +1,7 @@
 """Stage 3: the last verdict counts, an unreadable answer is asked again, data is inert."""
 
+from dataclasses import replace
+
 import pytest
 
 from apigen_ray.judging import judge, judge_message, read_verdict
@@ -14,9 +16,14 @@ class Scripted:
     def __init__(self, *answers):
         self.answers = list(answers)
         self.asked: list[list[Message]] = []
+        self.samples: list[str] = []
+        self.kept: list[Reply] = []
 
-    async def complete(self, messages, schema=None):
+    async def complete(self, messages, schema=None, *, sample=""):
         self.asked.append(list(messages))
+        self.samples.append(sample)
+        if self.kept:
+            return self.kept.pop()
         return Reply(self.answers.pop(0), "stop", 10, 5, 0.001, 0.1, 1)
 
     async def close(self): ...
@@ -51,7 +58,7 @@ def test_an_endless_nest_is_read_in_no_time():
 
 async def test_an_unreadable_answer_is_asked_again_once_and_all_is_paid_for():
     model = Scripted("Hm.", '{"thought": "t", "pass": "no"}')
-    judgement = await judge(PAIR, [], [], model, "j")
+    judgement = await judge(PAIR, [], [], model, "j", sample="p")
     assert judgement.vote.passed is False
     assert len(judgement.replies) == 2
     roles = [message.role for message in model.asked[1]]
@@ -59,9 +66,19 @@ async def test_an_unreadable_answer_is_asked_again_once_and_all_is_paid_for():
 
 
 async def test_two_unreadable_answers_are_no_vote():
-    judgement = await judge(PAIR, [], [], Scripted("Hm.", "Hm."), "j")
+    judgement = await judge(PAIR, [], [], Scripted("Hm.", "Hm."), "j", sample="p")
     assert judgement.vote is None
     assert len(judgement.replies) == 2
+
+
+async def test_unreadable_answers_of_an_earlier_attempt_are_not_the_last_word():
+    kept = replace(Reply("Hm.", "stop", 10, 5, 0.001, 0.1, 1), reused=True)
+    model = Scripted("Hm.", '{"pass": "yes"}')
+    model.kept = [kept, kept]
+    judgement = await judge(PAIR, [], [], model, "j", sample="p")
+    assert judgement.vote.passed
+    assert len(judgement.replies) == 4
+    assert len(set(model.samples)) == 4
 
 
 def test_the_data_judged_cannot_close_its_marker():

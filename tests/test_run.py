@@ -10,6 +10,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
 import datasets
@@ -53,8 +54,8 @@ def config(out, *, points=8, sandbox="process", models=None, judge=None, **more)
     )
 
 
-def go(settings, **options):
-    return run(settings, fresh=False, console=Console(file=io.StringIO()), **options)
+def go(settings, *, fresh=False, console=None, **options):
+    return run(settings, fresh=fresh, console=console or Console(file=io.StringIO()), **options)
 
 
 def rows(out):
@@ -69,6 +70,18 @@ def planted_by(endpoint):
     address = endpoint.base_url.removesuffix("/v1") + "/stats"
     with urllib.request.urlopen(address) as answer:
         return json.load(answer)
+
+
+@contextmanager
+def served(**options):
+    """A model and a judge that outlive a run, so that it can be seen what they were asked."""
+    endpoints = [
+        SimulatedEndpoint(name=name, **{"latency_s": 0.01, **options})
+        for name in ("model", "judge")
+    ]
+    with serving(endpoints) as running:
+        forms = {name: e.model_dump(mode="json") for name, e in running.items()}
+        yield running, {"models": [forms["model"]], "judge": forms["judge"]}
 
 
 @pytest.mark.parametrize(
@@ -184,6 +197,32 @@ def test_a_run_whose_judge_is_down_stops_before_all_is_paid_for(tmp_path):
     assert "404" in printed
 
 
+def test_another_check_is_made_without_paying_for_a_reply_again(tmp_path):
+    console = Console(file=io.StringIO())
+    with served() as (running, models):
+        assert go(config(tmp_path, points=25, **models)) == 0
+        first = {row["id"]: row for row in rows(tmp_path)}
+        asked = {name: planted_by(endpoint)["requests"] for name, endpoint in running.items()}
+        lenient = config(tmp_path, points=25, check={"strict": False}, **models)
+        assert go(lenient, fresh=True, console=console) == 0
+        again = {row["id"]: row for row in rows(tmp_path)}
+        assert planted_by(running["model"])["requests"] == asked["model"] == 100
+        newly_judged = [
+            id_ for id_, row in again.items() if row["votes"] and not first[id_]["votes"]
+        ]
+        more = planted_by(running["judge"])["requests"] - asked["judge"]
+        assert 0 < len(newly_judged) <= more <= 2 * len(newly_judged)
+        reused = sum(asked.values())
+        assert f"{reused} replies were kept from before and used again" in console.file.getvalue()
+        for id_ in again.keys() - newly_judged:
+            for column in ("completion", "cost_usd", "input_tokens", "outcome", "votes"):
+                assert again[id_][column] == first[id_][column]
+
+        assert go(lenient, fresh=True, keep_replies=False) == 0
+        assert planted_by(running["model"])["requests"] == 200
+        assert not (tmp_path / "replies").exists()
+
+
 def test_a_finished_run_is_not_asked_again(tmp_path):
     go(config(tmp_path))
     parts = RunFolder(tmp_path).parts()
@@ -252,6 +291,18 @@ def test_a_run_killed_in_the_middle_is_completed_exactly(sandbox, tmp_path):
     assert before <= set(after)
     assert sum(stats(settings.out)["outcomes"].values()) == 400
     assert all(row["attempts"] == 1 for row in rows(settings.out))
+
+
+def test_a_killed_run_pays_twice_for_no_more_than_was_in_flight(tmp_path):
+    with served(latency_s=0.5, concurrency=16) as (running, models):
+        settings = config(tmp_path / "run", points=40, **models)
+        process = started(settings, tmp_path)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+        wait_for(lambda: unlocked(settings.out), 30)
+        assert go(settings) == 0
+        assert planted_by(running["model"])["requests"] <= 160 + 16
+    assert len({row["id"] for row in rows(settings.out)}) == 160
 
 
 def ours_running():

@@ -14,9 +14,14 @@ class Model(Protocol):
     """A chat model."""
 
     async def complete(
-        self, messages: Sequence[Message], schema: JsonObject | None = None
+        self, messages: Sequence[Message], schema: JsonObject | None = None, *, sample: str = ""
     ) -> Reply:
-        """Ask for one chat completion, held to the JSON Schema `schema` where one is given.
+        """Ask for one chat completion.
+
+        Args:
+            messages: The conversation.
+            schema: The JSON Schema that the completion is held to, if any.
+            sample: Tells requests apart that say the same but shall not get the same reply.
 
         Raises:
             EndpointError: if the endpoint can't be reached or refuses, after retries.

@@ -119,9 +119,9 @@ class OpenAIModel:
         self._session: aiohttp.ClientSession | None = None
 
     async def complete(
-        self, messages: Sequence[Message], schema: JsonObject | None = None
+        self, messages: Sequence[Message], schema: JsonObject | None = None, *, sample: str = ""
     ) -> Reply:
-        """Ask for one chat completion, held to the JSON Schema `schema` where one is given.
+        """Ask for one chat completion; `sample` is not needed, an endpoint draws anew each time.
 
         Raises:
             EndpointError: if the endpoint can't be reached or refuses, after retries.

@@ -69,6 +69,7 @@ def serving(
                 name=name,
                 base_url=f"http://{host}:{_port_of(children[name])}/v1",
                 model=f"simulated-{endpoint.profile}",
+                extra_body={"seed": endpoint.seed},
                 concurrency=endpoint.concurrency,
             )
             for name, endpoint in by_name.items()
