@@ -1,6 +1,6 @@
 """The runner: holds the tools, warm, and makes each call in a fork that it then wipes out.
 
-    python3 -s -E -B runner.py ADDRESS
+    python3 -s -E -B -u runner.py ADDRESS
 
 Standard library only; it runs on any Python from 3.9. Read it with `child.py` (the fork) and
 `seccomp.py` (the system-call filter).
@@ -32,7 +32,6 @@ import itertools
 import json
 import mmap
 import os
-import platform
 import resource
 import select
 import signal
@@ -45,17 +44,19 @@ import child
 import seccomp
 
 # pathlib in this process would be copied, page by page, into every fork
-# ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH118, PTH123
+# ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH118, PTH123, PTH208
 
 PROTOCOL = 1
 LENGTH = struct.Struct("!I")  # before JSON frames, request sizes and the fork's frames
 ANSWER = struct.Struct("!B?idI")  # how it ended, worn, exit status or signal, seconds, text size
 RESULT, TIMED_OUT, EXITED, SIGNALED, OUT_OF_MEMORY, FORGED = range(6)
 
+MAX_FILE = 8 << 20
 MAX_REQUEST = 32 << 20
 SMALL = 64 << 10
 IMPORT_TIMEOUT_S = 60
 SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - the container's; wiped after each call
+MOST_WANTED = 1000
 WIPE_ENTRIES = 20_000
 CO_COROUTINE = 0x80
 
@@ -112,11 +113,11 @@ class Fork:
 class Runner:
     """Serves one host connection."""
 
-    def __init__(self, host, null, configuration, functions, scratch):
+    def __init__(self, host, null, configuration, scratch):
         self.host = host
         self.null = null
         self.limits = configuration
-        self.functions = functions
+        self.functions = {}
         self.request = Pages(MAX_REQUEST, forked=True)
         self.largest_frame = max(configuration["result_bytes"], 4 * child.MAX_MESSAGE) + 1
         self.frame = Pages(LENGTH.size + self.largest_frame + SMALL)
@@ -124,6 +125,7 @@ class Runner:
         self.output = Pages(self.output_bytes + SMALL)  # what is over is read here and dropped
         self.scratch = scratch
         self.oom_kills = OomKills()
+        self.oom_score = OomScore()
         self.poll = select.poll()
         self.poll.register(host, select.POLLRDHUP)
 
@@ -178,6 +180,7 @@ class Runner:
         channel, childs_channel = socket.socketpair()
         output, childs_output = os.pipe()
         requests = list(self.cut(sizes))[first:]
+        self.oom_score.set(MOST_WANTED)
         pid = os.fork()
         if pid == 0:
             try:
@@ -185,6 +188,7 @@ class Runner:
                 child.serve(self.functions, requests, ends, self.limits)
             finally:
                 os._exit(70)
+        self.oom_score.set(0)
         childs_channel.close()
         os.close(childs_output)
         fork = Fork(pid, channel.detach(), output)
@@ -278,7 +282,7 @@ class Runner:
     def wipe(self):
         """Empty the writable folders; False if that failed, and the host must replace us."""
         try:
-            return all(empty(folder) for folder in self.scratch)
+            return all(not os.listdir(folder) or empty(folder) for folder in self.scratch)
         except OSError:
             return False
 
@@ -298,6 +302,25 @@ class Runner:
         self.sweep()
         self.wipe()
         os._exit(0)
+
+
+class OomScore:
+    """Makes forks the kernel's victim of choice when memory ends, never this process.
+
+    Also the memory of files in /tmp, which no process owns, may be what is too much. Forks inherit
+    the score and can't change it: the file is open from before this process became undumpable.
+    """
+
+    def __init__(self):
+        try:
+            self.file = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
+        except OSError:  # without /proc
+            self.file = None
+
+    def set(self, score):
+        """Set it for this process, and the forks from now on."""
+        if self.file is not None:
+            os.write(self.file, str(score).encode())
 
 
 class OomKills:
@@ -423,25 +446,37 @@ def read_exactly(stream, size):
     return data
 
 
-def isolate(scratch):
+def isolate(limits, scratch):
     """What holds for this process and is inherited by every fork."""
     libc = ctypes.CDLL(None)
     # No other process of this uid may trace this one, or open its memory or descriptors.
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for kind, value in (
-        (resource.RLIMIT_NOFILE, 256),
+        (resource.RLIMIT_NOFILE, child.MAX_DESCRIPTORS),
+        (resource.RLIMIT_AS, limits["address_space"]),
+        (resource.RLIMIT_FSIZE, MAX_FILE),
+        (resource.RLIMIT_NPROC, limits["processes"]),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_MEMLOCK, 0),
         (resource.RLIMIT_STACK, 8 << 20),
         (resource.RLIMIT_MSGQUEUE, 0),
         (resource.RLIMIT_SIGPENDING, 256),
     ):
-        child.set_limit(kind, value)
+        lower_limit(kind, value)
     os.environ.clear()
     os.environ.update(HOME=scratch[0], TMPDIR=scratch[0], LANG="C.UTF-8", PATH="/usr/local/bin")
     os.chdir(scratch[0])
     seccomp.install()
+
+
+def lower_limit(kind, value):
+    """Lower a resource limit, for good. Some kernels (gVisor) lack some of them."""
+    hard = resource.getrlimit(kind)[1]
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(kind, (value, value))
 
 
 def load(host, null, configuration):
@@ -465,6 +500,12 @@ def load(host, null, configuration):
         importlib.import_module("asyncio")
     faulthandler.cancel_dump_traceback_later()
     return functions
+
+
+def warm_up():
+    """Run the path of a call, so that the interpreter has adapted its code before any fork."""
+    for _ in range(100):
+        child.answer({"echo": dict}, b'["echo", {"a": [1, 2.5, "x", null]}]', MAX_REQUEST)
 
 
 def resolve(module, function):
@@ -494,14 +535,15 @@ def main(address):
     configuration = receive_json(host)
     given = os.environ.get("TMPDIR")
     scratch = [given] if given else [path for path in SCRATCH if os.access(path, os.W_OK)]
-    isolate(scratch)
-    functions = load(host, null, configuration)
-    runner = Runner(host, null, configuration, functions, scratch)
+    runner = Runner(host, null, configuration, scratch)  # opens what isolation would close to it
+    isolate(configuration, scratch)
+    runner.functions = load(host, null, configuration)
+    warm_up()
     # Collection in a fork would touch, and so copy, every page that holds an object.
     gc.collect()
     gc.freeze()
     gc.disable()
-    tell(host, event="ready", protocol=PROTOCOL, python=platform.python_version())
+    tell(host, event="ready", protocol=PROTOCOL, python=sys.version)
     runner.serve()
 
 

@@ -103,6 +103,7 @@ TKILL = (200, 130)
 TGKILL = (234, 131)
 FCNTL = (72, 25)
 IOCTL = (16, 29)
+PRCTL = (157, 167)
 SOCKET = (41, 198)
 CLONE = (56, 220)
 CLONE3 = (435, 435)
@@ -118,6 +119,8 @@ LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF ope
 NUMBER, ARCHITECTURE, ARGUMENT_0, ARGUMENT_1 = 0, 4, 16, 24  # offsets in struct seccomp_data
 ALLOW, KILL_PROCESS, FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 
+# A process that stays undumpable can't change its own standing with the kernel's OOM killer.
+PR_SET_DUMPABLE = 4
 PR_SET_NO_NEW_PRIVS, PR_SET_SECCOMP, SECCOMP_MODE_FILTER = 38, 22, 2
 
 
@@ -183,6 +186,7 @@ def program(machine):
     steps += _when(PRLIMIT64[column], ARGUMENT_0, [(EQUAL, 1, 0, 0), _fail()])  # 0 is oneself
     for number in (KILL[column], TKILL[column], TGKILL[column]):
         steps += _when(number, ARGUMENT_0, [(EQUAL, 0, 1, 1), _fail()])  # 1 is the runner
+    steps += _when(PRCTL[column], ARGUMENT_0, [(EQUAL, 0, 1, PR_SET_DUMPABLE), _fail()])
     for number, commands in ((FCNTL[column], SIGNAL_BY_FCNTL), (IOCTL[column], SIGNAL_BY_IOCTL)):
         checks = []
         for command in commands:

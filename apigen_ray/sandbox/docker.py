@@ -99,5 +99,9 @@ class DockerTransport:
     def configuration(self) -> dict[str, Any]:
         """As the runner sees it; memory and processes are counted by the container's cgroup."""
         space = max(LEAST_ADDRESS_SPACE, 4 * self._settings.memory_mb << 20)
-        own = {"address_space": space, "processes": 0}
-        return {"tools": "/opt/tools", "alone": True, **limits(self._settings), **own}
+        return {
+            "tools": "/opt/tools",
+            "alone": True,
+            **limits(self._settings),
+            "address_space": space,
+        }

@@ -558,6 +558,13 @@ def offer_runner_to_oom() -> int:
     return Path(f"/proc/{RUNNER}/oom_score_adj").write_text("1000")
 
 
+@attack("raised")
+def hide_from_oom() -> None:
+    """A call can't make the runner the likelier victim when memory ends."""
+    _checked(_libc.prctl(4, 1, 0, 0, 0))
+    Path("/proc/self/oom_score_adj").write_text("0")
+
+
 # The kernel
 
 
@@ -876,9 +883,9 @@ def return_long_text() -> Any:
     return "x" * (100 << 20)
 
 
-@attack("output_too_large")
+@attack("output_too_large", "timeout")
 def return_exploding_value() -> Any:
-    """A small value that takes gigabytes to write is refused at once."""
+    """A small value that would take gigabytes to write is not written."""
     value: list[Any] = ["lol"]
     for _ in range(60):
         value = [value, value]

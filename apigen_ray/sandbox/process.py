@@ -22,7 +22,7 @@ from apigen_ray.sandbox.settings import SandboxSettings
 MAX_PROCESSES = 64
 FIRST_UID = 1 << 30  # far above what any system gives out
 RUNNER_MAPPINGS = 128 << 20  # what a runner has mapped before any call
-ENVIRONMENT = {"MALLOC_ARENA_MAX": "1"}  # each would take 64 MB of the address space
+ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "LD_BIND_NOW": "1"}  # as in the Dockerfile
 
 
 def own_identity() -> dict[str, Any]:

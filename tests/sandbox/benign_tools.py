@@ -63,24 +63,21 @@ def repeat(text: str, times: int) -> str:
 
 def find_in_memory(start: str, reversed_rest: str) -> int:
     """Count a text in all memory that the process may read, without ever holding it."""
-    ctypes.CDLL(None).prctl(4, 1, 0, 0, 0)  # PR_SET_DUMPABLE: look into oneself
     found = 0
-    with Path("/proc/self/maps").open() as maps, Path("/proc/self/mem").open("rb", 0) as memory:
-        for line in maps:
-            match = re.match(r"([0-9a-f]+)-([0-9a-f]+) r.* 00:00 0", line)
-            if not match or "[v" in line:
-                continue
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        match = re.match(r"([0-9a-f]+)-([0-9a-f]+) r.* 00:00 0", line)
+        if match and "[v" not in line:
             first, last = (int(number, 16) for number in match.groups())
-            if last - first > 64 << 20:
-                last = first + (64 << 20)
-            memory.seek(first)
-            try:
-                content = memory.read(last - first)
-            except OSError:
-                continue
-            for place in re.finditer(re.escape(start.encode()), content):
-                after = content[place.end() : place.end() + len(reversed_rest)]
-                found += after[::-1] == reversed_rest.encode()
+            found += _count(first, min(last, first + (8 << 20)), start.encode(), reversed_rest)
+    return found
+
+
+def _count(first: int, last: int, start: bytes, reversed_rest: str) -> int:
+    found = 0
+    content = (ctypes.c_char * (last - first)).from_address(first)
+    for place in re.finditer(re.escape(start), content):
+        after = content[place.end() : place.end() + len(reversed_rest)]
+        found += after[::-1] == reversed_rest.encode()
     return found
 
 
