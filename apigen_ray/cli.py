@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_run(commands)
     _add_verify(commands)
     _add_report(commands)
+    _add_compare(commands)
     _add_sandbox(commands)
     _add_simulate(commands)
     return parser
@@ -154,6 +155,27 @@ def _report(arguments: argparse.Namespace) -> int:
     from apigen_ray.report.terminal import print_report
 
     print_report(_console(), arguments.folder)
+    return 0
+
+
+def _add_compare(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands,
+        "compare",
+        "set models side by side, and pair by pair over the prompts they share",
+        "apigen-ray compare runs/quickstart --out comparison.html",
+    )
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="a run folder")
+    parser.add_argument("--out", type=Path, required=True, help="a .html, .md or .json file")
+    parser.set_defaults(command=_compare)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from apigen_ray.report.comparison import compare
+    from apigen_ray.report.comparison_page import write_comparison
+
+    write_comparison(compare(arguments.folders), arguments.out)
+    print(arguments.out)
     return 0
 
 

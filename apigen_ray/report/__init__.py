@@ -1,1 +1,1 @@
-"""What a run came to: counted in `stats`, shown in `terminal`."""
+"""What a run came to: counted in `stats` and `summary`, shown in `terminal` and as pages."""

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason
+from apigen_ray.report.intervals import Rate
 from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.report.summary import Diversity
 
@@ -97,6 +98,24 @@ def outcome_shares(funnels: Mapping[str, Funnel], title: str) -> Markup:
         axes.invert_yaxis()
         _legend(figure, axes)
         return _svg(figure, title)
+
+
+def rates(found: Mapping[str, Rate]) -> Markup:
+    """A point and its interval for each rate."""
+    with mpl.rc_context(STYLE):
+        figure, axes = _figure(len(found) + 1)
+        for place, rate in enumerate(found.values()):
+            if rate.value is not None and rate.interval is not None:
+                low, high = rate.interval
+                spread = [[rate.value - low], [high - rate.value]]
+                colour = OUTCOME_COLOURS[Outcome.VERIFIED]
+                axes.errorbar(rate.value, place, xerr=spread, fmt="o", color=colour, capsize=3)
+        axes.set_yticks(range(len(found)), [_short(name) for name in found])
+        axes.xaxis.set_major_formatter(PercentFormatter(1))
+        axes.grid(axis="x", linewidth=0.5)
+        axes.margins(y=0.3)
+        axes.invert_yaxis()
+        return _svg(figure, "Rates with their 95 % intervals")
 
 
 def reasons(funnel: Funnel) -> Markup:

@@ -28,7 +28,7 @@ class Rate:
         centre = share + weight / 2
         spread = Z * math.sqrt(share * (1 - share) / self.of + weight / (4 * self.of))
         low, high = (centre - spread) / (1 + weight), (centre + spread) / (1 + weight)
-        return max(low, 0.0), min(high, 1.0)
+        return max(0.0, min(low, share)), min(1.0, max(high, share))  # in spite of rounding
 
     def __str__(self) -> str:
         if self.interval is None:

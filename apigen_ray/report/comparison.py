@@ -1,0 +1,210 @@
+"""Models side by side, and pair by pair over the prompts they share.
+
+Data points of one prompt depend on each other, so differences are tested over prompts: which of
+two models had more of a prompt's points verified. With one point a prompt, this is McNemar's exact
+test. Points that ended in an error say nothing about a model and are left out.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy.stats import binomtest
+
+from apigen_ray.errors import BadInput
+from apigen_ray.records import Outcome
+from apigen_ray.report.intervals import Rate
+from apigen_ray.report.stats import Funnel
+from apigen_ray.store import RunFolder
+
+COLUMNS = (
+    "id",
+    "model",
+    "style",
+    "prompt_id",
+    "categories",
+    "outcome",
+    "reason",
+    "votes",
+    "messages_hash",
+    "input_tokens",
+    "output_tokens",
+    "cost_usd",
+)
+RESAMPLES = 10_000
+"""Draws of the bootstrap."""
+
+
+@dataclass
+class Contender:
+    """A model of a run, and what came of its data points."""
+
+    name: str
+    whole: Funnel = field(default_factory=Funnel)
+    by_style: dict[str, Funnel] = field(default_factory=lambda: defaultdict(Funnel))
+    by_category: dict[str, Funnel] = field(default_factory=lambda: defaultdict(Funnel))
+    tokens: int = 0
+    cost_usd: float = 0.0
+    passed: dict[tuple[str, str | None], dict[str, bool]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+    """Whether each point of a prompt, by its id and the hash of its messages, was verified."""
+
+    @property
+    def cost_per_verified(self) -> float | None:
+        """Dollars a verified data point; None if there is none."""
+        verified = self.whole.outcomes[Outcome.VERIFIED]
+        return self.cost_usd / verified if verified else None
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count a data point."""
+        categories = [self.by_category[name] for name in json.loads(row["categories"])]
+        for funnel in (self.whole, self.by_style[row["style"] or "unknown"], *categories):
+            funnel.add(row["outcome"], row["reason"])
+        self.tokens += row["input_tokens"] + row["output_tokens"]
+        self.cost_usd += row["cost_usd"]
+        if row["outcome"] != Outcome.ERROR:
+            prompt = row["prompt_id"], row["messages_hash"]
+            point = row["id"].removeprefix(f"{row['model']}-")
+            self.passed[prompt][point] = row["outcome"] == Outcome.VERIFIED
+
+
+@dataclass(frozen=True)
+class Difference:
+    """What two models did on the points both were asked for."""
+
+    first: str
+    second: str
+    prompts: int
+    points: int
+    only_first: int
+    """Points verified of the first model only."""
+    only_second: int
+    difference: float
+    """The pass rate of the first model less that of the second."""
+    interval: tuple[float, float]
+    """Its 95 % bootstrap interval, over prompts."""
+    p_value: float
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How far two judges agree on the points that both voted on."""
+
+    first: str
+    second: str
+    rate: Rate
+    kappa: float | None
+    """Cohen's: agreement beyond chance; None where a judge always says the same."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Models side by side."""
+
+    contenders: Sequence[Contender]
+    differences: Sequence[Difference]
+    agreements: Sequence[Agreement]
+
+
+def compare(paths: Sequence[Path]) -> Comparison:
+    """Compare the models of run folders.
+
+    Raises:
+        BadInput: if a folder is not a run folder, or there are not two models to compare.
+    """
+    found: dict[tuple[Path, str], Contender] = {}
+    votes: list[dict[str, bool]] = []
+    for path in dict.fromkeys(paths):
+        folder = RunFolder(path)
+        if folder.read_manifest() is None:
+            raise BadInput(f"{path}: not a run folder (no manifest.json)")
+        for table in folder.tables(COLUMNS):
+            for row in table.to_pylist():
+                found.setdefault((path, row["model"]), Contender(row["model"])).add(row)
+                given = json.loads(row["votes"]) if row["votes"] else []
+                votes.append({vote["judge"]: vote["pass"] for vote in given})
+    if len(found) < 2:
+        raise BadInput(f"{', '.join(map(str, paths))}: fewer than two models with data points")
+    names = Counter(model for _, model in found)
+    for (path, model), contender in found.items():
+        if names[model] > 1:
+            contender.name = f"{path}: {model}"
+    contenders = sorted(found.values(), key=lambda contender: contender.name)
+    pairs = (difference(*pair) for pair in combinations(contenders, 2))
+    return Comparison(contenders, [pair for pair in pairs if pair], agreements(votes))
+
+
+def difference(first: Contender, second: Contender) -> Difference | None:
+    """How two models differ on the points they share; None if they share none."""
+    prompts = []  # of each shared prompt: points, verified of the first only, of the second only
+    for prompt in sorted(first.passed.keys() & second.passed.keys(), key=str):
+        of_first, of_second = first.passed[prompt], second.passed[prompt]
+        shared = of_first.keys() & of_second.keys()
+        wins = sum(of_first[point] > of_second[point] for point in shared)
+        losses = sum(of_first[point] < of_second[point] for point in shared)
+        if shared:
+            prompts.append((len(shared), wins, losses))
+    if not prompts:
+        return None
+    points, only_first, only_second = (int(total) for total in np.sum(prompts, axis=0))
+    won = sum(wins > losses for _, wins, losses in prompts)
+    lost = sum(wins < losses for _, wins, losses in prompts)
+    return Difference(
+        first=first.name,
+        second=second.name,
+        prompts=len(prompts),
+        points=points,
+        only_first=only_first,
+        only_second=only_second,
+        difference=(only_first - only_second) / points,
+        interval=_bootstrap(Counter((n, wins - losses) for n, wins, losses in prompts)),
+        p_value=float(binomtest(won, won + lost).pvalue) if won + lost else 1.0,
+    )
+
+
+def _bootstrap(prompts: Counter[tuple[int, int]]) -> tuple[float, float]:
+    """The 95 % interval of a mean difference, by drawing prompts anew.
+
+    Prompts with as many points and the same difference are alike, so that a resample is a draw of
+    how many of each kind there are.
+
+    Args:
+        prompts: How many prompts have so many points, and such a difference over them.
+    """
+    kinds = np.array(list(prompts))
+    counts = np.array(list(prompts.values()))
+    drawn = np.random.default_rng(0).multinomial(
+        counts.sum(), counts / counts.sum(), size=RESAMPLES
+    )
+    points, differences = (drawn @ kinds).T
+    low, high = np.quantile(differences / points, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def agreements(votes: Sequence[Mapping[str, bool]]) -> list[Agreement]:
+    """How far each two judges agree, where both voted."""
+    tallies: dict[tuple[str, str], Counter[tuple[bool, bool]]] = defaultdict(Counter)
+    for point in votes:
+        for first, second in combinations(sorted(point), 2):
+            tallies[first, second][point[first], point[second]] += 1
+    return [
+        Agreement(
+            *pair, Rate(tally[True, True] + tally[False, False], tally.total()), _kappa(tally)
+        )
+        for pair, tally in sorted(tallies.items())
+    ]
+
+
+def _kappa(tally: Counter[tuple[bool, bool]]) -> float | None:
+    of = tally.total()
+    agreed = (tally[True, True] + tally[False, False]) / of
+    first = (tally[True, True] + tally[True, False]) / of
+    second = (tally[True, True] + tally[False, True]) / of
+    by_chance = first * second + (1 - first) * (1 - second)
+    return (agreed - by_chance) / (1 - by_chance) if by_chance < 1 else None

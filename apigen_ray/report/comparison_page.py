@@ -1,0 +1,162 @@
+"""A comparison as HTML, Markdown and JSON."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from apigen_ray.errors import BadInput
+from apigen_ray.records import Outcome
+from apigen_ray.report import charts
+from apigen_ray.report.comparison import Comparison, Contender
+from apigen_ray.report.page import Table, dollars, outcome_table, pass_rate, render
+from apigen_ray.report.stats import Funnel
+
+NOTES = {
+    "outcomes": "Outcomes, as in Table 1 of APIGen. The pass rate is of all but errors; in "
+    "brackets, its 95 % interval (Wilson).",
+    "differences": "Pass rate of the first less that of the second over shared prompts, in "
+    "percentage points, with 95 % intervals (bootstrap over prompts). p: McNemar's exact test over "
+    "prompts, not corrected for the number of pairs.",
+    "styles": "Pass rate by style.",
+    "categories": "Pass rate by category of the tools shown.",
+    "cost": "What a verified data point took, judging included.",
+    "agreements": "Agreement of judges on the data points that both voted on.",
+}
+
+
+def write_comparison(comparison: Comparison, out: Path) -> None:
+    """Write a comparison in the form that a file's suffix names.
+
+    Raises:
+        BadInput: if that is none of .html, .md, .json, or the file can't be written.
+    """
+    forms = {".html": as_html, ".md": as_markdown, ".json": as_json}
+    if out.suffix not in forms:
+        raise BadInput(f"--out {out}: the suffix is one of {', '.join(forms)}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(forms[out.suffix](comparison), "utf-8")
+    except OSError as error:
+        raise BadInput(f"--out {out}: {error.strerror}") from error
+
+
+def as_html(comparison: Comparison) -> str:
+    """A page of its own."""
+    funnels = {contender.name: contender.whole for contender in comparison.contenders}
+    rates = {name: pass_rate(funnel) for name, funnel in funnels.items()}
+    return render(
+        "comparison.html",
+        title=" and ".join([", ".join([*funnels][:-1]), [*funnels][-1]]),
+        charts=[
+            ("Pass rate, with its 95 % interval", charts.rates(rates)),
+            ("Outcomes", charts.outcome_shares(funnels, "Outcomes by model")),
+        ],
+        tables=[(NOTES[key], *table) for key, table in tables(comparison).items()],
+    )
+
+
+def as_markdown(comparison: Comparison) -> str:
+    """The same tables for a README or a paper's notes."""
+    parts = []
+    for key, (headers, rows) in tables(comparison).items():
+        lines = [NOTES[key], "", _line(headers), _line(["---"] + ["---:"] * (len(headers) - 1))]
+        parts.append("\n".join([*lines, *map(_line, rows)]))
+    return "\n\n".join(parts) + "\n"
+
+
+def as_json(comparison: Comparison) -> str:
+    """All figures, for programs."""
+    value = {
+        "models": {c.name: _figures(c) for c in comparison.contenders},
+        "differences": [asdict(found) for found in comparison.differences],
+        "agreements": [asdict(found) for found in comparison.agreements],
+    }
+    return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
+
+
+def tables(comparison: Comparison) -> dict[str, Table]:
+    """The tables, by the key of their note; those with nothing to say are left out."""
+    contenders = comparison.contenders
+    found = {
+        "outcomes": outcome_table("model", {c.name: c.whole for c in contenders}),
+        "differences": _difference_table(comparison),
+        "styles": _rate_table("style", {c.name: c.by_style for c in contenders}),
+        "categories": _rate_table("category", {c.name: c.by_category for c in contenders}),
+        "cost": _cost_table(contenders),
+        "agreements": _agreement_table(comparison),
+    }
+    return {key: (headers, rows) for key, (headers, rows) in found.items() if rows}
+
+
+def _difference_table(comparison: Comparison) -> Table:
+    rows = [
+        [
+            f"{found.first} vs {found.second}",
+            f"{found.prompts:,}",
+            f"{found.points:,}",
+            f"{found.only_first:,}",
+            f"{found.only_second:,}",
+            f"{100 * found.difference:+.1f} "
+            f"[{100 * found.interval[0]:+.1f}, {100 * found.interval[1]:+.1f}]",
+            f"{found.p_value:.2g}",
+        ]
+        for found in comparison.differences
+    ]
+    headers = ["models", "prompts", "points", "only first", "only second", "difference", "p"]
+    return headers, rows
+
+
+def _rate_table(label: str, groups: Mapping[str, Mapping[str, Funnel]]) -> Table:
+    names = sorted({name for funnels in groups.values() for name in funnels})
+    rows = [
+        [name, *(str(pass_rate(funnels.get(name, Funnel()))) for funnels in groups.values())]
+        for name in names
+    ]
+    return [label, *groups], rows
+
+
+def _cost_table(contenders: Sequence[Contender]) -> Table:
+    rows = []
+    for contender in contenders:
+        verified = contender.whole.outcomes[Outcome.VERIFIED]
+        tokens = f"{contender.tokens / verified:,.0f}" if verified else "-"
+        costs = [dollars(contender.cost_usd), dollars(contender.cost_per_verified)]
+        rows.append([contender.name, f"{contender.tokens:,}", tokens, *costs])
+    return ["model", "tokens", "tokens per verified", "cost", "cost per verified"], rows
+
+
+def _agreement_table(comparison: Comparison) -> Table:
+    rows = [
+        [
+            f"{found.first}, {found.second}",
+            f"{found.rate.of:,}",
+            str(found.rate),
+            "-" if found.kappa is None else f"{found.kappa:.2f}",
+        ]
+        for found in comparison.agreements
+    ]
+    return ["judges", "points", "agreement", "Cohen's kappa"], rows
+
+
+def _figures(contender: Contender) -> dict[str, Any]:
+    def funnel(found: Funnel) -> dict[str, Any]:
+        return {**found.as_json(), "pass_rate_interval": pass_rate(found).interval}
+
+    return {
+        **funnel(contender.whole),
+        "tokens": contender.tokens,
+        "cost_usd": contender.cost_usd,
+        "cost_usd_per_verified": contender.cost_per_verified,
+        "by_style": {name: funnel(found) for name, found in sorted(contender.by_style.items())},
+        "by_category": {
+            name: funnel(found) for name, found in sorted(contender.by_category.items())
+        },
+    }
+
+
+def _line(cells: Sequence[str]) -> str:
+    """A row of a Markdown table; names of models and categories can't break out of their cell."""
+    escaped = (" ".join(cell.replace("|", r"\|").replace("<", "&lt;").split()) for cell in cells)
+    return f"| {' | '.join(escaped)} |"

@@ -1,0 +1,131 @@
+"""Models compared: rates with intervals, paired differences, agreement of judges."""
+
+import itertools
+import json
+
+import pytest
+from points import fill, point
+from scipy.stats import binomtest
+
+from apigen_ray.errors import BadInput
+from apigen_ray.records import Reason
+from apigen_ray.report.comparison import agreements, compare
+from apigen_ray.report.comparison_page import write_comparison
+from apigen_ray.store import RunFolder
+
+
+def prompts(model, verified, *, wrong=Reason.WRONG_TYPE, **columns):
+    """A point of each prompt: verified where the text has a `+`."""
+    return [
+        point(
+            f"{model}-{n}-0", None if sign == "+" else wrong, model=model, prompt=str(n), **columns
+        )
+        for n, sign in enumerate(verified)
+    ]
+
+
+@pytest.fixture
+def run(tmp_path):
+    numbers = itertools.count()
+
+    def run(*rows):
+        path = tmp_path / f"run{next(numbers)}"
+        fill(RunFolder(path), [row for listed in rows for row in listed])
+        return path
+
+    return run
+
+
+def test_paired_differences_are_mcnemars(run):
+    path = run(prompts("a", "+" * 30 + "-" * 10), prompts("b", "+" * 18 + "-" * 20 + "++"))
+    [found] = compare([path]).differences
+    assert (found.prompts, found.points) == (40, 40)
+    assert (found.only_first, found.only_second) == (12, 2)
+    assert found.difference == pytest.approx(10 / 40)
+    assert found.p_value == pytest.approx(binomtest(2, 14).pvalue)
+    low, high = found.interval
+    assert 0.05 < low < 0.15
+    assert 0.35 < high < 0.45
+
+
+def test_points_of_one_prompt_count_as_one_prompt(run):
+    """Ten points of one prompt that all differ are one observation, not ten."""
+    rows = [
+        point(f"{model}-0-{n}", reason, model=model, prompt="0")
+        for model, reason in (("a", None), ("b", Reason.RAISED))
+        for n in range(10)
+    ]
+    [found] = compare([run(rows)]).differences
+    assert (found.prompts, found.points, found.only_first) == (1, 10, 10)
+    assert found.p_value == 1.0
+
+
+def test_errors_are_held_against_nobody(run):
+    path = run(prompts("a", "++++"), prompts("b", "++--", wrong=Reason.ENDPOINT))
+    comparison = compare([path])
+    [found] = comparison.differences
+    assert (found.points, found.difference) == (2, 0.0)
+    assert [c.whole.pass_rate for c in comparison.contenders] == [1.0, 1.0]
+
+
+def test_models_of_several_folders_are_paired_where_the_prompts_are_the_same(run):
+    first = run(prompts("m", "+++", messages_hash="same"))
+    second = run(prompts("m", "+-+", messages_hash="same"))
+    other = run(prompts("m", "---", messages_hash="other"))
+    comparison = compare([first, second, other])
+    assert [c.name for c in comparison.contenders] == [f"{p}: m" for p in (first, second, other)]
+    [found] = comparison.differences
+    assert (found.only_first, found.only_second) == (1, 0)
+
+
+def test_agreement_of_judges_with_cohens_kappa():
+    votes = [{"x": a, "y": b} for a, b in [(True, True)] * 20 + [(False, False)] * 15]
+    votes += [{"x": True, "y": False}] * 5 + [{"x": False, "y": True}] * 10
+    [found] = agreements([*votes, {"x": True}, {}])
+    assert (found.rate.hits, found.rate.of) == (35, 50)
+    assert found.kappa == pytest.approx(0.4)  # the example of Cohen's kappa on Wikipedia
+
+
+def test_judges_that_always_say_yes_have_no_kappa():
+    [found] = agreements([{"x": True, "y": True}] * 3)
+    assert (found.rate.value, found.kappa) == (1.0, None)
+
+
+@pytest.mark.parametrize("suffix", [".html", ".md", ".json"])
+def test_each_form_has_the_figures(run, tmp_path, suffix):
+    votes = json.dumps([{"judge": j, "pass": True, "thought": ""} for j in ("first", "second")])
+    path = run(prompts("a", "++++", cost_usd=0.5, votes=votes), prompts("b", "++--"))
+    out = tmp_path / "new" / f"comparison{suffix}"
+    write_comparison(compare([path]), out)
+    text = out.read_text()
+    figures = {
+        ".html": ["100.0% [51.0%, 100.0%]", "$0.5000", "Cohen", "<svg", "+50.0"],
+        ".md": ["| a | 4 | 0 | 0 | 0 | 0 | 100.0% [51.0%, 100.0%] |", "$0.5000", "+50.0"],
+        ".json": ['"difference": 0.5', '"cost_usd_per_verified": 0.5', '"kappa": null'],
+    }
+    for figure in figures[suffix]:
+        assert figure in text
+    if suffix == ".json":
+        assert json.loads(text)["models"]["b"]["pass_rate"] == 0.5
+
+
+def test_names_cannot_break_out_of_a_page_or_a_table(run, tmp_path):
+    path = run(prompts("<script>alert(1)</script>", "+"), prompts("a | b\n# c", "-"))
+    for suffix in (".html", ".md"):
+        out = tmp_path / f"out{suffix}"
+        write_comparison(compare([path]), out)
+        assert "<script" not in out.read_text()
+    assert r"| a \| b # c | 0 |" in out.read_text()
+
+
+def test_one_model_is_nothing_to_compare(run, tmp_path):
+    with pytest.raises(BadInput, match="fewer than two models"):
+        compare([run(prompts("a", "+"))])
+    with pytest.raises(BadInput, match="not a run folder"):
+        compare([tmp_path / "nowhere"])
+
+
+def test_an_unknown_form_is_refused(run, tmp_path):
+    comparison = compare([run(prompts("a", "+"), prompts("b", "+"))])
+    with pytest.raises(BadInput, match=r"\.html, \.md, \.json"):
+        write_comparison(comparison, tmp_path / "out.pdf")
