@@ -8,11 +8,12 @@ are checked against the meta-schema and allow their own examples.
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from apigen_ray.errors import BadInput
 from apigen_ray.records import Backend, Json, JsonObject, RestBackend, Tool, VirtualBackend
 from apigen_ray.rest.backend import UnreadableBackend, read_rest, read_virtual
 from apigen_ray.tools.names import unique
@@ -90,6 +91,8 @@ class Found:
     parameters: JsonObject
     category: str
     backend: Backend | None = None
+    original_name: str | None = None
+    """What the source calls it, if `name` is not that."""
 
 
 Finding: TypeAlias = Found | Refused | Note
@@ -144,7 +147,7 @@ def gather(findings: Iterable[Finding]) -> Import:
     names = unique([(found.name, found.scope) for found in kept])
     for name, found in zip(names, kept, strict=True):
         tool = Tool(name, found.description, found.parameters, found.category, found.backend)
-        result.imported.append(Imported(tool, found.source, found.name))
+        result.imported.append(Imported(tool, found.source, found.original_name or found.name))
     return result
 
 
@@ -173,10 +176,7 @@ def _checked(found: Found, notes: list[Note]) -> Found | Refused:
     except UnreadableBackend as error:
         return Refused(found.where, RefusalReason.BAD_BACKEND, f"{found.name}: {error}")
     description = found.description.encode(errors="replace").decode()
-    return Found(
-        found.where, found.source, found.name, found.scope, description, parameters,
-        found.category, backend,
-    )  # fmt: skip
+    return replace(found, description=description, parameters=parameters, backend=backend)
 
 
 def _readable(backend: Backend | None) -> Backend | None:
@@ -222,10 +222,19 @@ def _write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
 
 
 def document_files(sources: Iterable[str], suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """The files that sources name; of folders, all that end so, at any depth."""
+    """The files that sources name; of folders, all that end so, at any depth.
+
+    Raises:
+        BadInput: if a source is missing, or a folder has no such file.
+    """
     for source in sources:
         path = Path(source)
-        if path.is_dir():
-            yield from sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes)
-        else:
+        if not path.exists():
+            raise BadInput(f"{source}: no such file or folder")
+        if not path.is_dir():
             yield path
+            continue
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in suffixes and p.is_file())
+        if not files:
+            raise BadInput(f"{source}: no {', '.join(suffixes)} file in this folder")
+        yield from files

@@ -1,9 +1,13 @@
 """Describe the functions of a Python source as JSON Schema; run as a child process.
 
-Types become schemas through pydantic (`Literal`, `Enum`, `Optional`, `TypedDict`, dataclasses,
-pydantic models, `Annotated[..., Field(ge=0)]`); so that tool code needs no library, a plain dict of
-JSON Schema keywords in `Annotated` is merged into the schema too. Descriptions come from the
-docstring (Google, NumPy, reST or epydoc style), example calls from its doctests.
+Types become schemas through pydantic (`Literal`, `Optional`, `TypedDict`,
+`Annotated[..., Field(ge=0)]`); so that tool code needs no library, a plain dict of JSON Schema
+keywords in `Annotated` is merged into the schema too. Descriptions come from the docstring (Google,
+NumPy, reST or epydoc style), example calls from its doctests.
+
+A call passes what JSON has, as Python's `json` reads it: nothing is converted on the way. So a
+function that takes an `Enum`, a dataclass, a pydantic model, a set, a date, ... is not described:
+it would be given a plain text, list or dict. (A tuple is: it is given a list.)
 """
 
 import ast
@@ -14,16 +18,37 @@ import inspect
 import json
 import pkgutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints, is_typeddict
+from types import ModuleType, NoneType, UnionType
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NewType,
+    TypeVar,
+    Union,
+    get_args,
+    get_origin,
+    get_type_hints,
+    is_typeddict,
+)
 
 import docstring_parser
 import typing_extensions
 from pydantic import Field, create_model
+from typing_extensions import TypeAliasType
 
 Function = Callable[..., Any]
+_JSON_TYPES = frozenset(
+    {Any, None, NoneType, bool, int, float, str, list, dict, tuple, object, Sequence, Mapping,
+     Iterable, Collection}
+)  # fmt: skip
+"""What a function may ask for and gets, when it is given a JSON value."""
+_LITERALS = frozenset({bool, int, str, NoneType})
+_QUALIFIERS = frozenset(
+    {typing_extensions.Required, typing_extensions.NotRequired, typing_extensions.ReadOnly}
+)
 
 
 class Undescribable(Exception):
@@ -106,6 +131,10 @@ def _schema(function: Function, signature: inspect.Signature) -> dict[str, Any]:
             raise Undescribable(f"parameter {parameter.name!r} can't be given by name")
         if parameter.name not in hints:
             raise Undescribable(f"parameter {parameter.name!r} has no type")
+        if foreign := _foreign(hints[parameter.name]):
+            raise Undescribable(
+                f"parameter {parameter.name!r} takes {foreign}, but calls pass plain JSON values"
+            )
         default = ... if parameter.default is parameter.empty else parameter.default
         # Aliased, because pydantic keeps names such as `schema` or `_x` for itself.
         field = Field(default, alias=parameter.name)
@@ -117,6 +146,41 @@ def _schema(function: Function, signature: inspect.Signature) -> dict[str, Any]:
     schema = _without_titles(described)
     kept = ("properties", "required", "$defs")
     return {"type": "object", "properties": {}} | {k: schema[k] for k in kept if k in schema}
+
+
+def _foreign(annotation: Any, inside: tuple[Any, ...] = ()) -> str | None:
+    """What an annotation asks for at any depth that no JSON value is; None if there is nothing."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _foreign(get_args(annotation)[0], inside)
+    if origin is Literal:
+        kinds = (type(value) for value in get_args(annotation))
+        return next((kind.__name__ for kind in kinds if kind not in _LITERALS), None)
+    if is_typeddict(annotation):
+        if annotation in inside:
+            return f"{annotation.__name__}, which holds itself"
+        inside = (*inside, annotation)
+        hints = get_type_hints(annotation, include_extras=True)
+        members = [_member(hint) for hint in hints.values()]
+    elif isinstance(annotation, TypeAliasType):
+        members = [annotation.__value__]
+    elif isinstance(annotation, NewType):
+        members = [annotation.__supertype__]
+    elif origin in (Union, UnionType) or (origin is not None and origin in _JSON_TYPES):
+        members = [argument for argument in get_args(annotation) if argument is not ...]
+    elif origin is None and (isinstance(annotation, TypeVar) or annotation in _JSON_TYPES):
+        return None
+    else:
+        named = origin or annotation
+        return str(getattr(named, "__name__", named))
+    return next(filter(None, (_foreign(member, inside) for member in members)), None)
+
+
+def _member(hint: Any) -> Any:
+    """The type of a TypedDict's member, without `Required`, `NotRequired` or `ReadOnly`."""
+    while get_origin(hint) in _QUALIFIERS:
+        hint = get_args(hint)[0]
+    return hint
 
 
 def _with_keywords(annotation: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from apigen_ray.records import Key, RestBackend
+from apigen_ray.tools.categories import category_of
 from apigen_ray.tools.documents import References, Unusable, parse_document, read_document
 from apigen_ray.tools.importing import Finding, Found, Note, RefusalReason, Refused, document_files
 from apigen_ray.tools.names import legal
@@ -47,8 +48,11 @@ def read_openapi(sources: Sequence[str], options: OpenApiOptions) -> Iterator[Fi
         try:
             root = read_document(path)
             if isinstance(root, dict) and isinstance(root.get("Documentation"), str):
+                known = category_of("toolalpaca", root.get("Category"))
                 root = parse_document(root["Documentation"])
-            document = _Document(root, path, options)
+            else:
+                known = None
+            document = _Document(root, path, options, known or options.category)
         except Unusable as error:
             yield Refused(str(path), error.reason, error.detail)
         else:
@@ -58,7 +62,7 @@ def read_openapi(sources: Sequence[str], options: OpenApiOptions) -> Iterator[Fi
 class _Document:
     """A document, and what its operations share."""
 
-    def __init__(self, root: Any, path: Path, options: OpenApiOptions) -> None:
+    def __init__(self, root: Any, path: Path, options: OpenApiOptions, category: str) -> None:
         if not isinstance(root, dict) or not {"openapi", "swagger"} & root.keys():
             raise Unusable(RefusalReason.UNREADABLE, "no OpenAPI document: it has no `openapi`")
         version = str(root.get("openapi") or root.get("swagger"))
@@ -72,6 +76,7 @@ class _Document:
         self.root = root
         self.path = path
         self.options = options
+        self.category = category
         self.title = str(title or path.stem)
         self.references = References(root, path, allow_remote=options.allow_remote_refs)
         # In 3.0 a $ref hides what stands beside it.
@@ -170,7 +175,7 @@ class _Operation:
             scope=self._document.title,
             description=_description(self._operation, self._item),
             parameters=parameters | ({"$defs": defs} if defs else {}),
-            category=self._document.options.category,
+            category=self._document.category,
             backend=self._backend(keys),
         )
 

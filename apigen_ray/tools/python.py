@@ -4,13 +4,16 @@ The source is imported in a child process: a module that prints, exits, hangs or
 of ours can't disturb the run, and its functions are only ever called inside the sandbox.
 """
 
+import importlib.util
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import PythonBackend, Tool
+from apigen_ray.tools.importing import Finding, Found, RefusalReason, Refused
 
 IMPORT_TIMEOUT_S = 60
 
@@ -48,3 +51,56 @@ def read_python(root: Path) -> tuple[list[Tool], list[str]]:
         for item in described["tools"]
     ]
     return tools, [f"{root}: {line}" for line in described["skipped"]]
+
+
+def import_python(sources: Sequence[str]) -> Iterator[Finding]:
+    """The functions of modules named by their import path, files, and package folders."""
+    for source in sources:
+        root = _located(source)
+        if root is None:
+            detail = "no such file or folder, nor a module that can be found"
+            yield Refused(source, RefusalReason.UNREADABLE, detail)
+            continue
+        try:
+            tools, skipped = read_python(root)
+        except BadInput as error:
+            detail = str(error).removeprefix(f"tools: {root}: ")
+            yield Refused(source, RefusalReason.UNREADABLE, detail)
+            continue
+        for line in skipped:
+            where, _, detail = line.removeprefix(f"{root}: ").partition(": ")
+            yield Refused(where, RefusalReason.NOT_CALLABLE, detail)
+        for tool in tools:
+            assert isinstance(tool.backend, PythonBackend)
+            yield Found(
+                where=f"{tool.backend.module}.{tool.backend.function}",
+                source=f"python:{root.name}",
+                name=tool.name,
+                scope=tool.backend.module.rpartition(".")[2],
+                description=tool.description,
+                parameters=tool.parameters,
+                category=tool.category,
+                backend=tool.backend,
+            )
+
+
+def _located(source: str) -> Path | None:
+    """The file or folder of a source; importing the module itself is left to the child process."""
+    path = Path(source)
+    if path.exists():
+        return path
+    if not all(part.isidentifier() for part in source.split(".")):
+        return None
+    top, *inner = source.split(".")
+    try:
+        found = importlib.util.find_spec(top)
+    except (ImportError, ValueError):
+        return None
+    if found is None or found.origin in (None, "built-in", "frozen"):
+        return None
+    root = Path(str(found.origin))
+    root = root.parent if root.name == "__init__.py" else root
+    if not inner:
+        return root
+    below = root.joinpath(*inner)
+    return next((p for p in (below, below.with_suffix(".py")) if p.exists()), None)
