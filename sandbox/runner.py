@@ -6,9 +6,12 @@ Standard library only; it runs on any Python from 3.9. Read it with `child.py` (
 `seccomp.py` (the system-call filter).
 
 ADDRESS is a unix socket on which the host listens. The host sends a configuration, the runner
-imports the tool modules and says `ready`, then each request is a group of calls that share a fork,
+imports the tool modules and says `ready`. Then each request is a group of calls that share a fork,
 and each call is answered with the facts that this process measured (how it ended, in what time)
 and the fork's bytes, which it never parses.
+
+In a sidecar container ADDRESS is the folder in which hosts open such sockets: PID 1 only attends
+to it, and a process below it is the runner.
 
 Covered, for a call that does its worst, when the runner is PID 1 of a container without network,
 with a read-only root, limits on memory and processes, and no capabilities:
@@ -44,7 +47,7 @@ import child
 import seccomp
 
 # pathlib in this process would be copied, page by page, into every fork
-# ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH118, PTH123, PTH208
+# ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH112, PTH118, PTH120, PTH123, PTH208
 
 PROTOCOL = 1
 LENGTH = struct.Struct("!I")  # before JSON frames, request sizes and the fork's frames
@@ -54,6 +57,7 @@ RESULT, TIMED_OUT, EXITED, SIGNALED, OUT_OF_MEMORY, FORGED = range(6)
 MAX_FILE = 8 << 20
 MAX_REQUEST = 32 << 20
 SMALL = 64 << 10
+ATTEND_INTERVAL_S = 0.1
 IMPORT_TIMEOUT_S = 60
 SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - the container's; wiped after each call
 MOST_WANTED = 1000
@@ -134,7 +138,7 @@ class Runner:
         while True:
             sizes = self.read_request()
             if sizes is None:
-                return
+                self.leave()
             first = 0
             while first < len(sizes):
                 first = self.run_fork(sizes, first)
@@ -301,6 +305,8 @@ class Runner:
         """The host is gone: nobody waits for an answer."""
         self.sweep()
         self.wipe()
+        with contextlib.suppress(OSError):  # a plain process has a scratch folder of its own
+            os.rmdir(self.scratch[0])
         os._exit(0)
 
 
@@ -523,20 +529,29 @@ def is_async(function):
     return bool(getattr(getattr(function, "__code__", None), "co_flags", 0) & CO_COROUTINE)
 
 
-def main(address):
-    """Serve one host until it hangs up."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+def connect(address):
+    """A connection to the host that listens there, as a descriptor; None if nobody does."""
     connection = socket.socket(socket.AF_UNIX)
-    connection.connect(address)
-    host = connection.detach()
+    try:
+        connection.connect(address)
+    except OSError:
+        connection.close()
+        return None
+    return connection.detach()
+
+
+def serve(host, base):
+    """Serve one host until it hangs up."""
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
     os.dup2(null, 1)
     configuration = receive_json(host)
+    configuration["tools"] = os.path.join(base, configuration["tools"])
     given = os.environ.get("TMPDIR")
     scratch = [given] if given else [path for path in SCRATCH if os.access(path, os.W_OK)]
     runner = Runner(host, null, configuration, scratch)  # opens what isolation would close to it
     isolate(configuration, scratch)
+    runner.wipe()
     runner.functions = load(host, null, configuration)
     warm_up()
     # Collection in a fork would touch, and so copy, every page that holds an object.
@@ -545,6 +560,40 @@ def main(address):
     gc.disable()
     tell(host, event="ready", protocol=PROTOCOL, python=sys.version)
     runner.serve()
+
+
+def attend(folder):
+    """Serve one host after another, each with a process of its own: the container outlives them.
+
+    A host opens `folder/*/socket` for each runner that it wants.
+    """
+    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    while True:
+        for name in os.listdir(folder):
+            host = connect(os.path.join(folder, name, "socket"))
+            if host is None:
+                continue
+            pid = os.fork()
+            if pid == 0:
+                serve(host, folder)
+            os.close(host)
+            os.waitpid(pid, 0)
+            kill(-1)
+            with contextlib.suppress(ChildProcessError):
+                while True:
+                    os.wait()
+        time.sleep(ATTEND_INTERVAL_S)
+
+
+def main(address):
+    """Serve the host at a socket; or, given a folder, whoever opens sockets in it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if os.path.isdir(address):
+        attend(address)
+    host = connect(address)
+    if host is None:
+        sys.exit(f"nobody listens at {address}")
+    serve(host, os.path.dirname(address))
 
 
 if __name__ == "__main__":

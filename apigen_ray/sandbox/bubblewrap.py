@@ -5,6 +5,7 @@ of them together.
 """
 
 import asyncio
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,7 @@ class BubblewrapTransport:
     def __init__(self, settings: SandboxSettings, tools: Path) -> None:
         self._settings = settings
         self._tools = tools
+        self.sockets = Path(tempfile.gettempdir())
         self._root = host_root()
 
     async def start(self, folder: Path) -> ChildProcess:

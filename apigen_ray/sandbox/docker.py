@@ -3,6 +3,7 @@
 import asyncio
 import os
 import secrets
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,13 @@ from apigen_ray.sandbox.settings import SandboxSettings
 LABEL = "apigen-ray"
 TMP = {"/tmp": "size=16m,nr_inodes=1k,mode=1777,noexec,nosuid,nodev"}  # noqa: S108 - the container's
 LEAST_ADDRESS_SPACE = 1 << 30
+
+
+def container_limits(settings: SandboxSettings) -> dict[str, Any]:
+    """The runner's limits, where the container's cgroup counts memory: ample address space."""
+    return limits(settings) | {
+        "address_space": max(LEAST_ADDRESS_SPACE, 4 * settings.memory_mb << 20)
+    }
 
 
 class RunningContainer:
@@ -54,6 +62,7 @@ class DockerTransport:
     def __init__(self, settings: SandboxSettings, tools: Path) -> None:
         self._settings = settings
         self._tools = tools
+        self.sockets = Path(tempfile.gettempdir())
         self._client = connect()
         self._image = ensure_image(settings).tag
 
@@ -97,11 +106,5 @@ class DockerTransport:
         )
 
     def configuration(self) -> dict[str, Any]:
-        """As the runner sees it; memory and processes are counted by the container's cgroup."""
-        space = max(LEAST_ADDRESS_SPACE, 4 * self._settings.memory_mb << 20)
-        return {
-            "tools": "/opt/tools",
-            "alone": True,
-            **limits(self._settings),
-            "address_space": space,
-        }
+        """As the runner sees it."""
+        return {"tools": "/opt/tools", "alone": True, **container_limits(self._settings)}

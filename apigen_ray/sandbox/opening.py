@@ -14,6 +14,7 @@ from apigen_ray.sandbox.image import connect, host_root
 from apigen_ray.sandbox.pool import Pool, Sandbox, Transport
 from apigen_ray.sandbox.process import ProcessTransport, own_identity
 from apigen_ray.sandbox.settings import Kind, SandboxSettings
+from apigen_ray.sandbox.sidecar import SidecarTransport
 from apigen_ray.sandbox.toolcode import ToolCode, write
 
 NOTICES: dict[Kind, str] = {
@@ -44,8 +45,11 @@ def choose_kind(settings: SandboxSettings) -> tuple[Kind, str | None]:
                 )
             kind = "bubblewrap"
         case "sidecar":
-            if settings.socket_dir is None:
-                raise BadInput("sandbox.kind is sidecar: set sandbox.socket_dir as well")
+            if settings.socket_dir is None or not Path(settings.socket_dir).is_dir():
+                raise BadInput(
+                    "sandbox.kind is sidecar: set sandbox.socket_dir to the folder that is shared"
+                    " with the runner containers"
+                )
             kind = "sidecar"
         case "process":
             kind = "process"
@@ -75,7 +79,7 @@ async def open_sandbox(settings: SandboxSettings, code: ToolCode) -> Sandbox:
         BadInput: the settings don't work here, or a tool module can't be imported.
         SandboxLost: a runner did not start.
     """
-    folder = Path(tempfile.mkdtemp(prefix="apigen-ray-tools-"))
+    folder = Path(tempfile.mkdtemp(prefix="apigen-ray-tools-", dir=settings.socket_dir))
     try:
         transport = await asyncio.to_thread(_transport, settings, code, folder)
     except BaseException:
@@ -98,4 +102,4 @@ def _transport(settings: SandboxSettings, code: ToolCode, folder: Path) -> Trans
         case "process":
             return ProcessTransport(settings, tools)
         case "sidecar":
-            raise BadInput("sandbox.kind: sidecar is not there yet")
+            return SidecarTransport(settings, tools)

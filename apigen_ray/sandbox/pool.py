@@ -51,6 +51,9 @@ class Process(Protocol):
 class Transport(Protocol):
     """Starts runners of one kind."""
 
+    sockets: Path
+    """The folder for sockets, each in a folder of its own."""
+
     async def start(self, folder: Path) -> Process:
         """Start a runner that connects to `folder / "socket"`."""
         ...
@@ -75,7 +78,7 @@ class Slot:
 
 async def open_slot(transport: Transport, code: ToolCode, timeout_s: float) -> Slot:
     """Start a runner, and wait until it has imported the tools."""
-    with _listening() as (listener, folder):
+    with _listening(transport.sockets) as (listener, folder):
         process = await transport.start(folder)
         try:
             accepted = await _accept(listener, process)
@@ -94,9 +97,9 @@ async def open_slot(transport: Transport, code: ToolCode, timeout_s: float) -> S
 
 
 @contextlib.contextmanager
-def _listening() -> Iterator[tuple[socket.socket, Path]]:
+def _listening(sockets: Path) -> Iterator[tuple[socket.socket, Path]]:
     """A socket in a folder of its own, reachable by those who know the name, for a single use."""
-    folder = Path(tempfile.mkdtemp(prefix="apigen-ray-socket-"))
+    folder = Path(tempfile.mkdtemp(prefix="apigen-ray-socket-", dir=sockets))
     with socket.socket(socket.AF_UNIX) as listener:
         try:
             folder.chmod(0o711)

@@ -73,6 +73,7 @@ class ProcessTransport:
     def __init__(self, settings: SandboxSettings, tools: Path) -> None:
         self._settings = settings
         self._tools = tools
+        self.sockets = Path(tempfile.gettempdir())
         self._root = host_root()
 
     async def start(self, folder: Path) -> ChildProcess:

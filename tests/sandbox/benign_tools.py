@@ -22,6 +22,12 @@ def wait(seconds: float) -> str:
     return "waited"
 
 
+def wait_and_tell_when(seconds: float) -> list[float]:
+    started = time.monotonic()
+    time.sleep(seconds)
+    return [started, time.monotonic()]
+
+
 async def double_later(number: int) -> int:
     return 2 * number
 

@@ -1,20 +1,29 @@
 """One warm sandbox of each kind, shared by the session."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 import pytest_asyncio
-from sandboxes import opened, settings_for
+from sandboxes import opened, settings_for, sidecars
 
 from apigen_ray.sandbox import Sandbox
 from apigen_ray.sandbox.self_check import hostile_code
 
-KINDS = [pytest.param("docker", marks=pytest.mark.docker), "bubblewrap", "process"]
+KINDS = [
+    pytest.param("docker", marks=pytest.mark.docker),
+    pytest.param("sidecar", marks=pytest.mark.docker),
+    "bubblewrap",
+    "process",
+]
 
 
 @pytest.fixture(scope="session", params=KINDS)
-def kind(request: pytest.FixtureRequest) -> str:
-    return str(request.param)
+def kind(request: pytest.FixtureRequest) -> Iterator[str]:
+    if request.param == "sidecar":
+        with sidecars(5):
+            yield "sidecar"
+    else:
+        yield str(request.param)
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

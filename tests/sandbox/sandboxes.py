@@ -1,9 +1,9 @@
 """Sandboxes of benign tools, and what is needed to look at them."""
 
 import os
-import subprocess
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import docker
@@ -11,14 +11,23 @@ import pytest
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Call, CallResult
-from apigen_ray.sandbox import Sandbox, SandboxSettings, choose_kind, open_sandbox, pack
+from apigen_ray.sandbox import (
+    Sandbox,
+    SandboxSettings,
+    choose_kind,
+    ensure_image,
+    open_sandbox,
+    pack,
+)
 from apigen_ray.sandbox.toolcode import ToolCode
 
+SOCKETS = "APIGEN_RAY_TEST_SOCKETS"  # also for the processes that tests start
 TOOLS = Path(__file__).parent / "benign_tools.py"
 NAMES = (
     "add",
     "echo",
     "wait",
+    "wait_and_tell_when",
     "double_later",
     "describe_owner",
     "remember",
@@ -35,12 +44,47 @@ NAMES = (
 
 def settings_for(kind: str, **changes: object) -> SandboxSettings:
     values = {"kind": kind, "base_image": "host", "timeout_s": 1.0, "slots": 1} | changes
+    if kind == "sidecar":
+        values["socket_dir"] = os.environ[SOCKETS]
     settings = SandboxSettings.model_validate(values)
     try:
         choose_kind(settings)
     except BadInput as error:
         pytest.skip(str(error))
     return settings
+
+
+@contextmanager
+def sidecars(count: int) -> Iterator[None]:
+    """Runner containers as a pod would have them, which attend a folder shared with us."""
+    client = docker.from_env()
+    image = ensure_image(SandboxSettings(base_image="host")).tag
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        os.environ[SOCKETS] = folder
+        started = [
+            client.containers.run(
+                image,
+                ["/run/sandbox"],
+                detach=True,
+                auto_remove=True,
+                labels={"apigen-ray": f"sidecar of tests {os.getpid()}"},
+                cap_drop=["ALL"],
+                security_opt=["no-new-privileges:true"],
+                read_only=True,
+                tmpfs={"/tmp": "size=16m,mode=1777"},
+                volumes={folder: {"bind": "/run/sandbox", "mode": "ro"}},
+                mem_limit="256m",
+                memswap_limit="256m",
+                pids_limit=64,
+            )
+            for _ in range(count)
+        ]
+        try:
+            yield
+        finally:
+            for container in started:
+                container.remove(force=True)
 
 
 def benign_code() -> ToolCode:
@@ -62,37 +106,42 @@ async def call(sandbox: Sandbox, name: str, /, **arguments: object) -> CallResul
     return result
 
 
-def runners(host: int) -> set[int]:
-    """The runner processes that a process on this machine has started."""
-    command = ["ps", "-ewwo", "pid=,ppid=,args="]
-    listing = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+def running(kind: str, host: int | None = None) -> set[int]:
+    """The pids of the runners that a process on this machine uses, or the tests' sidecars."""
+    host = host or os.getpid()
+    if kind == "docker":
+        return _containers(f"runner of process {host}")
+    if kind == "sidecar":
+        waiting = _containers(f"sidecar of tests {os.getpid()}")
+        return {child for pid in waiting for child in _children().get(pid, [])}
+    return {pid for pid in _below(host) if _is_runner(_command(pid))}
+
+
+def _containers(label: str) -> set[int]:
+    filters = {"label": f"apigen-ray={label}"}
+    found = docker.from_env().containers.list(filters=filters, ignore_removed=True)
+    return {container.attrs["State"]["Pid"] for container in found}
+
+
+def _children() -> dict[int, list[int]]:
     children: dict[int, list[int]] = {}
-    found = set()
-    for pid, parent, arguments in (line.split(maxsplit=2) for line in listing.splitlines()):
-        children.setdefault(int(parent), []).append(int(pid))
-        if _is_runner(arguments):
-            found.add(int(pid))
-    below, level = set(), [host]
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            parent = int(path.read_text().rpartition(")")[2].split()[1])
+            children.setdefault(parent, []).append(int(path.parent.name))
+    return children
+
+
+def _below(pid: int) -> set[int]:
+    children, level, found = _children(), [pid], set()
     while level:
         level = [child for parent in level for child in children.get(parent, [])]
-        below.update(level)
-    return found & below
+        found.update(level)
+    return found
 
 
 def _is_runner(command: str) -> bool:
     return "/opt/sandbox/runner.py" in command
-
-
-def containers(host: int) -> set[int]:
-    """The same for runners in containers."""
-    label = {"label": f"apigen-ray=runner of process {host}"}
-    found = docker.from_env().containers.list(filters=label, ignore_removed=True)
-    return {container.attrs["State"]["Pid"] for container in found}
-
-
-def running(kind: str, host: int | None = None) -> set[int]:
-    """The pids of a host process's runners."""
-    return (containers if kind == "docker" else runners)(host or os.getpid())
 
 
 def alive(pids: set[int]) -> set[int]:

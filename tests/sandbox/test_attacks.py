@@ -18,10 +18,10 @@ async def test_contains(hostile_sandbox: Sandbox, kind: str, attack: str) -> Non
     assert result.holds, f"{result.name} {result.detail}"
 
 
-async def test_a_call_starts_from_a_clean_state(hostile_sandbox: Sandbox) -> None:
+async def test_a_call_starts_from_a_clean_state(hostile_sandbox: Sandbox, kind: str) -> None:
     [seen] = await hostile_sandbox.run([Call("state", {})])
     assert seen.result == {
-        "processes": 2,  # the runner and the call
+        "processes": 3 if kind == "sidecar" else 2,  # the runner and the call, and who attends
         "files": [],
         "may_write": True,
         "niceness": 0,
