@@ -117,10 +117,12 @@ def decode_text(encoded: _Text, scheme: _Scheme) -> str:
 
 def _decoded_bytes(plain: str, scheme: str) -> bytes:
     if scheme.startswith("base64"):
-        padded = plain.rstrip("=") + "=" * (-len(plain.rstrip("=")) % 4)
-        others = b"-_" if scheme == "base64url" else None
+        others = "-_" if scheme == "base64url" else "+/"
+        if not re.fullmatch(f"[A-Za-z0-9{re.escape(others)}]+={{0,2}}", plain):
+            raise ValueError(f"the text has other characters than those of {scheme}")
+        bare = plain.rstrip("=")
         try:
-            return base64.b64decode(padded, others, validate=True)
+            return base64.b64decode(bare + "=" * (-len(bare) % 4), others.encode())
         except binascii.Error as error:
             raise ValueError(f"the text is no {scheme}: {error}") from error
     digits, width, base = ("0-9A-Fa-f", 2, 16) if scheme == "hex" else ("01", 8, 2)
