@@ -105,7 +105,7 @@ def initial_bearing(
         >>> initial_bearing(latitude1=10, longitude1=20, latitude2=-10, longitude2=20)
         {'bearing': 180.0, 'compass': 'S'}
     """
-    if (latitude1, longitude1) == (latitude2, longitude2):
+    if _haversine_km(latitude1, longitude1, latitude2, longitude2) < 1e-6:
         raise ValueError("the two places are the same, so that there is no direction")
     start, end = math.radians(latitude1), math.radians(latitude2)
     turn = math.radians(longitude2 - longitude1)
@@ -279,6 +279,8 @@ def bounding_box(
 
 
 def _box(south: float, north: float, west: float, east: float) -> dict[str, float | bool]:
+    if east == -180 < west:  # the box ends at the antimeridian, and doesn't cross it
+        east = 180
     return {
         "south": round(max(-90.0, float(south)), 6),
         "north": round(min(90.0, float(north)), 6),
