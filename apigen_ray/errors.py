@@ -4,7 +4,8 @@ ApigenError
 ├── BadInput            the user's config, file or environment; one line, exit code 2
 └── InfrastructureError becomes an `error` row, which a resume asks again
     ├── EndpointError   a model endpoint that cannot be reached, or answers with an error
-    ├── RateLimited     a model endpoint that kept refusing for load
+    │   ├── PromptTooLong   the prompt does not fit into the model's context
+    │   └── RateLimited     it kept refusing for load
     ├── BudgetSpent     the run may spend no more
     ├── RestUnavailable a REST call that could not be tried: its key or its recording is missing
     └── SandboxLost     the sandbox, not the call in it, failed
@@ -35,6 +36,12 @@ class EndpointError(InfrastructureError):
     """A model endpoint could not be reached or answered with an error."""
 
     reason = Reason.ENDPOINT
+
+
+class PromptTooLong(EndpointError):
+    """A prompt does not fit into the model's context; others may."""
+
+    reason = Reason.CONTEXT_LENGTH
 
 
 class RateLimited(EndpointError):

@@ -106,6 +106,10 @@ class RemoteKeeper:
         """See `Keeper.put`."""
         return cast("str | None", await self._actor.put.remote(entries))
 
+    def notice(self, text: str) -> None:
+        """See `Keeper.notice`."""
+        self._actor.notice.remote(text)
+
     def summary(self) -> Summary:
         """See `Keeper.summary`."""
         return cast("Summary", ray.get(self._actor.summary.remote()))
@@ -266,13 +270,21 @@ def _pool(actors: int, concurrency: int) -> ActorPoolStrategy:
 
 
 def _share(endpoint: Endpoint, actors: int) -> Endpoint:
-    concurrency = max(1, endpoint.concurrency // actors)
-    return endpoint.model_copy(update={"concurrency": concurrency})
+    """What each of the actors may ask of an endpoint, and pays for its time.
+
+    Shares are fixed: what the others do shows itself in the latency and the refusals that each
+    one sees.
+    """
+    shares: dict[str, Any] = {"concurrency": max(1, endpoint.concurrency // actors)}
+    for limit in ("requests_per_minute", "tokens_per_minute", "usd_per_gpu_hour"):
+        if whole := getattr(endpoint, limit):
+            shares[limit] = whole / actors
+    return endpoint.model_copy(update=shares)
 
 
 def _client(endpoint: Endpoint, keeper: RemoteKeeper) -> Model:
     key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
-    return KeepingModel(OpenAIModel(endpoint, key), endpoint, keeper)
+    return KeepingModel(OpenAIModel(endpoint, key, keeper.notice), endpoint, keeper)
 
 
 class _Generate:
@@ -283,11 +295,17 @@ class _Generate:
         self._model = _client(endpoint, keeper)
         self._name = endpoint.name
         self._check = check
+        self._with_schema = endpoint.response_format in ("json_schema", "guided_json")
 
     async def __call__(self, item: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
         task = _item_task(item)
         for row in await stages.generate_step(
-            task, self._sampler, self._model, self._name, self._check
+            task,
+            self._sampler,
+            self._model,
+            self._name,
+            self._check,
+            with_schema=self._with_schema,
         ):
             yield _packed(row)
 

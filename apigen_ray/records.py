@@ -82,6 +82,8 @@ class Reason(StrEnum):
 
     ENDPOINT = "endpoint"
     RATE_LIMITED = "rate_limited"
+    CONTEXT_LENGTH = "context_length"
+    """The prompt is too long for this model."""
     SANDBOX = "sandbox"
     JUDGE_UNREADABLE = "judge_unreadable"
     BUDGET = "budget"

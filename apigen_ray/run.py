@@ -8,7 +8,7 @@ import signal
 import subprocess
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -259,12 +259,12 @@ def endpoints_of(
             for key, s in settings.items()
         }
         for endpoint in endpoints.values():
-            probe(endpoint)
+            probe(endpoint, lambda text: console.print(text, style="yellow", soft_wrap=True))
         yield endpoints
 
 
-def probe(endpoint: Endpoint) -> None:
-    """See that an endpoint answers.
+def probe(endpoint: Endpoint, notice: Callable[[str], object]) -> None:
+    """See that an endpoint answers; of several servers one is enough, `notice` names the others.
 
     Raises:
         BadInput: naming its URL, if it doesn't, or if its key is not in the environment.
@@ -276,7 +276,7 @@ def probe(endpoint: Endpoint) -> None:
             raise BadInput(f"model {endpoint.name}: ${endpoint.api_key_env} is not set")
 
     async def ask() -> None:
-        model = OpenAIModel(endpoint, key)
+        model = OpenAIModel(endpoint, key, notice)
         try:
             await model.probe()
         finally:
@@ -351,7 +351,17 @@ async def _try_sandbox(settings: SandboxSettings, code: ToolCode) -> None:
 
 _NOT_OF_ROWS = {
     "config": {"out", "actors", "sandbox", "rest"},
-    "model": {"base_url", "api_key_env", "concurrency", "timeout_s", "max_retries", "latency_s"},
+    "model": {
+        "base_url",
+        "base_urls",
+        "api_key_env",
+        "concurrency",
+        "requests_per_minute",
+        "tokens_per_minute",
+        "timeout_s",
+        "max_retries",
+        "latency_s",
+    },
     "sandbox": {"kind", "slots", "socket_dir", "runtime", "base_image"},
     "rest": {"mode", "cassette", "per_host_concurrency", "per_host_rate", "retries"},
 }

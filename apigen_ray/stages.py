@@ -22,6 +22,7 @@ from apigen_ray.execution import (
 )
 from apigen_ray.judging import judge
 from apigen_ray.models import Model
+from apigen_ray.pair_schema import pairs_schema
 from apigen_ray.records import (
     OUTCOME_OF,
     Call,
@@ -93,9 +94,24 @@ def new_row(
 
 
 async def generate_step(
-    task: Task, sampler: Sampler, model: Model, name: str, settings: CheckSettings
+    task: Task,
+    sampler: Sampler,
+    model: Model,
+    name: str,
+    settings: CheckSettings,
+    *,
+    with_schema: bool = False,
 ) -> list[Row]:
-    """Ask for a prompt's data points, and check what comes: generation and stage 1."""
+    """Ask for a prompt's data points, and check what comes: generation and stage 1.
+
+    Args:
+        task: What is asked.
+        sampler: Draws the prompt.
+        model: The generating model.
+        name: Its label.
+        settings: How strict stage 1 is.
+        with_schema: Hold the completion to the schema of the tools shown.
+    """
     prompt = sampler.prompt(task.ask)
     hashed = digest(f"{message.role}:{message.content}" for message in prompt.messages)
     rows = {}
@@ -111,7 +127,10 @@ async def generate_step(
         rows[point] = _with(row, messages_hash=hashed)
 
     async def generate() -> list[Row]:
-        reply = await model.complete(prompt.messages, sample=prompt.id)
+        schema = None
+        if with_schema:
+            schema = pairs_schema(prompt.style, prompt.tools, prompt.count)
+        reply = await model.complete(prompt.messages, schema, sample=prompt.id)
         return await check_step(
             rows,
             reply,

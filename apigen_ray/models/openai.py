@@ -6,10 +6,11 @@ are tried again (`_Transient`); others are told to the user in the endpoint's ow
 
 import asyncio
 import json
+import logging
 import random
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -19,11 +20,24 @@ from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
 import aiohttp
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, TypeAdapter
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    TypeAdapter,
+    model_validator,
+)
 from pydantic.networks import HttpUrl
 
-from apigen_ray.errors import EndpointError, RateLimited
+from apigen_ray.errors import EndpointError, PromptTooLong, RateLimited
+from apigen_ray.models.guiding import Guide, ResponseFormat
+from apigen_ray.models.pacing import Gate, Pace, Turn
+from apigen_ray.models.replicas import Replicas
 from apigen_ray.records import JsonObject, Message, Reply
+
+log = logging.getLogger(__name__)
 
 MAX_BODY_BYTES = 16 * 2**20
 """No completion is this large; a body that is would only fill the memory."""
@@ -64,8 +78,10 @@ class Endpoint(BaseModel):
     """Any endpoint that speaks OpenAI's chat completions."""
     name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
     """The label of the model in rows, ids and reports."""
-    base_url: Annotated[str, AfterValidator(_plain_base_url)]
+    base_url: Annotated[str, AfterValidator(_plain_base_url)] | None = None
     """What stands before `/chat/completions`, such as `http://localhost:8000/v1`."""
+    base_urls: tuple[Annotated[str, AfterValidator(_plain_base_url)], ...] = ()
+    """In place of `base_url`, where several servers serve the model: the least loaded is asked."""
     model: str = Field(min_length=1)
     """The model's id, as the endpoint knows it."""
     api_key_env: str | None = None
@@ -76,27 +92,65 @@ class Endpoint(BaseModel):
     """Nucleus sampling; without it the endpoint's own default holds."""
     max_tokens: int = Field(default=2048, ge=1)
     """The longest completion, in tokens."""
+    response_format: ResponseFormat = "none"
+    """`none`, as in the paper, leaves the form of a completion to the model; `json_object` asks for
+    JSON, `json_schema` for JSON of the right schema; `guided_json` is an older way to say that."""
     concurrency: int = Field(default=32, ge=1)
-    """The most requests in flight at a time."""
+    """The most requests in flight at a time. An endpoint that refuses or gets slow has fewer."""
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    """The most requests a minute, where the endpoint has such a limit."""
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    """The most tokens a minute, read and written, where the endpoint has such a limit."""
     timeout_s: float = Field(default=120, gt=0)
     """How long one attempt may take, in seconds."""
-    max_retries: int = Field(default=5, ge=0)
-    """How often a request is sent again after a fault that may pass."""
+    max_retries: int = Field(default=10, ge=0)
+    """How often a request is sent again after a fault that may pass. Ten outlast a minute."""
     extra_body: dict[str, JsonValue] = {}
     """Further fields of the request body, passed through as they are."""
     usd_per_million_input: float = Field(default=0, ge=0)
     """The price of a million input tokens."""
     usd_per_million_output: float = Field(default=0, ge=0)
     """The price of a million output tokens."""
+    usd_per_million_cached: float | None = Field(default=None, ge=0)
+    """The price of a million input tokens that the endpoint had cached; else that of the others."""
+    usd_per_gpu_hour: float = Field(default=0, ge=0)
+    """The price of a GPU hour, for a server of one's own: its replies share the time it is busy."""
+    gpus: int = Field(default=1, ge=1)
+    """How many GPUs serve the model, over all servers."""
+
+    @model_validator(mode="after")
+    def _served_somewhere(self) -> "Endpoint":
+        if bool(self.base_url) == bool(self.base_urls):
+            raise ValueError("give either base_url or base_urls")
+        return self
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        """The base URL of each server."""
+        return (self.base_url,) if self.base_url else self.base_urls
 
 
 class _Transient(Exception):
     """A fault that may pass: the request is worth sending again."""
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None, load: bool = False):
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        load: bool = False,
+        slow: bool = False,
+    ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.load = load
+        """The endpoint says that it has too much to do."""
+        self.slow = slow or load
+        """It has, or seems to have, too much to do."""
+
+
+class _Unacceptable(EndpointError):
+    """The endpoint won't have the request as it is: 400 or 422."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +160,34 @@ class _Answer:
     text: str
     finish_reason: str
     input_tokens: int
+    cached_tokens: int
     output_tokens: int
 
 
 class OpenAIModel:
     """A chat model behind an OpenAI-compatible endpoint."""
 
-    def __init__(self, endpoint: Endpoint, api_key: str | None) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        api_key: str | None,
+        notice: Callable[[str], object] = log.warning,
+    ) -> None:
+        """Make a client; nothing is connected yet.
+
+        Args:
+            endpoint: Where and how to ask.
+            api_key: The key, if the endpoint wants one.
+            notice: Is told what the user should know, such as that a schema is not supported.
+        """
         self._endpoint = endpoint
         self._api_key = api_key.strip() if api_key else None
-        self._slots = asyncio.Semaphore(endpoint.concurrency)
+        self._notice = notice
+        self._gate = Gate(
+            Pace(endpoint.concurrency), endpoint.requests_per_minute, endpoint.tokens_per_minute
+        )
+        self._replicas = Replicas(endpoint.urls)
+        self._guide = Guide(endpoint.response_format)
         self._session: aiohttp.ClientSession | None = None
 
     async def complete(
@@ -125,40 +197,85 @@ class OpenAIModel:
 
         Raises:
             EndpointError: if the endpoint can't be reached or refuses, after retries.
+            PromptTooLong: if the messages don't fit into the model's context.
             RateLimited: if it kept refusing for load.
         """
-        body = json.dumps(self._body(messages, schema)).encode()
-        # A slot is kept while we wait to try again: an endpoint in trouble gets less to do.
-        async with self._slots:
-            started = time.monotonic()
-            attempt = 1
-            while True:
+        refused: set[int] = set()
+        for level, fields in self._guide.fields(schema).items():
+            try:
+                reply = await self._ask({**self._body(messages), **fields})
+            except _Unacceptable:
+                if not fields:
+                    raise
+                refused.add(level)
+                continue
+            if words := self._guide.took(level, refused):
+                self._notice(f"model {self._endpoint.name}: {words}")
+            return reply
+        raise AssertionError("the last level asks for nothing")
+
+    async def _ask(self, fields: dict[str, object]) -> Reply:
+        """Send a request until it is answered, or our patience ends."""
+        body = json.dumps(fields).encode()
+        attempt, started = 1, None
+        while True:
+            # The slot is free while we wait to try again.
+            async with self._gate.turn() as turn:
+                started = started or turn.started
                 try:
-                    answer = await self._post(body)
+                    answer = await self._attempt(body, turn)
                     break
                 except _Transient as fault:
-                    if attempt > self._endpoint.max_retries:
-                        raise self._given_up(fault, attempt) from None
-                    await asyncio.sleep(_pause(attempt, fault.retry_after_s))
-                    attempt += 1
-            seconds = time.monotonic() - started
+                    failed = fault
+            if attempt > self._endpoint.max_retries:
+                raise self._given_up(failed, attempt) from None
+            await asyncio.sleep(_pause(attempt, failed.retry_after_s))
+            attempt += 1
         return Reply(
             text=answer.text,
             finish_reason=answer.finish_reason,
             input_tokens=answer.input_tokens,
             output_tokens=answer.output_tokens,
-            cost_usd=self._cost(answer),
-            seconds=seconds,
+            cost_usd=self._cost(answer, turn.share_s),
+            seconds=time.monotonic() - started,
             attempts=attempt,
         )
 
+    async def _attempt(self, body: bytes, turn: Turn) -> _Answer:
+        """Send the request once, to the replica with the least to do."""
+        with self._replicas.chosen(time.monotonic()) as replica:
+            try:
+                answer = await self._post(replica.url, body)
+            except _Transient as fault:
+                turn.outcome = "refused" if fault.slow else "failed"
+                turn.retry_after_s = fault.retry_after_s
+                if not fault.load:
+                    replica.failed(time.monotonic())
+                raise
+            replica.answered(time.monotonic() - turn.started)
+        turn.outcome = "answered"
+        turn.tokens = answer.input_tokens + answer.output_tokens
+        return answer
+
     async def probe(self) -> None:
-        """Find out with one cheap request whether the endpoint can be used at all.
+        """Find out with one cheap request to each server whether the endpoint can be used at all.
 
         Raises:
-            EndpointError: if not, in one line that names the URL and what to do.
+            EndpointError: if none can, in one line that names the URL and what to do.
         """
-        url = f"{self._endpoint.base_url}/models"
+        faults = []
+        for url in self._endpoint.urls:
+            try:
+                await self._probe(url)
+            except EndpointError as error:
+                faults.append(error)
+        if len(faults) == len(self._endpoint.urls):
+            raise faults[0]
+        for fault in faults:
+            self._notice(f"model {self._endpoint.name}: {fault} (the other servers are used)")
+
+    async def _probe(self, base_url: str) -> None:
+        url = f"{base_url}/models"
         timeout = aiohttp.ClientTimeout(total=min(PROBE_TIMEOUT_S, self._endpoint.timeout_s))
         try:
             async with self._connect().get(url, timeout=timeout, allow_redirects=False) as response:
@@ -193,14 +310,14 @@ class OpenAIModel:
             self._session = aiohttp.ClientSession(
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=self._endpoint.timeout_s),
-                connector=aiohttp.TCPConnector(limit=self._endpoint.concurrency),
+                connector=aiohttp.TCPConnector(limit=0),  # the gate is the limit
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # Proxy settings from the environment; no proxy can reach this machine's loopback.
-                trust_env=not _is_loopback(self._endpoint.base_url),
+                trust_env=not all(map(_is_loopback, self._endpoint.urls)),
             )
         return self._session
 
-    def _body(self, messages: Sequence[Message], schema: JsonObject | None) -> dict[str, object]:
+    def _body(self, messages: Sequence[Message]) -> dict[str, object]:
         endpoint = self._endpoint
         body: dict[str, object] = {
             "model": endpoint.model,
@@ -210,16 +327,10 @@ class OpenAIModel:
         }
         if endpoint.top_p is not None:
             body["top_p"] = endpoint.top_p
-        if schema is not None:
-            body["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {"name": "pairs", "schema": schema, "strict": True},
-            }
         return {**body, **endpoint.extra_body}
 
-    async def _post(self, body: bytes) -> _Answer:
-        """Send the request once."""
-        url = f"{self._endpoint.base_url}/chat/completions"
+    async def _post(self, base_url: str, body: bytes) -> _Answer:
+        url = f"{base_url}/chat/completions"
         headers = {"Content-Type": "application/json"}
         try:
             # A redirect would turn the POST into a GET; it is told to the user instead.
@@ -230,7 +341,9 @@ class OpenAIModel:
                     raise await self._read_failure(response)
                 return _parse(await _read_capped(response))
         except TimeoutError:
-            raise _Transient(f"no answer within {self._endpoint.timeout_s:g} s") from None
+            raise _Transient(
+                f"no answer within {self._endpoint.timeout_s:g} s", slow=True
+            ) from None
         except (aiohttp.ClientError, OSError) as error:
             raise _Transient(self._one_line(f"{type(error).__name__}: {error}")) from None
 
@@ -238,19 +351,20 @@ class OpenAIModel:
         status = response.status
         words = f"{status} {await self._words(response)}"
         if status not in RETRIED and status < HTTPStatus.INTERNAL_SERVER_ERROR:
-            return EndpointError(f"{response.url}: {words}")
+            return _refusal(status, words)(f"{response.url}: {words}")
         retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
         # A 503 with a time to come back is load; without one it is a server that is down.
         load = status == HTTPStatus.TOO_MANY_REQUESTS or (
             status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after_s is not None
         )
-        return _Transient(words, retry_after_s=retry_after_s, load=load)
+        slow = status == HTTPStatus.SERVICE_UNAVAILABLE
+        return _Transient(words, retry_after_s=retry_after_s, load=load, slow=slow)
 
     def _given_up(self, fault: _Transient, attempts: int) -> EndpointError:
         kind = RateLimited if fault.load else EndpointError
         times = "once" if attempts == 1 else f"{attempts} times"
         words = self._one_line(str(fault))
-        return kind(f"{self._endpoint.base_url}: asked {times}, at last: {words}")
+        return kind(f"{', '.join(self._endpoint.urls)}: asked {times}, at last: {words}")
 
     async def _words(self, response: aiohttp.ClientResponse) -> str:
         """Read what the endpoint says about a failure: its message, else the body as it is."""
@@ -278,19 +392,42 @@ class OpenAIModel:
             return "name the environment variable that holds the key in api_key_env"
         return f"check the key in the environment variable {self._endpoint.api_key_env}"
 
-    def _cost(self, answer: _Answer) -> float:
-        return (
-            answer.input_tokens * self._endpoint.usd_per_million_input
-            + answer.output_tokens * self._endpoint.usd_per_million_output
-        ) / 1e6
+    def _cost(self, answer: _Answer, busy_s: float) -> float:
+        endpoint = self._endpoint
+        cached_price = endpoint.usd_per_million_cached
+        if cached_price is None:
+            cached_price = endpoint.usd_per_million_input
+        per_million = (
+            (answer.input_tokens - answer.cached_tokens) * endpoint.usd_per_million_input
+            + answer.cached_tokens * cached_price
+            + answer.output_tokens * endpoint.usd_per_million_output
+        )
+        per_hour = endpoint.usd_per_gpu_hour * endpoint.gpus
+        return per_million / 1e6 + per_hour * busy_s / 3600
+
+
+def _refusal(status: int, words: str) -> type[EndpointError]:
+    """What a refusal means that asking again would not change."""
+    if status not in (400, 413, 422):
+        return EndpointError
+    return PromptTooLong if _TOO_LONG.search(words) else _Unacceptable
+
+
+_TOO_LONG = re.compile(
+    # OpenAI, vLLM, SGLang | llama.cpp | vLLM, SGLang | TGI | others
+    r"context.(length|window)|context size|maximum (model|allowed) length"
+    r"|tokens. must be <=|prompt is too long",
+    re.IGNORECASE,
+)
 
 
 def _pause(attempt: int, retry_after_s: float | None) -> float:
-    """How long to wait after `attempt`: exponential with full jitter, or as the endpoint asks."""
+    """How long to wait after `attempt`: exponential with jitter, or as the endpoint asks."""
     if retry_after_s is not None:
         # Everybody was told the same time: do not come back all at once.
         return retry_after_s + random.uniform(0, 0.5)
-    return random.uniform(0, min(BACKOFF_CAP_S, 0.5 * 2**attempt))
+    longest = min(BACKOFF_CAP_S, 0.5 * 2**attempt)
+    return random.uniform(longest / 2, longest)
 
 
 def _retry_after_s(header: str | None) -> float | None:
@@ -329,18 +466,20 @@ def _parse(body: bytes) -> _Answer:
         usage = completion.get("usage") or {}
         input_tokens = usage.get("prompt_tokens") or 0
         output_tokens = usage.get("completion_tokens") or 0
+        cached_tokens = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
         if not (
             isinstance(text, str | None)
             and isinstance(finish_reason, str | None)
             and isinstance(input_tokens, int)
             and isinstance(output_tokens, int)
+            and isinstance(cached_tokens, int)
         ):
             raise TypeError
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         start = body[:QUOTED_CHARS].decode("utf-8", "replace")
         raise _Transient(f"not a chat completion: {start!r}") from None
     text = _without_surrogates(text or "")
-    return _Answer(text, finish_reason or "", input_tokens, output_tokens)
+    return _Answer(text, finish_reason or "", input_tokens, cached_tokens, output_tokens)
 
 
 def _without_surrogates(text: str) -> str:

@@ -244,4 +244,4 @@ def request_key(
     return digest([jsontext.canonical([asked, said, schema, sample])])
 
 
-_OF_REPLIES = {"model", "temperature", "top_p", "max_tokens", "extra_body"}
+_OF_REPLIES = {"model", "temperature", "top_p", "max_tokens", "response_format", "extra_body"}

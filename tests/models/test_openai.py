@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from pydantic import ValidationError
 
-from apigen_ray.errors import EndpointError, RateLimited
+from apigen_ray.errors import EndpointError, PromptTooLong, RateLimited
 from apigen_ray.models import openai
 from apigen_ray.models.openai import Endpoint, OpenAIModel
 from apigen_ray.records import Message
@@ -142,7 +142,7 @@ async def test_the_request_says_what_the_endpoint_config_says(server: Misbehavin
 
 
 async def test_a_schema_is_asked_for_as_response_format(server: Misbehaving) -> None:
-    await ask(server, schema={"type": "array"})
+    await ask(server, schema={"type": "array"}, response_format="json_schema")
     assert server.bodies[0]["response_format"] == {
         "type": "json_schema",
         "json_schema": {"name": "pairs", "schema": {"type": "array"}, "strict": True},
@@ -229,26 +229,134 @@ async def test_giving_up_says_whether_it_was_load(
     assert type(caught.value) is error
 
 
-async def test_retry_after_is_honoured(server: Misbehaving, pauses: list[float | None]) -> None:
+def test_retry_after_is_read_in_seconds_and_as_a_date() -> None:
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
-    for header in ("3", soon, "99999", "-5", "tomorrow"):
-        server.behaviours.append(says("busy", 429, {"Retry-After": header}))
-    server.behaviours.append(says("busy", 429))
-    assert (await ask(server, max_retries=6)).attempts == 7
-    seconds, date, *others = pauses
-    assert seconds == 3
-    assert date == pytest.approx(20, abs=2)
-    assert others == [openai.RETRY_AFTER_CAP_S, None, None, None]
+    assert openai._retry_after_s("3") == 3
+    assert openai._retry_after_s(soon) == pytest.approx(20, abs=2)
+    assert openai._retry_after_s("99999") == openai.RETRY_AFTER_CAP_S
+    assert [openai._retry_after_s(header) for header in ("-5", "tomorrow", None)] == [None] * 3
+
+
+async def test_retry_after_is_honoured_for_the_whole_endpoint(
+    server: Misbehaving, pauses: list[float | None]
+) -> None:
+    server.behaviours.append(says("busy", 429, {"Retry-After": "0.4"}))
+    model = OpenAIModel(endpoint(server.url), None)
+    refused = asyncio.create_task(model.complete(HELLO))
+    await asyncio.sleep(0.1)
+    started = time.monotonic()
+    await model.complete(HELLO)
+    assert time.monotonic() - started > 0.2
+    assert pauses == [0.4]
+    assert (await refused).attempts == 2
+    await model.close()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens",
+        "The decoder prompt (length 9) is longer than the maximum model length of 8",
+        "Input length (9) exceeds the maximum allowed length (8 tokens)",
+        "the request exceeds the available context size. try increasing it",
+        "Input validation error: `inputs` tokens + `max_new_tokens` must be <= 4096",
+    ],
+)
+async def test_a_prompt_that_is_too_long_is_told_from_other_refusals(
+    server: Misbehaving, words: str
+) -> None:
+    server.behaviours.append(says({"error": {"message": words}}, 400))
+    with pytest.raises(PromptTooLong):
+        await ask(server, schema={"type": "object"}, response_format="json_schema")
+    assert len(server.requests) == 1
+
+
+async def test_a_schema_that_is_refused_is_simplified_and_the_user_is_told_once(
+    server: Misbehaving,
+) -> None:
+    asked = []
+
+    async def picky(request: web.Request) -> web.StreamResponse:
+        schema = (await request.json())["response_format"].get("json_schema", {}).get("schema")
+        asked.append(schema)
+        refused = "pattern" in json.dumps(schema)
+        return await (says("unsupported: pattern", 400) if refused else FINE)(request)
+
+    server.behaviours.extend([picky] * 3)
+    told: list[str] = []
+    settings = endpoint(server.url, response_format="json_schema")
+    model = OpenAIModel(settings, None, told.append)
+    schema = {"type": "string", "pattern": "a+"}
+    for _ in range(2):
+        assert (await model.complete(HELLO, schema)).text == "fine"
+    await model.close()
+    assert asked == [schema, {"type": "string"}, {"type": "string"}]
+    assert told == [
+        "model m: does not take the whole schema; "
+        "held to the schema without ranges, patterns and formats instead"
+    ]
+
+
+async def test_a_request_that_is_refused_in_any_form_is_quoted(server: Misbehaving) -> None:
+    server.behaviours.extend([says("no such parameter", 400)] * 5)
+    with pytest.raises(EndpointError, match="400 no such parameter"):
+        await ask(server, schema={"type": "object"}, response_format="json_schema")
+    assert len(server.requests) == 5
+    assert "response_format" not in server.bodies[-1]
+
+
+async def test_cached_tokens_and_gpu_hours_have_prices_of_their_own(server: Misbehaving) -> None:
+    usage = {
+        "prompt_tokens": 1000,
+        "completion_tokens": 500,
+        "prompt_tokens_details": {"cached_tokens": 800},
+    }
+    prices = {"usd_per_million_input": 2, "usd_per_million_output": 8}
+    server.behaviours.extend([says(completion(usage=usage))] * 2)
+    assert (await ask(server, **prices)).cost_usd == pytest.approx(0.006)
+    reply = await ask(server, usd_per_million_cached=0.5, **prices)
+    assert reply.cost_usd == pytest.approx((200 * 2 + 800 * 0.5 + 500 * 8) / 1e6)
+    reply = await ask(server, usd_per_gpu_hour=3600, gpus=2)
+    assert 0 < reply.cost_usd <= 2 * reply.seconds
+
+
+async def test_what_a_gpu_costs_is_shared_by_the_replies_of_its_time(server: Misbehaving) -> None:
+    async def slow(request: web.Request) -> web.StreamResponse:
+        await asyncio.sleep(0.3)
+        return await FINE(request)
+
+    server.behaviours.extend([slow] * 4)
+    model = OpenAIModel(endpoint(server.url, usd_per_gpu_hour=3600), None)
+    started = time.monotonic()
+    replies = await asyncio.gather(*(model.complete(HELLO) for _ in range(4)))
+    wall = time.monotonic() - started
+    await model.close()
+    assert 0.3 <= sum(reply.cost_usd for reply in replies) <= wall
+
+
+async def test_a_dead_server_is_set_aside_while_another_one_answers(server: Misbehaving) -> None:
+    both = endpoint(server.url, base_url=None, base_urls=["http://127.0.0.1:1/v1", server.url])
+    told: list[str] = []
+    model = OpenAIModel(both, None, told.append)
+    server.behaviours.append(says("{}"))
+    await model.probe()
+    replies = [await model.complete(HELLO) for _ in range(20)]
+    await model.close()
+    assert sum(reply.attempts - 1 for reply in replies) == 1
+    assert len(told) == 1
+    assert "127.0.0.1:1" in told[0]
 
 
 def test_pauses_grow_are_jittered_and_capped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.undo()
     random.seed(0)
     highest = [max(openai._pause(attempt, None) for _ in range(300)) for attempt in (1, 3, 20)]
-    assert 0.8 < highest[0] <= 1
+    assert 0.9 < highest[0] <= 1
     assert 3 < highest[1] <= 4
     assert 25 < highest[2] <= openai.BACKOFF_CAP_S
-    assert min(openai._pause(20, None) for _ in range(300)) < 1
+    shortest = sum(min(openai._pause(n, None) for _ in range(300)) for n in range(1, 11))
+    assert shortest > 60, "a minute's outage is outlasted"
+    assert min(openai._pause(20, None) for _ in range(300)) < 16
     assert 7 <= openai._pause(1, 7) <= 8
 
 
@@ -373,6 +481,8 @@ async def test_probe_names_the_url_that_cannot_be_reached(server: Misbehaving) -
     "fields",
     [
         {"base_url": "localhost:8000"},
+        {"base_url": None},
+        {"base_urls": ["http://other/v1"]},
         {"base_url": "http://me:secret@host/v1"},
         {"base_url": "http://host/v1?key=1"},
         {"name": "a/b"},

@@ -1,0 +1,94 @@
+"""The schema of a completion says what stage 1 will say of it."""
+
+import json
+
+import jsonschema
+import pytest
+
+from apigen_ray.checking import CheckSettings, check
+from apigen_ray.models.guiding import structural, without_arguments
+from apigen_ray.pair_schema import pairs_schema
+from apigen_ray.records import Checked, Style, Tool
+
+ADD = Tool(
+    "add",
+    "Add.",
+    {
+        "type": "object",
+        "properties": {"a": {"type": "integer", "minimum": 0}, "b": {"type": "integer"}},
+        "required": ["a", "b"],
+        "additionalProperties": False,
+        "examples": [{"a": 1, "b": 2}],
+    },
+    "Maths",
+)
+NOW = Tool("now", "The time.", {"type": "object", "properties": {}}, "Time")
+
+
+def call(name="add", **arguments):
+    return {"name": name, "arguments": arguments}
+
+
+def both(style, tools, *pairs):
+    """What the schema says, and what stage 1 says."""
+    schema = pairs_schema(style, tools, len(pairs))
+    value = {"pairs": list(pairs)}
+    results = check(
+        json.dumps(value),
+        finish_reason="stop",
+        style=style,
+        tools=tools,
+        count=len(pairs),
+        settings=CheckSettings(),
+    )
+    fits = jsonschema.Draft202012Validator(schema).is_valid(value)
+    return fits, all(isinstance(result, Checked) for result in results)
+
+
+@pytest.mark.parametrize(
+    ("style", "tools", "calls", "good"),
+    [
+        (Style.SIMPLE, [ADD], [call(a=1, b=2)], True),
+        (Style.SIMPLE, [ADD], [call(a=-1, b=2)], False),
+        (Style.SIMPLE, [ADD], [call(a="1", b=2)], False),
+        (Style.SIMPLE, [ADD], [call(a=1)], False),
+        (Style.SIMPLE, [ADD], [call(a=1, b=2, c=3)], False),
+        (Style.SIMPLE, [ADD], [call("sub", a=1, b=2)], False),
+        (Style.SIMPLE, [ADD], [], False),
+        (Style.MULTIPLE, [ADD, NOW], [call("now")], True),
+        (Style.MULTIPLE, [ADD, NOW], [call("now"), call(a=1, b=2)], False),
+        (Style.PARALLEL, [ADD], [call(a=1, b=2), call(a=2, b=2)], True),
+        (Style.PARALLEL, [ADD], [call(a=1, b=2)], False),
+        (Style.PARALLEL_MULTIPLE, [ADD, NOW], [call("now"), call(a=1, b=2)], True),
+        (Style.IRRELEVANCE, [ADD], [], True),
+        (Style.IRRELEVANCE, [ADD], [call(a=1, b=2)], False),
+    ],
+)
+def test_schema_and_stage_1_agree(style, tools, calls, good):
+    assert both(style, tools, {"query": "What?", "answers": calls}) == (good, good)
+
+
+def test_the_number_of_pairs_is_part_of_the_schema():
+    pair = {"query": "What?", "answers": [call(a=1, b=2)]}
+    assert both(Style.SIMPLE, [ADD], pair, pair) == (True, True)
+    schema = pairs_schema(Style.SIMPLE, [ADD], 2)
+    assert not jsonschema.Draft202012Validator(schema).is_valid({"pairs": [pair]})
+
+
+def test_example_calls_are_left_out():
+    assert "examples" not in json.dumps(pairs_schema(Style.SIMPLE, [ADD], 1))
+
+
+def test_what_is_left_of_a_schema_accepts_all_that_the_whole_accepts():
+    schema = pairs_schema(Style.SIMPLE, [ADD], 1)
+    good = {"pairs": [{"query": "What?", "answers": [call(a=1, b=2)]}]}
+    for less in (structural(schema), without_arguments(schema)):
+        jsonschema.Draft202012Validator(less).validate(good)
+        assert "minimum" not in json.dumps(less)
+    assert "integer" in json.dumps(structural(schema))
+    assert "integer" not in json.dumps(without_arguments(schema))
+
+
+def test_an_argument_named_like_a_keyword_is_kept():
+    schema = {"type": "object", "properties": {"pattern": {"type": "string", "pattern": "a"}}}
+    assert structural(schema)["properties"] == {"pattern": {"type": "string"}}
