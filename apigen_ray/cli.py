@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     _add_report(commands)
     _add_compare(commands)
+    _add_export(commands)
     _add_tools(commands)
     _add_sandbox(commands)
     _add_simulate(commands)
@@ -350,6 +351,36 @@ def _tools_stats(arguments: argparse.Namespace) -> int:
     from apigen_ray.tools.commands import run_stats
 
     return run_stats(arguments.lists, arguments.picture, _console())
+
+
+def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands,
+        "export",
+        "write the verified data in a form that trainers read",
+        "apigen-ray export runs/quickstart --format openai --out data/openai",
+    )
+    forms = ["xlam", "openai", "openai-objects", "sharegpt", "hermes"]
+    parser.add_argument("folder", type=Path, help="a run folder")
+    parser.add_argument(
+        "--format",
+        required=True,
+        choices=forms,
+        help="openai has arguments as JSON text, openai-objects as chat templates need them",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="a folder")
+    parser.add_argument("--push", metavar="REPO", help="upload it to the Hugging Face Hub")
+    parser.set_defaults(command=_export)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from apigen_ray.export import export, push
+
+    written = export(arguments.folder, arguments.format, arguments.out)
+    print(f"{arguments.out}: {written:,} examples")
+    if arguments.push:
+        print(push(arguments.out, arguments.push))
+    return 0
 
 
 def _add_sandbox(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
