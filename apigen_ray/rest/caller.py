@@ -51,12 +51,12 @@ class RestCaller:
             exchange = await self._exchange(request)
         except ValueError as error:  # arguments that make no request, or aren't text
             denied = Failed(Reason.EGRESS_DENIED, f"not sent: {error}", 0.0)
-            return _told(denied, Request(getattr(backend, "method", "POST"), backend.url))
+            return _told(denied, backend.url)
         if isinstance(backend, VirtualBackend):
-            return _told(self._read_virtual(exchange), request)
+            return _told(self._read_virtual(exchange), request.place)
         if isinstance(exchange, Failed):
-            return _told(exchange, request)
-        return _told(read(exchange, self._settings.errors), request)
+            return _told(exchange, request.place)
+        return _told(read(exchange, self._settings.errors), request.place)
 
     async def close(self) -> None:
         """Close connections and files."""
@@ -79,10 +79,10 @@ class RestCaller:
         return read_virtual(exchange, self._settings.errors)
 
 
-def _told(result: CallResult, request: Request) -> CallResult:
+def _told(result: CallResult, place: str) -> CallResult:
     """A failure with the request named before it, in one line."""
     if not isinstance(result, Failed):
         return result
-    line = " ".join(f"{request.place}: {result.message}".split())
+    line = " ".join(f"{place}: {result.message}".split())
     short = line if len(line) <= MESSAGE_CHARS else line[:MESSAGE_CHARS] + "…"
     return Failed(result.reason, short, result.seconds)

@@ -90,6 +90,8 @@ class _PinningResolver(AbstractResolver):
         permitted = [address for address in found if self._policy.permits(address, port)]
         if found and not permitted:
             self._policy.check_address(found[0], port)
+        if not permitted:
+            raise OSError(f"no address of {host}")
         return [_resolved(host, address, port) for address in permitted]
 
     async def close(self) -> None:
@@ -208,7 +210,7 @@ class Client:
                 response.status in (301, 302) and method == "POST"
             ):
                 method, body = "GET", None
-            if target.origin() != url.origin():
+            if _origin(target) != _origin(url):
                 if body is not None:
                     raise Denied(f"a redirect would send the body on to {target.host}")
                 headers = {}
@@ -268,6 +270,10 @@ class Client:
         family, kind, proto, _, address = info
         self._policy.check_address(str(address[0]), int(address[1]))
         return socket.socket(family, kind, proto)
+
+
+def _origin(url: URL) -> tuple[str, str | None, int | None]:
+    return url.scheme, url.raw_host, url.port
 
 
 def _pause_s(response: aiohttp.ClientResponse) -> float | None:

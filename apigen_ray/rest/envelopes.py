@@ -56,10 +56,10 @@ _PHRASE = (
 _REFUSAL = (
     rf"^({_PHRASE})\b.{{0,40}}$|\bnot found[.!]?$"
     r"|not subscribed to this api|(doesn't|does not|do not|don't) exists?\b"
-    r"|disabled for your subscription|upgrade your plan|exceeded the .*(limit|quota)"
+    r"|disabled for your subscription|upgrade your plan|exceeded the .{0,80}(limit|quota)"
     r"|rate limit|invalid (api|access|auth)\S* ?(key|token)|invalid (or missing )?(api[ -_]?)?key"
-    r"|\b(key|token|credentials)\b.*(required|missing|not provided|invalid|should be passed)"
-    r"|(no|missing) .*\b(api[-_ ]?key|credentials|access token)|authentication (is )?required"
+    r"|\b(key|token|credentials)\b.{0,80}(required|missing|not provided|invalid|should be passed)"
+    r"|(no|missing) .{0,80}\b(api[-_ ]?key|credentials|access token)|authentication (is )?required"
     r"|is unreachable|has timed out|request fail|status code [45]\d\d|parameters are invalid"
     r"|something went wrong|no image found"
 )

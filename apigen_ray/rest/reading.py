@@ -12,7 +12,7 @@ from apigen_ray.records import CallResult, Failed, Json, Reason, Returned
 from apigen_ray.rest.client import Response
 from apigen_ray.rest.envelopes import ErrorForm, error_in
 
-LITERAL_CHARS = 1 << 18
+LITERAL_CHARS = 1 << 15
 """Longer texts are not tried as Python literals: it would hold up every other call."""
 
 

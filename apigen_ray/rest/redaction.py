@@ -1,6 +1,7 @@
 """API keys are taken out of whatever a host answers: hosts like to repeat them."""
 
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from urllib.parse import quote, quote_plus
@@ -16,7 +17,8 @@ def redacted(exchange: Response | Failed, secrets: Sequence[str]) -> Response | 
     for secret in secrets:
         for form in _forms(secret):
             if isinstance(exchange, Failed):
-                message = exchange.message.replace(form, HIDDEN)
+                # Names of hosts are told in lower case.
+                message = re.sub(re.escape(form), HIDDEN, exchange.message, flags=re.IGNORECASE)
                 exchange = replace(exchange, message=message)
             else:
                 body = exchange.body.replace(form.encode(), HIDDEN.encode())

@@ -144,9 +144,12 @@ async def test_a_closed_port_is_a_connection_fault(caller):
     assert (await failure(caller, "http://127.0.0.1:9")).reason == Reason.CONNECTION
 
 
-async def test_an_unknown_name_is_a_connection_fault(caller):
+@pytest.mark.parametrize("found", [OSError("nothing known"), []])
+async def test_an_unknown_name_is_a_connection_fault(caller, found):
     async def lookup(host, port):
-        raise OSError("nothing known")
+        if isinstance(found, OSError):
+            raise found
+        return found
 
     result = await failure(caller, "http://nowhere.example", lookup=lookup)
     assert result.reason == Reason.CONNECTION
@@ -208,11 +211,17 @@ async def test_redirects_are_followed_as_the_standard_says(
     assert bool(result.result["text"]) == (arrives_as in ("POST", "PUT"))
 
 
-async def test_too_many_redirects_end_the_call(caller, redirecting):
-    url = await redirecting(302, lambda request: request.path + "x")
-    result = await failure(caller, url + "/start", redirects=3)
+async def test_no_more_redirects_are_followed_than_set(caller, redirecting):
+    seen = []
+
+    def further(request):
+        seen.append(request.path)
+        return request.path + "x"
+
+    result = await failure(caller, await redirecting(302, further) + "/s", redirects=3)
     assert result.reason == Reason.HTTP_STATUS
     assert "more than 3 redirects" in result.message
+    assert seen == ["/s", "/sx", "/sxx", "/sxxx"]
 
 
 async def test_headers_and_keys_stay_at_the_first_origin(caller, redirecting, echo):

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 
 from apigen_ray.errors import RestUnavailable
-from apigen_ray.records import Key, RestBackend, Returned, VirtualBackend
+from apigen_ray.records import Failed, Key, RestBackend, Returned, VirtualBackend
 
 SECRET = 's3cr&t/"k+y'
 ENV = {"THE_KEY": SECRET}
@@ -82,6 +82,22 @@ async def test_a_failed_call_does_not_show_its_key(recorded, key):
     text = await recorded(RestBackend("GET", "http://127.0.0.1:9/x", auth_env=(key,)))
     assert "Failed" in text
     assert not shows_secret(text)
+
+
+async def test_a_failure_that_repeats_a_key_does_not_show_it(caller, serve):
+    """A host may write the key into the name of the next host, which our message tells."""
+
+    async def redirect(request: web.Request) -> web.Response:
+        return web.Response(status=302, headers={"Location": "http://S3cretKey.invalid/"})
+
+    async def lookup(host, port):
+        raise OSError("unknown")
+
+    backend = RestBackend("GET", await serve(redirect), auth_env=(PLACES[0],))
+    made = caller(env={"THE_KEY": "S3cretKey"}, lookup=lookup, retries=0)
+    result = await made.call(backend, {})
+    assert isinstance(result, Failed)
+    assert result.message.endswith("no such host: ***.invalid")
 
 
 async def test_a_missing_key_is_no_failure_of_the_call(caller, host):

@@ -97,7 +97,17 @@ async def test_a_redirect_to_another_scheme_is_not_followed(caller, serve, locat
 
     result = await caller().call(RestBackend("GET", await serve(redirect)), {})
     assert isinstance(result, Failed)
-    assert result.reason in (Reason.EGRESS_DENIED, Reason.CONNECTION)
+    assert result.reason == Reason.EGRESS_DENIED
+
+
+async def test_a_redirect_that_names_a_user_is_not_followed(caller, serve, echo):
+    async def redirect(request: web.Request) -> web.Response:
+        location = echo.replace("http://", "http://root:secret@")
+        return web.Response(status=302, headers={"Location": location})
+
+    result = await caller().call(RestBackend("GET", await serve(redirect)), {})
+    assert isinstance(result, Failed)
+    assert result.reason == Reason.EGRESS_DENIED
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::1", "169.254.169.254", "::ffff:127.0.0.1"])
@@ -140,6 +150,18 @@ async def test_of_several_addresses_only_permitted_ones_are_dialled(caller, echo
     url = echo.replace("127.0.0.1", "mixed.example.com")
     result = await caller(lookup=lookup).call(RestBackend("GET", url), {})
     assert isinstance(result, Returned)
+
+
+async def test_the_resolver_gives_no_inner_address_even_if_the_socket_is_not_checked(
+    caller, inner, monkeypatch
+):
+    async def lookup(host, port):
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr("apigen_ray.rest.policy.Policy.check_address", lambda *_: None)
+    backend = RestBackend("GET", f"http://harmless.example.com:{inner.port}/")
+    assert isinstance(await caller(allow=(), lookup=lookup).call(backend, {}), Failed)
+    assert inner.reached == 0
 
 
 async def test_the_socket_is_checked_even_if_the_resolver_is_not(caller, inner, monkeypatch):
