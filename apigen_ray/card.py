@@ -7,45 +7,78 @@ from typing import Any
 import yaml
 
 from apigen_ray.records import Outcome
-from apigen_ray.report.stats import Stats
+from apigen_ray.report.markdown import fenced, table
+from apigen_ray.report.stats import Funnel, Stats
 
 LICENSE = "unknown"
 """Whoever publishes the data knows the licences of the models and tools it was made with."""
 TAGS = ["function-calling", "tool-use", "synthetic"]
+MADE_WITH = ("verify", "identity", "sandbox", "versions")
+"""What the manifest says of the data, without hosts and endpoints."""
+MEANINGS = {
+    "id": "unique",
+    "query": "what the user asks",
+    "answers": "JSON text: the calls, each with `name` and `arguments`",
+    "tools": "JSON text: the tools shown, each with a JSON Schema of its parameters",
+    "style": "how many tools were shown, and how many calls answer the query",
+    "categories": "JSON text: the categories of the tools",
+    "model": "the model that wrote query and calls",
+    "execution_results": "JSON text: what each call returned when it was run",
+}
 
 
-def dataset_card(stats: Stats, manifest: Mapping[str, Any]) -> str:
-    """A README.md that the Hub and `datasets.load_dataset` understand."""
-    config = manifest.get("config", {})
-    front = {
-        "configs": [{"config_name": "default", "data_files": "train.parquet"}],
-        "license": LICENSE,
-        "tags": TAGS,
+def dataset_card(
+    stats: Stats, manifest: Mapping[str, Any], example: Mapping[str, Any] | None
+) -> str:
+    """A README.md that the Hub and `datasets.load_dataset` understand.
+
+    Args:
+        stats: The funnel of the run.
+        manifest: What the run was made with.
+        example: A row of the data set, if it has any.
+    """
+    verified = stats.whole.outcomes[Outcome.VERIFIED]
+    styles = {
+        name: funnel
+        for name, funnel in sorted(stats.by_style.items())
+        if funnel.outcomes[Outcome.VERIFIED]
     }
-    outcomes = "\n".join(f"| {o} | {stats.whole.outcomes[o]:,} |" for o in Outcome)
-    return f"""---
-{yaml.safe_dump(front, sort_keys=False).strip()}
----
+    made_with = {key: manifest[key] for key in MADE_WITH if manifest.get(key)}
+    settings = yaml.safe_dump(made_with, sort_keys=False, allow_unicode=True).strip()
+    row = json.dumps(example, indent=2, ensure_ascii=False)
+    return f"""{_front(list(styles))}
 # Verified function-calling data
 {simulated_warning(manifest)}
-Query and answer pairs that passed a format check, an execution of their calls, and a judge, after
-APIGen (arXiv 2406.18518). `answers`, `tools`, `categories` and `execution_results` are JSON text.
+{verified:,} queries with the function calls that answer them, made after APIGen (arXiv 2406.18518).
+Each passed {_checks(manifest)}.
 
 ```python
 from datasets import load_dataset
 
 rows = load_dataset("path/to/this/folder", split="train")
-```
+{_one_style(list(styles))}```
 
-| outcome | data points |
-|---|---|
-{outcomes}
+## Columns
 
-Made with:
+{table(["column", "content"], [[f"`{name}`", meaning] for name, meaning in MEANINGS.items()])}
 
-```json
-{json.dumps(config, indent=2, ensure_ascii=False)}
-```
+{fenced(row, "json")}
+
+## Statistics
+
+{table(["outcome", "data points"], [[o.value, f"{stats.whole.outcomes[o]:,}"] for o in Outcome])}
+
+{_groups("style", stats.by_style)}
+
+{_groups("category", stats.by_category)}
+
+## Licence
+
+Not chosen yet: it depends on the licences of the models and tools below. Set `license` at the top.
+
+## Made with
+
+{fenced(settings, "yaml")}
 """
 
 
@@ -59,3 +92,47 @@ def simulated_warning(manifest: Mapping[str, Any]) -> str:
         f"\n**Made by a simulated model ({', '.join(names)}), which plants faults to test the "
         "pipeline. Do not train on it.**\n"
     )
+
+
+def _front(styles: list[str]) -> str:
+    configs: list[dict[str, Any]] = [
+        {"config_name": style, "data_files": f"data/{style}.parquet"} for style in styles
+    ]
+    if configs:
+        whole = {"config_name": "default", "data_files": "data/*.parquet", "default": True}
+        configs.insert(0, whole)
+    front = {
+        "license": LICENSE,
+        "task_categories": ["text-generation"],
+        "tags": TAGS,
+        "configs": configs,
+    }
+    return f"---\n{yaml.safe_dump(front, sort_keys=False).strip()}\n---"
+
+
+def _one_style(styles: list[str]) -> str:
+    if not styles:
+        return ""
+    return f'{styles[0]} = load_dataset("path/to/this/folder", "{styles[0]}", split="train")\n'
+
+
+def _checks(manifest: Mapping[str, Any]) -> str:
+    names = {
+        "format": "a strict format check",
+        "execution": "an execution of its calls in a sandbox",
+        "semantic": "a second model as judge",
+    }
+    stages = manifest.get("verify", {}).get("stages", list(names))
+    return ", ".join(names[stage] for stage in stages)
+
+
+def _groups(label: str, funnels: Mapping[str, Funnel]) -> str:
+    rows = [
+        [name, f"{funnel.outcomes[Outcome.VERIFIED]:,}", f"{funnel.total:,}", _rate(funnel)]
+        for name, funnel in sorted(funnels.items())
+    ]
+    return table([label, "verified", "of", "pass rate"], rows)
+
+
+def _rate(funnel: Funnel) -> str:
+    return "-" if funnel.pass_rate is None else f"{funnel.pass_rate:.1%}"

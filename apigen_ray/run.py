@@ -180,7 +180,8 @@ def print_summary(summary: Summary, console: Console) -> None:
 def conclude(folder: RunFolder, requested: int, console: Console) -> int:
     """Count the rows, write the data set, the statistics and the report, print the funnel."""
     stats = count(folder.tables(COLUMNS), requested)
-    folder.write_dataset(dataset_card(stats, folder.read_manifest() or {}))
+    manifest = folder.read_manifest() or {}
+    folder.write_dataset(dataset_card(stats, manifest, folder.first_verified()))
     folder.write_json("stats.json", stats.as_json())
     write_report(folder, stats)
     print_funnel(console, stats)

@@ -190,19 +190,32 @@ class RunFolder:
 
     # --- the data set
 
+    def first_verified(self) -> dict[str, Any] | None:
+        """A row of the data set, to show what they are like."""
+        for table in self._verified():
+            if len(table):
+                row: dict[str, Any] = table.slice(0, 1).to_pylist()[0]
+                return row
+        return None
+
     def write_dataset(self, card: str) -> int:
-        """Write the verified rows in the released columns, and their card; return their number."""
+        """Write the verified rows, a file for each style, and their card; return their number."""
         folder = self.path / "dataset"
-        folder.mkdir(exist_ok=True)
+        (folder / "data").mkdir(parents=True, exist_ok=True)
+        for stale in folder.rglob("*.parquet"):
+            stale.unlink()
         schema = pa.schema([SCHEMA.field(name) for name in RELEASED])
-        verified = pa.compute.field("outcome") == Outcome.VERIFIED.value
-        parts = [
-            table.filter(verified).select(RELEASED) for table in self.tables([*RELEASED, "outcome"])
-        ]
-        table = pa.concat_tables([schema.empty_table(), *parts]).sort_by("id")
-        _write_parquet(folder / "train.parquet", table)
+        table = pa.concat_tables([schema.empty_table(), *self._verified()]).sort_by("id")
+        for style in table["style"].unique().to_pylist():
+            rows = table.filter(pa.compute.field("style") == style)
+            _write_parquet(folder / "data" / f"{style}.parquet", rows)
         _write_text(folder / "README.md", card)
         return len(table)
+
+    def _verified(self) -> Iterator[pa.Table]:
+        verified = pa.compute.field("outcome") == Outcome.VERIFIED.value
+        for table in self.tables([*RELEASED, "outcome"]):
+            yield table.filter(verified).select(RELEASED)
 
 
 def clear(path: Path, sparing: Collection[str] = ()) -> None:

@@ -108,7 +108,7 @@ def test_the_data_set_has_the_verified_rows_in_the_released_columns(folder):
     folder.commit([row("b"), row("x", "error")])
     folder.commit([row("a")])
     assert folder.write_dataset("---\nconfigs: []\n---\n") == 2
-    table = pq.read_table(folder.path / "dataset" / "train.parquet")
+    table = pq.read_table(folder.path / "dataset" / "data" / "simple.parquet")
     assert table.column_names == list(RELEASED)
     assert table["id"].to_pylist() == ["a", "b"]
 
@@ -116,7 +116,8 @@ def test_the_data_set_has_the_verified_rows_in_the_released_columns(folder):
 def test_load_dataset_reads_it_offline(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     folder.commit([row("a"), row("b")])
-    folder.write_dataset(dataset_card(count(folder.tables(COLUMNS), 2), {}))
+    card = dataset_card(count(folder.tables(COLUMNS), 2), {}, folder.first_verified())
+    folder.write_dataset(card)
     loaded = datasets.load_dataset(
         str(folder.path / "dataset"), split="train", cache_dir=str(tmp_path / "cache")
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
-from apigen_ray.report import charts
+from apigen_ray.report import charts, markdown
 from apigen_ray.report.comparison import Comparison, Contender
 from apigen_ray.report.page import Table, dollars, outcome_table, pass_rate, render
 from apigen_ray.report.stats import Funnel
@@ -59,11 +59,8 @@ def as_html(comparison: Comparison) -> str:
 
 def as_markdown(comparison: Comparison) -> str:
     """The same tables for a README or a paper's notes."""
-    parts = []
-    for key, (headers, rows) in tables(comparison).items():
-        lines = [NOTES[key], "", _line(headers), _line(["---"] + ["---:"] * (len(headers) - 1))]
-        parts.append("\n".join([*lines, *map(_line, rows)]))
-    return "\n\n".join(parts) + "\n"
+    found = tables(comparison).items()
+    return "\n\n".join(f"{NOTES[key]}\n\n{markdown.table(*table)}" for key, table in found) + "\n"
 
 
 def as_json(comparison: Comparison) -> str:
@@ -154,9 +151,3 @@ def _figures(contender: Contender) -> dict[str, Any]:
             name: funnel(found) for name, found in sorted(contender.by_category.items())
         },
     }
-
-
-def _line(cells: Sequence[str]) -> str:
-    """A row of a Markdown table; names of models and categories can't break out of their cell."""
-    escaped = (" ".join(cell.replace("|", r"\|").replace("<", "&lt;").split()) for cell in cells)
-    return f"| {' | '.join(escaped)} |"

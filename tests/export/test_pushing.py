@@ -90,7 +90,7 @@ def test_every_file_arrives_in_a_private_data_set(hub, folder):
 
 def test_a_refusal_is_one_line_without_the_token(hub, folder, monkeypatch):
     monkeypatch.setenv("HF_TOKEN", "hf_wrong")
-    with pytest.raises(BadInput, match="--push me/data: .*401") as caught:
+    with pytest.raises(BadInput, match=r"--push me/data: .*401") as caught:
         push(folder, "me/data")
     assert "\n" not in str(caught.value)
     assert "hf_wrong" not in str(caught.value)
