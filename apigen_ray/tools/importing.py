@@ -138,11 +138,12 @@ def gather(findings: Iterable[Finding]) -> Import:
             case Refused():
                 result.refused.append(checked)
             case Found():
-                same = seen.setdefault(_identity(checked), checked.where)
-                if same == checked.where:
+                identity = _identity(checked)
+                if identity not in seen:
+                    seen[identity] = checked.where
                     kept.append(checked)
                 else:
-                    detail = f"{checked.name}: the same tool as at {same}"
+                    detail = f"{checked.name}: the same tool as at {seen[identity]}"
                     result.refused.append(Refused(checked.where, RefusalReason.DUPLICATE, detail))
     names = unique([(found.name, found.scope) for found in kept])
     for name, found in zip(names, kept, strict=True):

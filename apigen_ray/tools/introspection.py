@@ -102,10 +102,18 @@ def describe(name: str, function: Function) -> dict[str, Any]:
         Undescribable: if a call by argument names can't reach all its parameters, or a type has no
             JSON form.
     """
-    doc = docstring_parser.parse(inspect.getdoc(function) or "")
+    if inspect.isclass(function) or not callable(function):
+        raise Undescribable("no function")
+    try:
+        doc = docstring_parser.parse(inspect.getdoc(function) or "")
+    except docstring_parser.ParseError as error:
+        raise Undescribable(f"docstring can't be read: {error}".splitlines()[0]) from error
     if not doc.short_description:
         raise Undescribable("no docstring")
-    signature = inspect.signature(function)
+    try:
+        signature = inspect.signature(function)
+    except ValueError as error:
+        raise Undescribable("its signature can't be read") from error
     parameters = _schema(function, signature)
     for documented in doc.params:
         properties = parameters["properties"]
@@ -245,10 +253,13 @@ def _example_arguments(
 ) -> list[dict[str, Any]]:
     """The arguments of the docstring's doctest calls that are literals and don't raise."""
     found = []
-    for example in doctest.DocTestParser().get_examples(inspect.getdoc(function) or ""):
-        if example.exc_msg is not None:
-            continue
-        for node in ast.walk(ast.parse(example.source)):
+    try:
+        examples = doctest.DocTestParser().get_examples(inspect.getdoc(function) or "")
+        parsed = [ast.parse(example.source) for example in examples if example.exc_msg is None]
+    except (SyntaxError, ValueError):  # an example that was never run
+        return []
+    for tree in parsed:
+        for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", None) in names:
                 # What is no literal, or no JSON, can't be shown to a model: it is no example.
                 with contextlib.suppress(ValueError, TypeError):

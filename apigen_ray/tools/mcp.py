@@ -6,11 +6,12 @@ stage 2 does not call MCP servers.
 """
 
 import asyncio
-import os
+import contextlib
+import logging
 import shlex
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TextIO
 
 from apigen_ray.tools.categories import OTHER, category_of
@@ -137,21 +138,38 @@ def _listed(arguments: Sequence[Any]) -> dict[str, Any]:
 
 
 def _live(source: str, options: McpOptions) -> Iterator[Finding]:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
+        try:
+            with _quiet("mcp"):
+                name, tools = asyncio.run(_ask(source, options.timeout_s, complaints))
+        except TimeoutError:
+            problem = f"no answer to tools/list within {options.timeout_s:g} s"
+        except (Exception, ExceptionGroup) as error:  # transports raise whatever they meet
+            problem = _first_line(error)
+        else:
+            yield from _tools(source, tools, f"mcp:{name or 'server'}", name, options.category)
+            return
+        complaints.seek(0)
+        if said := " ".join(complaints.read().split())[-200:]:
+            problem += f"; it wrote: {said}"
+        yield Refused(source, RefusalReason.SERVER, problem)
+
+
+@contextlib.contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Without the SDK's tracebacks: what goes wrong becomes one line."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
     try:
-        with Path(os.devnull).open("w", encoding="utf-8") as nowhere:
-            name, tools = asyncio.run(_ask(source, options.timeout_s, nowhere))
-    except TimeoutError:
-        detail = f"no answer to tools/list within {options.timeout_s:g} s"
-        yield Refused(source, RefusalReason.SERVER, detail)
-    except (Exception, ExceptionGroup) as error:  # the SDK's transports raise whatever they meet
-        yield Refused(source, RefusalReason.SERVER, _first_line(error))
-    else:
-        kind = "stdio" if source.startswith(STDIO) else source
-        label = f"mcp:{name or kind}"
-        yield from _tools(source, tools, label, name, options.category)
+        yield
+    finally:
+        logger.setLevel(before)
 
 
-async def _ask(source: str, timeout_s: float, nowhere: TextIO) -> tuple[str, list[dict[str, Any]]]:
+async def _ask(
+    source: str, timeout_s: float, complaints: TextIO
+) -> tuple[str, list[dict[str, Any]]]:
     """The name of a server, and its tools from all pages."""
     # Imported here: the SDK takes half a second, which files don't need.
     from mcp import Client, StdioServerParameters  # noqa: PLC0415
@@ -161,7 +179,7 @@ async def _ask(source: str, timeout_s: float, nowhere: TextIO) -> tuple[str, lis
         if source.startswith(STDIO):
             command, *arguments = shlex.split(source.removeprefix(STDIO)) or [""]
             started = StdioServerParameters(command=command, args=arguments)
-            return await _list(Client(stdio_client(started, errlog=nowhere)))
+            return await _list(Client(stdio_client(started, errlog=complaints)))
         return await _list(Client(source))
 
 

@@ -27,7 +27,8 @@ def read_python(root: Path) -> tuple[list[Tool], list[str]]:
     Raises:
         BadInput: if a module of the source can't be imported.
     """
-    command = [sys.executable, "-m", "apigen_ray.tools.introspection", str(root)]
+    # As a script, so that the child imports nothing else of this package: it starts at once.
+    command = [sys.executable, "-P", str(Path(__file__).with_name("introspection.py")), str(root)]
     try:
         done = subprocess.run(  # noqa: S603 - our own module
             command, capture_output=True, text=True, timeout=IMPORT_TIMEOUT_S, check=False

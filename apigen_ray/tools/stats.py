@@ -92,7 +92,7 @@ def draw(stats: ToolStats, out: Path) -> None:
     bars = left.barh([n for n, _ in by_category], [c for _, c in by_category], color=_DARK)
     shares = [f"{count:,}  ({count / stats.tools:.1%})" for _, count in by_category]
     left.bar_label(bars, shares, padding=3, fontsize=8)
-    left.margins(x=0.18)
+    left.margins(x=0.25, y=0.01)
     rows = stats.parameter_rows()
     bars = right.bar([name for name, _ in rows], [count for _, count in rows], color=_MIDDLE)
     right.bar_label(bars, [f"{count:,}" for _, count in rows], padding=2, fontsize=8)

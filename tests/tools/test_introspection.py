@@ -6,6 +6,7 @@ import pytest
 
 from apigen_ray.errors import BadInput
 from apigen_ray.tools import load_library, shown_form
+from apigen_ray.tools.python import read_python
 
 
 @pytest.fixture
@@ -146,6 +147,84 @@ def test_functions_that_cannot_be_described_are_reported(library):
     assert [tool.name for tool in found.tools] == ["good"]
     assert len(found.notices) == 4
     assert any("'x' has no type" in notice for notice in found.notices)
+
+
+PLAIN = """
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from enum import Enum, StrEnum
+from typing import Annotated, Any, Literal, NotRequired, Optional, TypedDict
+from pydantic import BaseModel
+
+class Colour(Enum):
+    RED = "red"
+
+class Size(StrEnum):
+    S = "s"
+
+@dataclass
+class Point:
+    x: int
+
+class Model(BaseModel):
+    x: int
+
+class Plain(TypedDict):
+    a: list[int]
+    b: NotRequired[Annotated[float, {"minimum": 0}]]
+
+class Holds(TypedDict):
+    point: Point
+
+class Endless(TypedDict):
+    more: list["Endless"]
+"""
+
+
+def functions(annotations):
+    """A source with a function for each annotation of its parameter, in their order."""
+    written = (f"def f{i}(x: {text}):\n    'Do.'\n" for i, text in enumerate(annotations))
+    return PLAIN + "\n".join(written)
+
+
+def test_what_json_has_can_be_a_parameter(library):
+    annotations = [
+        "Plain", "dict[str, Plain]", "Annotated[int | None, {'minimum': 0}]", "Literal['a', 1]",
+        "tuple[int, str]", "Optional[Sequence[str]]", "Mapping[str, Any]", "object", "None",
+    ]  # fmt: skip
+    found = library(functions(annotations))
+    assert not found.notices
+    assert len(found.tools) == len(annotations)
+
+
+def test_what_a_call_would_pass_as_something_else_is_not_offered(tmp_path):
+    named = {
+        "Colour": "Colour", "Size | None": "Size", "list[Point]": "Point",
+        "dict[str, Model]": "Model", "Holds": "Point", "Endless": "Endless", "set[int]": "set",
+        "date": "date", "bytes": "bytes", "Literal[Size.S]": "Size",
+    }  # fmt: skip
+    path = tmp_path / "mine.py"
+    path.write_text(functions(named))
+    tools, reasons = read_python(path)
+    assert not tools
+    for reason, name in zip(reasons, named.values(), strict=True):
+        assert f"parameter 'x' takes {name}" in reason
+        assert "plain JSON" in reason
+
+
+def test_docstrings_that_no_parser_reads_do_no_harm(library):
+    source = '''
+        class NoFunction: ...
+
+        def bad_example(x: int) -> int:
+            """Do.
+
+            >>> bad_example(
+            """
+    '''
+    (tool,) = library(source).tools
+    assert tool.name == "bad_example"
 
 
 @pytest.mark.parametrize(
