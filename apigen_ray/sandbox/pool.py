@@ -218,14 +218,17 @@ class Pool:
         """Wait for a free runner that is alive."""
         while True:
             start = await self._free.get()
+            if self._closed:
+                self._free.put_nowait(start)  # for who waits after us
+                raise SandboxLost("the sandbox is closed")
             try:
                 slot = await asyncio.shield(start)
             except asyncio.CancelledError:
                 self._free.put_nowait(start)
                 raise
-            except BaseException:
+            except Exception as error:  # also BadInput: its modules loaded when we opened
                 self._replace(start)
-                raise
+                raise SandboxLost(f"a runner could not be replaced: {error}") from error
             if not slot.connection.ended:
                 return start
             self._replace(start)
@@ -248,12 +251,14 @@ class Pool:
             self._start()
 
     async def close(self) -> None:
-        """End the runners, also those that are still starting."""
+        """End the runners, also those that are starting or busy."""
+        if self._closed:
+            return
         self._closed = True
         for start in self._starts:
             start.cancel()
-        for slot in await asyncio.gather(*self._starts, return_exceptions=True):
-            if isinstance(slot, Slot):
-                await slot.close()
-        await asyncio.gather(*self._ends)
+            self._free.put_nowait(start)  # wakes who waits for one
+        opened = await asyncio.gather(*self._starts, return_exceptions=True)
+        closing = [slot.close() for slot in opened if isinstance(slot, Slot)]
+        await asyncio.gather(*closing, *self._ends, return_exceptions=True)
         self._on_close()

@@ -245,11 +245,12 @@ async def left_of(pids: set[int], within_s: float) -> set[int]:
     return alive(pids)
 
 
-async def test_a_runner_that_was_killed_is_replaced(kind: str) -> None:
+async def test_runners_killed_while_idle_are_replaced(kind: str) -> None:
     before = running(kind)
-    async with opened(settings_for(kind)) as sandbox:
+    async with opened(settings_for(kind, slots=2)) as sandbox:
         for when in ("idle", "idle again"):
             kill(running(kind) - before)
+            await asyncio.sleep(0.1)
             assert value(await call(sandbox, "add", a=1, b=2)) == 3, when
 
 
@@ -288,6 +289,17 @@ async def test_closing_leaves_nothing_behind(kind: str) -> None:
         assert len(started) >= 2
         assert value(await call(sandbox, "add", a=1, b=2)) == 3
     assert not await left_of(started, within_s=1 if kind == "sidecar" else 0)
+
+
+async def test_closing_ends_the_calls_under_way_and_those_that_wait(kind: str) -> None:
+    async with opened(settings_for(kind, timeout_s=30)) as sandbox:
+        points = [asyncio.create_task(call(sandbox, "wait", seconds=20)) for _ in range(3)]
+        await asyncio.sleep(0.2)
+    async with asyncio.timeout(5):
+        ended = await asyncio.gather(*points, return_exceptions=True)
+    assert [type(one) for one in ended] == [SandboxLost] * 3
+    with pytest.raises(SandboxLost):
+        await call(sandbox, "add", a=1, b=2)
 
 
 HOST = """
