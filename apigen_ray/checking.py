@@ -267,10 +267,16 @@ def _validator(parameters: str) -> Validator:
     """The validator of a parameters schema, which also refuses arguments that it doesn't name."""
     schema = jsontext.parse(parameters)
     assert isinstance(schema, dict)
-    if not {"additionalProperties", "patternProperties", "unevaluatedProperties"} & schema.keys():
-        closed = "unevaluatedProperties" if schema.keys() & set(_COMPOSING) else None
-        schema[closed or "additionalProperties"] = False
-    return _StrictValidator(schema, registry=Registry())  # an empty registry fetches nothing
+    # An empty registry fetches nothing.
+    return _StrictValidator(closed(schema), registry=Registry())
+
+
+def closed(parameters: JsonObject) -> JsonObject:
+    """A parameters schema that refuses arguments it doesn't name, unless it speaks of them."""
+    if {"additionalProperties", "patternProperties", "unevaluatedProperties"} & parameters.keys():
+        return parameters
+    composed = parameters.keys() & set(_COMPOSING)
+    return parameters | {"unevaluatedProperties" if composed else "additionalProperties": False}
 
 
 def _classify(error: ValidationError, where: str) -> _Flaw:

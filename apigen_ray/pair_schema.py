@@ -1,33 +1,94 @@
 """The JSON Schema of the completion to a prompt, for endpoints with structured output."""
 
 from collections.abc import Sequence
+from typing import Any
 
+from apigen_ray.checking import closed
 from apigen_ray.records import Json, JsonObject, Style, Tool
 from apigen_ray.tools import shown_form
 
 MOST_CALLS = 8
 """Without an end, a model that is held to a schema may go on until its tokens run out."""
 
+NO_CONTROL = "[^\\x00-\\x1f]"
+"""What a JSON string may hold as it is."""
+
 
 def pairs_schema(style: Style, tools: Sequence[Tool], count: int) -> JsonObject:
-    """`{"pairs": [...]}` with `count` pairs of a style: hosted services want an object on top."""
-    least, most = {
-        Style.SIMPLE: (1, 1),
-        Style.MULTIPLE: (1, 1),
-        Style.PARALLEL: (2, MOST_CALLS),
-        Style.PARALLEL_MULTIPLE: (2, MOST_CALLS),
-        Style.IRRELEVANCE: (0, 0),
-    }[style]
-    answers: JsonObject = {"type": "array", "minItems": least, "maxItems": most}
-    if most:
-        answers["items"] = {"anyOf": [_call(tool) for tool in tools]}
-    pair = _object(query={"type": "string", "minLength": 1}, answers=answers)
-    return _object(pairs={"type": "array", "items": pair, "minItems": count, "maxItems": count})
+    """`{"pairs": [...]}` with `count` pairs of a style: hosted services want an object on top.
+
+    What it accepts may be less than what stage 1 accepts, but is never more, but for calls that are
+    repeated: no engine knows `uniqueItems`.
+    """
+    query: JsonObject = {"type": "string", "pattern": f"^{NO_CONTROL}{{1,}}$"}
+    pair = _object(query=query, answers=_answers(style, [_call(tool) for tool in tools]))
+    pairs: JsonObject = {"type": "array", "items": pair, "minItems": count, "maxItems": count}
+    definitions: JsonObject = {}
+    for tool in tools:
+        definitions |= _definitions(tool)
+    return _object(pairs=pairs) | ({"$defs": definitions} if definitions else {})
+
+
+def _answers(style: Style, calls: Sequence[Json]) -> JsonObject:
+    one: Json = {"anyOf": list(calls)}
+    match style:
+        case Style.IRRELEVANCE:
+            return {"type": "array", "minItems": 0, "maxItems": 0}
+        case Style.SIMPLE | Style.MULTIPLE:
+            return {"type": "array", "items": one, "minItems": 1, "maxItems": 1}
+        case Style.PARALLEL:
+            return {"type": "array", "items": one, "minItems": 2, "maxItems": MOST_CALLS}
+        case Style.PARALLEL_MULTIPLE:
+            # That the second call is of another function than the first, is what can be said.
+            several: JsonObject = {"type": "array", "items": one}
+            several |= {"minItems": 2, "maxItems": MOST_CALLS}
+            return {
+                "anyOf": [
+                    several
+                    | {"prefixItems": [first, {"anyOf": [c for c in calls if c is not first]}]}
+                    for first in calls
+                ]
+            }
 
 
 def _call(tool: Tool) -> JsonObject:
-    arguments: Json = shown_form(tool)["parameters"]
+    parameters = shown_form(tool)["parameters"]
+    assert isinstance(parameters, dict)
+    arguments = _form({k: v for k, v in closed(parameters).items() if k != "$defs"}, tool.name)
     return _object(name={"type": "string", "const": tool.name}, arguments=arguments)
+
+
+def _definitions(tool: Tool) -> JsonObject:
+    """The definitions of a tool, under names of its own: references count from the top."""
+    given = tool.parameters.get("$defs")
+    named = given.items() if isinstance(given, dict) else ()
+    return {f"{tool.name}.{name}": _form(schema, tool.name) for name, schema in named}
+
+
+def _form(schema: Json, tool: str) -> Json:
+    """A schema as engines take it: references from the top, lengths of texts as patterns.
+
+    vLLM's engines let raw control characters into a text whose length is bounded (seen in 0.32),
+    and fail on a pattern with an upper bound.
+    """
+    if isinstance(schema, list):
+        return [_form(inner, tool) for inner in schema]
+    if not isinstance(schema, dict):
+        return schema
+    formed: dict[str, Any] = {}
+    for key, value in schema.items():
+        if key in ("properties", "patternProperties", "$defs") and isinstance(value, dict):
+            formed[key] = {name: _form(inner, tool) for name, inner in value.items()}
+        elif key in ("enum", "const", "default", "examples"):
+            formed[key] = value
+        elif key == "$ref":
+            formed[key] = str(value).replace("#/$defs/", f"#/$defs/{tool}.")
+        else:
+            formed[key] = _form(value, tool)
+    bounds = {key: formed.pop(key) for key in ("minLength", "maxLength") if key in formed}
+    if bounds.get("minLength") and "pattern" not in formed and "enum" not in formed:
+        formed["pattern"] = f"^{NO_CONTROL}{{{bounds['minLength']},}}$"
+    return formed
 
 
 def _object(**properties: Json) -> JsonObject:

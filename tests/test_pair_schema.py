@@ -6,7 +6,7 @@ import jsonschema
 import pytest
 
 from apigen_ray.checking import CheckSettings, check
-from apigen_ray.models.guiding import structural, without_arguments
+from apigen_ray.models.guiding import common, structural, without_arguments
 from apigen_ray.pair_schema import pairs_schema
 from apigen_ray.records import Checked, Style, Tool
 
@@ -82,11 +82,48 @@ def test_example_calls_are_left_out():
 def test_what_is_left_of_a_schema_accepts_all_that_the_whole_accepts():
     schema = pairs_schema(Style.SIMPLE, [ADD], 1)
     good = {"pairs": [{"query": "What?", "answers": [call(a=1, b=2)]}]}
-    for less in (structural(schema), without_arguments(schema)):
+    for less in (common(schema), structural(schema), without_arguments(schema)):
         jsonschema.Draft202012Validator(less).validate(good)
-        assert "minimum" not in json.dumps(less)
+    assert "minimum" in json.dumps(common(schema))
+    assert "minimum" not in json.dumps(structural(schema))
+    assert "minItems" in json.dumps(without_arguments(schema))
     assert "integer" in json.dumps(structural(schema))
     assert "integer" not in json.dumps(without_arguments(schema))
+
+
+def test_definitions_of_tools_that_share_a_name_do_not_mix():
+    def tool(name, kind):
+        parameters = {
+            "type": "object",
+            "properties": {"x": {"$ref": "#/$defs/X"}},
+            "required": ["x"],
+            "$defs": {"X": {"anyOf": [{"type": kind}, {"$ref": "#/$defs/Y"}]}, "Y": {"const": "y"}},
+        }
+        return Tool(name, "Do.", parameters, "Other")
+
+    tools = [tool("counts", "integer"), tool("says", "string")]
+    for name, x, good in (("counts", 1, True), ("says", "a", True), ("counts", "a", False)):
+        pair = {"query": "What?", "answers": [call(name, x=x)]}
+        assert both(Style.MULTIPLE, tools, pair) == (good, good)
+    assert both(Style.MULTIPLE, tools, {"query": "?", "answers": [call("counts", x="y")]})[0]
+
+
+def test_a_query_is_not_empty_and_arguments_are_not_made_up():
+    empty = {"query": "", "answers": [call("now")]}
+    assert both(Style.SIMPLE, [NOW], empty) == (False, False)
+    made_up = {"query": "What?", "answers": [call("now", zone="CET")]}
+    assert both(Style.SIMPLE, [NOW], made_up) == (False, False)
+
+
+def test_lengths_become_patterns_without_control_characters():
+    text = {"type": "string", "minLength": 2, "maxLength": 9}
+    parameters = {"type": "object", "properties": {"text": text}, "required": ["text"]}
+    schema = pairs_schema(Style.SIMPLE, [Tool("say", "Say.", parameters, "Other")], 1)
+    validator = jsonschema.Draft202012Validator(schema)
+    for said, good in (("Grüße", True), ("a", False), ("a\nb", False)):
+        pair = {"query": "What?", "answers": [call("say", text=said)]}
+        assert validator.is_valid({"pairs": [pair]}) == good
+    assert "Length" not in json.dumps(schema)
 
 
 def test_an_argument_named_like_a_keyword_is_kept():

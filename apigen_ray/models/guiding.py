@@ -4,7 +4,7 @@ Engines know JSON Schema to different depths, and say so with a 400 or 422. Then
 goes out with less and less of the schema; stage 1 checks all of it in any case.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias
 
 from apigen_ray.records import Json, JsonObject
@@ -17,10 +17,18 @@ _STRUCTURAL = {
 }  # fmt: skip
 """What every engine with structured output understands."""
 
+_RARE = {
+    "uniqueItems", "contains", "minContains", "maxContains", "not", "if", "then", "else",
+    "dependentRequired", "dependentSchemas", "propertyNames", "patternProperties", "multipleOf",
+    "unevaluatedProperties", "unevaluatedItems", "minProperties", "maxProperties", "format",
+}  # fmt: skip
+"""What few engines understand."""
+
 _JSON_OBJECT: JsonObject = {"response_format": {"type": "json_object"}}
 _LEFT = (
     "the whole schema",
-    "the schema without ranges, patterns and formats",
+    "the schema without its rare keywords",
+    "the schema without ranges, lengths, patterns and formats",
     "the schema without the tools' arguments",
     "JSON, of any form",
     "nothing",
@@ -37,12 +45,13 @@ class Guide:
 
     def fields(self, schema: JsonObject | None) -> Mapping[int, JsonObject]:
         """The fields of the request body that ask for it, the fullest first, by level."""
-        levels: dict[int, JsonObject] = {4: {}}
+        levels: dict[int, JsonObject] = {5: {}}
         if self._kind != "none":
-            levels = {3: _JSON_OBJECT} | levels
+            levels = {4: _JSON_OBJECT} | levels
         if self._kind in ("json_schema", "guided_json") and schema is not None:
-            shapes = (schema, structural(schema), without_arguments(schema))
-            levels = {level: self._wrap(shape) for level, shape in enumerate(shapes)} | levels
+            shapes = (schema, common(schema), structural(schema), without_arguments(schema))
+            different = [n for n, shape in enumerate(shapes) if shape not in shapes[:n]]
+            levels = {level: self._wrap(shapes[level]) for level in different} | levels
         # A single schema may be beyond an engine that takes the others.
         return {
             level: fields
@@ -66,24 +75,31 @@ class Guide:
         return f"does not take {_LEFT[min(new)]}; held to {_LEFT[level]} instead"
 
 
+def common(schema: Json) -> JsonObject:
+    """A schema without the keywords that few engines know."""
+    return _filtered(schema, lambda key: key not in _RARE)
+
+
 def structural(schema: Json) -> JsonObject:
     """A schema without the keywords that engines often refuse."""
+    return _filtered(schema, lambda key: key in _STRUCTURAL)
+
+
+def _filtered(schema: Json, kept: Callable[[str], bool]) -> JsonObject:
+    """A schema with those of its keywords that are kept, at every depth."""
     assert isinstance(schema, dict)
-    return {key: _simple(key, value) for key, value in schema.items() if key in _STRUCTURAL}
 
+    def inner(key: str, value: Json) -> Json:
+        if key in ("properties", "$defs", "definitions") and isinstance(value, dict):
+            return {name: below(schema) for name, schema in value.items()}
+        if key in ("enum", "const", "default", "examples"):
+            return value
+        return [below(item) for item in value] if isinstance(value, list) else below(value)
 
-def _simple(key: str, value: Json) -> Json:
-    if key in ("properties", "$defs", "definitions") and isinstance(value, dict):
-        return {name: _schema(inner) for name, inner in value.items()}
-    if key in ("anyOf", "oneOf") and isinstance(value, list):
-        return [_schema(inner) for inner in value]
-    if key in ("items", "additionalProperties"):
-        return _schema(value)
-    return value
+    def below(value: Json) -> Json:
+        return _filtered(value, kept) if isinstance(value, dict) else value
 
-
-def _schema(value: Json) -> Json:
-    return structural(value) if isinstance(value, dict) else value
+    return {key: inner(key, value) for key, value in schema.items() if kept(key)}
 
 
 def without_arguments(schema: Json) -> JsonObject:
@@ -95,6 +111,7 @@ def without_arguments(schema: Json) -> JsonObject:
             return {k: free if k == "arguments" else walk(v) for k, v in value.items()}
         return [walk(inner) for inner in value] if isinstance(value, list) else value
 
-    walked = walk(structural(schema))
+    assert isinstance(schema, dict)
+    walked = walk({key: value for key, value in schema.items() if key != "$defs"})
     assert isinstance(walked, dict)
     return walked
