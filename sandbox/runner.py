@@ -2,8 +2,8 @@
 
     python3 -s -E -B -u runner.py ADDRESS
 
-Standard library only; it runs on any Python from 3.9. Read it with `child.py` (the fork) and
-`seccomp.py` (the system-call filter).
+Standard library only; it runs on any Python from 3.9. Read it with `child.py` (the fork),
+`seccomp.py` (the system-call filter) and `cleanup.py` (what happens after each call).
 
 ADDRESS is a unix socket on which the host listens. The host sends a configuration, the runner
 imports the tool modules and says `ready`. Then each request is a group of calls that share a fork,
@@ -31,7 +31,6 @@ import ctypes
 import faulthandler
 import gc
 import importlib
-import itertools
 import json
 import mmap
 import os
@@ -44,10 +43,11 @@ import sys
 import time
 
 import child
+import cleanup
 import seccomp
 
 # pathlib in this process would be copied, page by page, into every fork
-# ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH112, PTH118, PTH120, PTH123, PTH208
+# ruff: noqa: PTH106, PTH112, PTH118, PTH120, PTH208
 
 PROTOCOL = 1
 LENGTH = struct.Struct("!I")  # before JSON frames, request sizes and the fork's frames
@@ -60,8 +60,6 @@ SMALL = 64 << 10
 ATTEND_INTERVAL_S = 0.1
 IMPORT_TIMEOUT_S = 60
 SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - the container's; wiped after each call
-MOST_WANTED = 1000
-WIPE_ENTRIES = 20_000
 CO_COROUTINE = 0x80
 
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
@@ -111,7 +109,7 @@ class Fork:
         self.pid = pid
         self.channel = channel
         self.output = output
-        self.status = None  # as wait gives it, once it has ended
+        self.status = None  # as wait gives it, if it ended by itself
 
 
 class Runner:
@@ -128,8 +126,8 @@ class Runner:
         self.output_bytes = configuration["output_bytes"]
         self.output = Pages(self.output_bytes + SMALL)  # what is over is read here and dropped
         self.scratch = scratch
-        self.oom_kills = OomKills()
-        self.oom_score = OomScore()
+        self.oom_kills = cleanup.OomKills()
+        self.oom_score = cleanup.OomScore()
         self.poll = select.poll()
         self.poll.register(host, select.POLLRDHUP)
 
@@ -176,7 +174,7 @@ class Runner:
         code = 0
         if outcome == EXITED:
             outcome, code = self.explain_exit(fork.status)
-        self.send_answer(outcome, code, seconds, worn=not self.wipe())
+        self.send_answer(outcome, code, seconds, worn=not cleanup.wipe(self.scratch))
         return index
 
     def start_fork(self, sizes, first):
@@ -184,7 +182,7 @@ class Runner:
         channel, childs_channel = socket.socketpair()
         output, childs_output = os.pipe()
         requests = list(self.cut(sizes))[first:]
-        self.oom_score.set(MOST_WANTED)
+        self.oom_score.set_highest()
         pid = os.fork()
         if pid == 0:
             try:
@@ -192,7 +190,7 @@ class Runner:
                 child.serve(self.functions, requests, ends, self.limits)
             finally:
                 os._exit(70)
-        self.oom_score.set(0)
+        self.oom_score.reset()
         childs_channel.close()
         os.close(childs_output)
         fork = Fork(pid, channel.detach(), output)
@@ -254,24 +252,7 @@ class Runner:
             with contextlib.suppress(KeyError):  # the output that had ended
                 self.poll.unregister(descriptor)
             os.close(descriptor)
-        self.sweep()
-
-    def sweep(self):
-        """Kill and reap until nothing but this process is left.
-
-        With a pid namespace or a uid of its own, kill(-1) reaches all at once, so that no fork bomb
-        outruns it.
-        """
-        while True:
-            if self.limits["alone"]:
-                kill(-1)
-            else:
-                for pid in descendants(os.getpid()):
-                    kill(pid)
-            try:
-                os.wait()
-            except ChildProcessError:
-                return
+        cleanup.sweep(self.limits["alone"])
 
     def explain_exit(self, status):
         """A fork ended without an answer: -> outcome, exit status or signal."""
@@ -282,13 +263,6 @@ class Runner:
         if os.WTERMSIG(status) == signal.SIGKILL and self.oom_kills.happened():
             return OUT_OF_MEMORY, 0
         return SIGNALED, os.WTERMSIG(status)
-
-    def wipe(self):
-        """Empty the writable folders; False if that failed, and the host must replace us."""
-        try:
-            return all(not os.listdir(folder) or empty(folder) for folder in self.scratch)
-        except OSError:
-            return False
 
     def send_answer(self, outcome, code, seconds, worn):
         """Tell the host how a call ended, with the fork's bytes, or what a crashed one printed."""
@@ -303,58 +277,11 @@ class Runner:
 
     def leave(self):
         """The host is gone: nobody waits for an answer."""
-        self.sweep()
-        self.wipe()
+        cleanup.sweep(self.limits["alone"])
+        cleanup.wipe(self.scratch)
         with contextlib.suppress(OSError):  # a plain process has a scratch folder of its own
             os.rmdir(self.scratch[0])
         os._exit(0)
-
-
-class OomScore:
-    """Makes forks the kernel's victim of choice when memory ends, never this process.
-
-    Also the memory of files in /tmp, which no process owns, may be what is too much. Forks inherit
-    the score and can't change it: the file is open from before this process became undumpable.
-    """
-
-    def __init__(self):
-        try:
-            self.file = os.open("/proc/self/oom_score_adj", os.O_WRONLY)
-        except OSError:  # without /proc
-            self.file = None
-
-    def set(self, score):
-        """Set it for this process, and the forks from now on."""
-        if self.file is not None:
-            os.write(self.file, str(score).encode())
-
-
-class OomKills:
-    """Counts the kills for lack of memory in this container's cgroup, v2 or v1."""
-
-    FILES = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
-
-    def __init__(self):
-        found = [path for path in self.FILES if os.access(path, os.R_OK)]
-        self.file = os.open(found[0], os.O_RDONLY) if found else None
-        self.marked = 0
-
-    def mark(self):
-        """Count from now on."""
-        self.marked = self.count()
-
-    def happened(self):
-        """Whether there was one since."""
-        return self.count() > self.marked
-
-    def count(self):
-        """The kernel's count."""
-        if self.file is None:
-            return 0
-        for line in os.pread(self.file, 4096, 0).splitlines():
-            if line.startswith(b"oom_kill "):
-                return int(line.split()[1])
-        return 0
 
 
 def await_exit(pid):
@@ -366,55 +293,6 @@ def await_exit(pid):
             return status
         time.sleep(0.001)
     return None
-
-
-def kill(pid):
-    """SIGKILL, whoever is left to take it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
-def descendants(pid):
-    """All processes below one."""
-    try:
-        with open(f"/proc/{pid}/task/{pid}/children") as listing:
-            children = [int(word) for word in listing.read().split()]
-    except OSError:  # ended meanwhile
-        return []
-    return children + [below for one in children for below in descendants(one)]
-
-
-def empty(folder):
-    """Remove all that is in a folder, however deep; False if there is too much of it.
-
-    Folders inside folders are moved up before they are emptied, so that no path gets too long.
-    """
-    left = WIPE_ENTRIES
-    while left > 0:
-        entries = list(itertools.islice(os.scandir(folder), left))
-        if not entries:
-            return True
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                left -= lift(entry.path, folder, left)
-                os.rmdir(entry.path)
-            else:
-                os.unlink(entry.path)
-        left -= len(entries)
-    return False
-
-
-def lift(inner, folder, serial):
-    """Move the folders in `inner` up to `folder` and remove its files; -> how many there were."""
-    os.chmod(inner, 0o700)
-    entries = list(itertools.islice(os.scandir(inner), WIPE_ENTRIES))
-    for index, entry in enumerate(entries):
-        if entry.is_dir(follow_symlinks=False):
-            os.chmod(entry.path, 0o700)  # moving a folder writes to it
-            os.rename(entry.path, os.path.join(folder, f"moved-{serial}-{index}"))
-        else:
-            os.unlink(entry.path)
-    return len(entries)
 
 
 def send(descriptor, *parts):
@@ -490,7 +368,7 @@ def load(host, null, configuration):
     # A watchdog without need of the interpreter lock: an import that hangs must not outlive us.
     faulthandler.dump_traceback_later(IMPORT_TIMEOUT_S, exit=True, file=null)
     sys.path[0] = configuration["tools"]
-    for name in ("child", "seccomp"):  # ours; a tool module may have the same name
+    for name in ("child", "cleanup", "seccomp"):  # ours; a tool module may have the same name
         del sys.modules[name]
     functions = {}
     for tool, (module, function) in configuration["functions"].items():
@@ -551,7 +429,7 @@ def serve(host, base):
     scratch = [given] if given else [path for path in SCRATCH if os.access(path, os.W_OK)]
     runner = Runner(host, null, configuration, scratch)  # opens what isolation would close to it
     isolate(configuration, scratch)
-    runner.wipe()
+    cleanup.wipe(scratch)
     runner.functions = load(host, null, configuration)
     warm_up()
     # Collection in a fork would touch, and so copy, every page that holds an object.
@@ -567,7 +445,8 @@ def attend(folder):
 
     A host opens `folder/*/socket` for each runner that it wants.
     """
-    ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    libc = ctypes.CDLL(None)
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     while True:
         for name in os.listdir(folder):
             host = connect(os.path.join(folder, name, "socket"))
@@ -575,13 +454,11 @@ def attend(folder):
                 continue
             pid = os.fork()
             if pid == 0:
+                libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0)  # until it has isolated itself
                 serve(host, folder)
             os.close(host)
             os.waitpid(pid, 0)
-            kill(-1)
-            with contextlib.suppress(ChildProcessError):
-                while True:
-                    os.wait()
+            cleanup.sweep(alone=True)
         time.sleep(ATTEND_INTERVAL_S)
 
 

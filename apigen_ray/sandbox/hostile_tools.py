@@ -56,6 +56,7 @@ def state() -> dict[str, Any]:
         "processes": sum(_is_of_this_uid(one) for one in os.listdir("/proc") if one.isdigit()),
         "files": os.listdir(scratch),
         "may_write": os.access(scratch, os.W_OK),
+        "oom_score": int(Path("/proc/self/oom_score_adj").read_text()),
         "niceness": os.getpriority(os.PRIO_PROCESS, 0),
         "limits": resource.getrlimit(resource.RLIMIT_NOFILE),
         "length": len([1, 2, 3]),

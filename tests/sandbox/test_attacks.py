@@ -24,6 +24,7 @@ async def test_a_call_starts_from_a_clean_state(hostile_sandbox: Sandbox, kind: 
         "processes": 3 if kind == "sidecar" else 2,  # the runner and the call, and who attends
         "files": [],
         "may_write": True,
+        "oom_score": 1000,  # whom the kernel kills first
         "niceness": 0,
         "limits": [256, 256],
         "length": 3,

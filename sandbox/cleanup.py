@@ -1,0 +1,140 @@
+"""Leaving nothing of a call: its processes, its files, and who pays when memory ends."""
+
+import contextlib
+import itertools
+import os
+import signal
+
+# as in runner.py
+# ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH118, PTH123, PTH208
+
+WIPE_ENTRIES = 20_000
+
+
+def sweep(alone):
+    """Kill and reap until nothing but this process is left.
+
+    `alone`: with a pid namespace or a uid of its own, kill(-1) reaches all at once, so that no fork
+    bomb outruns it.
+    """
+    while True:
+        if alone:
+            kill(-1)
+        else:
+            for pid in descendants(os.getpid()):
+                kill(pid)
+        try:
+            os.wait()
+        except ChildProcessError:
+            return
+
+
+def kill(pid):
+    """SIGKILL, whoever is left to take it."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def descendants(pid):
+    """All processes below one."""
+    try:
+        with open(f"/proc/{pid}/task/{pid}/children") as listing:
+            children = [int(word) for word in listing.read().split()]
+    except OSError:  # ended meanwhile
+        return []
+    return children + [below for one in children for below in descendants(one)]
+
+
+def wipe(folders):
+    """Empty the folders; False if that failed."""
+    try:
+        return all(not os.listdir(folder) or empty(folder) for folder in folders)
+    except OSError:
+        return False
+
+
+def empty(folder):
+    """Remove all that is in a folder, however deep; False if there is too much of it.
+
+    Folders inside folders are moved up before they are emptied, so that no path gets too long.
+    """
+    left = WIPE_ENTRIES
+    while left > 0:
+        entries = list(itertools.islice(os.scandir(folder), left))
+        if not entries:
+            return True
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                left -= lift(entry.path, folder, left)
+                os.rmdir(entry.path)
+            else:
+                os.unlink(entry.path)
+        left -= len(entries)
+    return False
+
+
+def lift(inner, folder, serial):
+    """Move the folders in `inner` up to `folder` and remove its files; -> how many there were."""
+    os.chmod(inner, 0o700)
+    entries = list(itertools.islice(os.scandir(inner), WIPE_ENTRIES))
+    for index, entry in enumerate(entries):
+        if entry.is_dir(follow_symlinks=False):
+            os.chmod(entry.path, 0o700)  # moving a folder writes to it
+            os.rename(entry.path, os.path.join(folder, f"moved-{serial}-{index}"))
+        else:
+            os.unlink(entry.path)
+    return len(entries)
+
+
+class OomScore:
+    """Makes forks the kernel's victim of choice when memory ends, never this process.
+
+    Also the memory of files in /tmp, which no process owns, may be what is too much. Forks inherit
+    the score and can't change it: the file is open from before this process became undumpable.
+    """
+
+    def __init__(self):
+        try:
+            self.file = os.open("/proc/self/oom_score_adj", os.O_RDWR)
+        except OSError:  # without /proc
+            self.file = None
+        else:
+            self.own = os.read(self.file, 16)
+
+    def set_highest(self):
+        """For the forks from now on."""
+        if self.file is not None:
+            os.write(self.file, b"1000")
+
+    def reset(self):
+        """For this process: as it was, since the kernel lets nobody go below what it was given."""
+        if self.file is not None:
+            os.write(self.file, self.own)
+
+
+class OomKills:
+    """Counts the kills for lack of memory in this container's cgroup, v2 or v1."""
+
+    FILES = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+
+    def __init__(self):
+        found = [path for path in self.FILES if os.access(path, os.R_OK)]
+        self.file = os.open(found[0], os.O_RDONLY) if found else None
+        self.marked = 0
+
+    def mark(self):
+        """Count from now on."""
+        self.marked = self.count()
+
+    def happened(self):
+        """Whether there was one since."""
+        return self.count() > self.marked
+
+    def count(self):
+        """The kernel's count."""
+        if self.file is None:
+            return 0
+        for line in os.pread(self.file, 4096, 0).splitlines():
+            if line.startswith(b"oom_kill "):
+                return int(line.split()[1])
+        return 0
