@@ -42,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_run(commands)
+    _add_plan(commands)
     _add_verify(commands)
     _add_report(commands)
     _add_compare(commands)
@@ -106,6 +107,34 @@ def _run(arguments: argparse.Namespace) -> int:
         console=_console(),
         keep_replies=not arguments.no_cache,
     )
+
+
+def _add_plan(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    parser = _command(
+        commands,
+        "plan",
+        "estimate tokens, cost and time of a run from its first prompts",
+        "apigen-ray plan configs/quickstart.yaml --prompts 20",
+    )
+    parser.add_argument("config", type=Path, help="a YAML file; see configs/")
+    parser.add_argument("--prompts", type=int, default=20, help="how many to ask of each model")
+    parser.add_argument("--out", help="the run folder, in place of the config's `out`")
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a config key"
+    )
+    parser.set_defaults(command=_plan)
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from apigen_ray.config import load_config
+    from apigen_ray.planning import print_plan
+
+    overrides = list(arguments.set)
+    if arguments.out:
+        overrides.append(f"out={arguments.out}")
+    if arguments.prompts < 1:
+        raise BadInput("--prompts: a pilot has at least one prompt")
+    return print_plan(load_config(arguments.config, overrides), arguments.prompts, _console())
 
 
 def _add_verify(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
@@ -360,13 +389,21 @@ def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
         "write the verified data in a form that trainers read",
         "apigen-ray export runs/quickstart --format openai --out data/openai",
     )
-    forms = ["xlam", "openai", "openai-objects", "sharegpt", "hermes"]
+    forms = ["xlam", "openai", "openai-objects", "sharegpt", "hermes", "dpo"]
     parser.add_argument("folder", type=Path, help="a run folder")
     parser.add_argument(
         "--format",
         required=True,
         choices=forms,
-        help="openai has arguments as JSON text, openai-objects as chat templates need them",
+        help="openai has arguments as JSON text, openai-objects as chat templates need them; "
+        "dpo: a verified and a rejected data point of the same prompt or the same tools",
+    )
+    parser.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="test data, in BFCL's or the xLAM format: what resembles it is left out",
     )
     parser.add_argument("--out", type=Path, required=True, help="a folder")
     parser.add_argument("--push", metavar="REPO", help="upload it to the Hugging Face Hub")
@@ -376,8 +413,10 @@ def _add_export(commands: "argparse._SubParsersAction[argparse.ArgumentParser]")
 def _export(arguments: argparse.Namespace) -> int:
     from apigen_ray.export import export, push
 
-    written = export(arguments.folder, arguments.format, arguments.out)
-    print(f"{arguments.out}: {written:,} examples")
+    exported = export(arguments.folder, arguments.format, arguments.out, arguments.against)
+    print(f"{arguments.out}: {exported.written:,} examples")
+    for cause, count in exported.removed.items():
+        print(f"left out, {cause}: {count:,}")
     if arguments.push:
         print(push(arguments.out, arguments.push))
     return 0

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from apigen_ray.checking import CheckSettings
 from apigen_ray.errors import BadInput
 from apigen_ray.execution import ExecuteSettings
+from apigen_ray.judging import Rule
 from apigen_ray.models.openai import Endpoint
 from apigen_ray.models.simulated import SimulatedEndpoint
 from apigen_ray.records import Style
@@ -55,6 +56,15 @@ class RunConfig(BaseModel):
     """The generating models. Each sees the same prompts."""
     judge: ModelSettings
     """The model that judges in stage 3."""
+    further_judges: tuple[ModelSettings, ...] = ()
+    """More judges, asked in turn, and only where the votes before leave it open."""
+    votes: Rule = "all"
+    """Which votes of several judges count: `all` must pass; the `majority`; or the `first` one that
+    can be read."""
+    budget_usd: float | None = Field(default=None, ge=0)
+    """What the run may spend, over all attempts at it; then it stops, and keeps what it has."""
+    max_tokens_total: int | None = Field(default=None, ge=0)
+    """How many tokens the run may use, read and written, over all attempts at it."""
     check: CheckSettings = CheckSettings()
     """Stage 1."""
     execute: ExecuteSettings = ExecuteSettings()
@@ -68,13 +78,19 @@ class RunConfig(BaseModel):
 
     @model_validator(mode="after")
     def _distinct_names(self) -> "RunConfig":
-        names = [model.name for model in self.models]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"models: two are named {name!r}")
+        for key, models in (("models", self.models), ("further_judges", self.judges)):
+            names = [model.name for model in models]
+            for name in names:
+                if names.count(name) > 1:
+                    raise ValueError(f"{key}: two are named {name!r}")
         if not sum(self.points.values()):
             raise ValueError("points: no data point is asked for")
         return self
+
+    @property
+    def judges(self) -> tuple[ModelSettings, ...]:
+        """All judges, in the order they are asked."""
+        return (self.judge, *self.further_judges)
 
     @property
     def requested(self) -> int:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal, TypeAlias
 
 from apigen_ray import jsontext, prompts
 from apigen_ray.models import Model
@@ -22,6 +23,64 @@ class Judgement:
 
     vote: Vote | None
     replies: tuple[Reply, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A judging model, and its label for the vote."""
+
+    name: str
+    model: Model
+
+
+Rule: TypeAlias = Literal["all", "majority", "first"]
+"""Whose word counts where there are several judges. They are asked in turn, and no more of them
+than it takes: `all` ends with the first no; `majority` when one side has it, and a tie is a no;
+`first` asks the next one only where a judge gave no verdict that could be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """The votes in the order they came, the result, and every reply that was paid for."""
+
+    votes: tuple[Vote, ...]
+    passed: bool | None
+    """None: too few verdicts could be read."""
+    replies: tuple[Reply, ...]
+
+
+async def vote(
+    pair: Pair,
+    tools: Sequence[Json],
+    results: Sequence[JsonObject],
+    judges: Sequence[Judge],
+    rule: Rule,
+    *,
+    sample: str,
+) -> Ballot:
+    """Ask judges until their votes decide; arguments as of `judge`."""
+    votes: list[Vote] = []
+    replies: list[Reply] = []
+    passed: bool | None = None
+    for each in judges:
+        judgement = await judge(pair, tools, results, each.model, each.name, sample=sample)
+        replies += judgement.replies
+        votes += [judgement.vote] if judgement.vote else []
+        passed = decided([vote.passed for vote in votes], len(judges), rule)
+        if passed is not None:
+            break
+    return Ballot(tuple(votes), passed, tuple(replies))
+
+
+def decided(votes: Sequence[bool], judges: int, rule: Rule) -> bool | None:
+    """What the votes so far decide, whatever the judges not yet asked would say."""
+    yes, no = sum(votes), len(votes) - sum(votes)
+    enough_yes, enough_no = {
+        "all": (judges, 1),
+        "majority": (judges // 2 + 1, (judges + 1) // 2),
+        "first": (1, 1),
+    }[rule]
+    return True if yes >= enough_yes else False if no >= enough_no else None
 
 
 async def judge(

@@ -40,6 +40,7 @@ from apigen_ray import stages
 from apigen_ray.checking import CheckSettings
 from apigen_ray.config import Actors
 from apigen_ray.execution import Dispatcher, ExecuteSettings, RestTools
+from apigen_ray.judging import Judge, Rule
 from apigen_ray.models import Model
 from apigen_ray.models.openai import Endpoint, OpenAIModel
 from apigen_ray.models.replies import Entry, Keeper, KeepingModel, Limits, Summary
@@ -67,10 +68,11 @@ class Executor:
 
 
 @dataclass(frozen=True)
-class Judge:
+class Jury:
     """What a judge actor needs."""
 
-    endpoint: Endpoint
+    endpoints: tuple[Endpoint, ...]
+    rule: Rule
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,7 @@ def generate(
     sampler: Sampler,
     check: CheckSettings,
     executor: Executor,
-    judge: Judge,
+    jury: Jury,
     keeper: RemoteKeeper,
     actors: Actors,
 ) -> Generator[list[Row], None, None]:
@@ -211,7 +213,7 @@ def generate(
             compute=_pool(actors.generate, generation.endpoint.concurrency),
             **_ACTOR,
         )
-        datasets.append(_verified(points, executor, judge, keeper, actors))
+        datasets.append(_verified(points, executor, jury, keeper, actors))
     yield from _stream(datasets)
 
 
@@ -219,19 +221,19 @@ def verify(
     rows: Sequence[Row],
     *,
     executor: Executor | None,
-    judge: Judge | None,
+    jury: Jury | None,
     keeper: RemoteKeeper,
     actors: Actors,
 ) -> Iterator[list[Row]]:
     """Take rows that passed stage 1 through the stages that are given; yields like `generate`."""
     source = _source([{"row": json.dumps(row)} for row in rows], 1)
-    yield from _stream([_verified(source, executor, judge, keeper, actors)])
+    yield from _stream([_verified(source, executor, jury, keeper, actors)])
 
 
 def _verified(
     rows: Dataset,
     executor: Executor | None,
-    judge: Judge | None,
+    jury: Jury | None,
     keeper: RemoteKeeper,
     actors: Actors,
 ) -> Dataset:
@@ -242,11 +244,12 @@ def _verified(
             compute=_pool(actors.execute, executor.sandbox.slots * actors.execute),
             **_ACTOR,
         )
-    if judge:
+    if jury:
+        shares = [_share(endpoint, actors.judge) for endpoint in jury.endpoints]
         rows = rows.map(
             _Judge,
-            fn_constructor_args=(_share(judge.endpoint, actors.judge), keeper),
-            compute=_pool(actors.judge, judge.endpoint.concurrency),
+            fn_constructor_args=(shares, jury.rule, keeper),
+            compute=_pool(actors.judge, max(e.concurrency for e in jury.endpoints)),
             **_ACTOR,
         )
     return rows
@@ -332,15 +335,15 @@ class _Execute:
 
 
 class _Judge:
-    def __init__(self, endpoint: Endpoint, keeper: RemoteKeeper) -> None:
-        self._model = _client(endpoint, keeper)
-        self._name = endpoint.name
+    def __init__(self, endpoints: Sequence[Endpoint], rule: Rule, keeper: RemoteKeeper) -> None:
+        self._judges = [Judge(endpoint.name, _client(endpoint, keeper)) for endpoint in endpoints]
+        self._rule = rule
 
     async def __call__(self, item: dict[str, Any]) -> dict[str, Any]:
         row = _unpacked(item)
         if row["outcome"]:
             return item
-        return _packed(await stages.judge_step(row, self._model, self._name))
+        return _packed(await stages.judge_step(row, self._judges, self._rule))
 
 
 # --- rows in and out

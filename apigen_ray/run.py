@@ -27,7 +27,7 @@ from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.pipeline import (
     Executor,
     Generation,
-    Judge,
+    Jury,
     RemoteKeeper,
     generate,
     ray_session,
@@ -36,8 +36,10 @@ from apigen_ray.records import (
     JsonObject,
     Outcome,
     PythonBackend,
+    Reason,
     RestBackend,
     Seed,
+    Stage,
     Tool,
     VirtualBackend,
 )
@@ -67,8 +69,9 @@ SECONDS_PER_PART = 5.0
 """What was paid for is on disk after this time, or this many rows, whichever comes first."""
 
 HOPELESS = 100
-"""When half of so many data points end in an error, the rest is not paid for: something is broken
-for good."""
+IN_A_ROW = 20
+"""When half of the last hundred data points end in an error, or the last twenty all do, the rest
+is not asked for: something is broken for good, such as a key that has expired."""
 
 
 def run(config: RunConfig, *, fresh: bool, console: Console, keep_replies: bool = True) -> int:
@@ -86,54 +89,110 @@ def run(config: RunConfig, *, fresh: bool, console: Console, keep_replies: bool 
     Raises:
         BadInput: if the config, its files or this machine don't allow the run.
     """
+    path = Path(config.out)
+    if fresh:
+        clear(path, sparing=(REPLIES,) if keep_replies else ())
+    folder = RunFolder(path)
+    with folder.writing():
+        fill(folder, config, console, keep_replies=keep_replies)
+        return conclude(folder, config.requested, console)
+
+
+def fill(
+    folder: RunFolder,
+    config: RunConfig,
+    console: Console,
+    *,
+    keep_replies: bool = True,
+    prompts_each: int | None = None,
+) -> None:
+    """Ask for the data points that a folder lacks; with `prompts_each`, only for its first prompts.
+
+    Raises:
+        BadInput: if the config, its files or this machine don't allow the run.
+    """
     library = load_library(config.tools)
     _check_styles(config, library)
     seeds, notices = load_seeds(config.seeds, library.by_name())
     for notice in (*library.notices, *notices):
         console.print(notice, style="yellow")
-    sampler = Sampler(library.tools, seeds, config.sampling, config.seed)
-    path = Path(config.out)
-    if fresh:
-        clear(path, sparing=(REPLIES,) if keep_replies else ())
+    identity = _identity(config, library.tools, seeds)
+    _check_same_run(folder, identity)
+    asks = plan(config.points, config.sampling.pairs_per_prompt)[:prompts_each]
+    tasks = _missing(folder, asks, [model.name for model in config.models])
+    if not any(tasks.values()):
+        return
     with ExitStack() as stack:
-        folder = RunFolder(path)
-        stack.enter_context(folder.writing())
-        identity = _identity(config, library.tools, seeds)
-        _check_same_run(folder, identity)
-        asks = plan(config.points, config.sampling.pairs_per_prompt)
-        tasks = _missing(folder, asks, [model.name for model in config.models])
-        if any(tasks.values()):
-            settings = {model.name: model for model in config.models} | {JUDGE: config.judge}
-            endpoints = stack.enter_context(endpoints_of(settings, console))
-            executor, image = prepare_executor(
-                library,
-                console,
-                execute=config.execute,
-                sandbox=config.sandbox,
-                rest=config.rest,
+        settings = {model.name: model for model in config.models} | judge_settings(config)
+        endpoints = stack.enter_context(endpoints_of(settings, console))
+        executor, image = prepare_executor(
+            library,
+            console,
+            execute=config.execute,
+            sandbox=config.sandbox,
+            rest=config.rest,
+        )
+        folder.write_json("manifest.json", _manifest(config, identity, image, folder))
+        console.print("starting Ray ...", style="dim")
+        stack.enter_context(ray_session(folder.path / "ray.log"))
+        replies = folder.path / REPLIES if keep_replies else None
+        limits = Limits(config.budget_usd, config.max_tokens_total)
+        keeper = RemoteKeeper(replies, limits, *folder.spent())
+        rows = generate(
+            [Generation(endpoints[name], missing) for name, missing in tasks.items() if missing],
+            sampler=Sampler(library.tools, seeds, config.sampling, config.seed),
+            check=config.check,
+            executor=executor,
+            jury=Jury(tuple(endpoints[key] for key in judge_settings(config)), config.votes),
+            keeper=keeper,
+            actors=config.actors,
+        )
+        with closing(rows):
+            requested = sum(ask.count for ask in asks) * len(config.models)
+            collect(rows, folder, requested, console)
+        print_summary(keeper.summary(), console)
+
+
+class Breaker:
+    """Says when it makes no sense to go on."""
+
+    def __init__(self) -> None:
+        self._errors: deque[bool] = deque(maxlen=HOPELESS)
+        self._not_asked = 0
+        self._why: str | None = None
+
+    def add(self, row: Row) -> None:
+        """Look at a row that has come."""
+        if row["reason"] == Reason.BUDGET:
+            self._not_asked += 1
+            self._why = row["detail"]
+        elif row["reason"] != Reason.CONTEXT_LENGTH:  # that prompt's own fault
+            self._errors.append(row["outcome"] == Outcome.ERROR)
+            self._why = row["detail"] if self._errors[-1] else self._why
+
+    @property
+    def verdict(self) -> str | None:
+        """Why to stop; None to go on."""
+        errors = list(self._errors)
+        if self._not_asked >= HOPELESS:  # what was under way when the limit was reached, has come
+            return self.limit
+        if sum(errors) * 2 >= HOPELESS:
+            return (
+                f"stopping: half of the last {HOPELESS} data points ended in an error: {self._why}"
             )
-            folder.write_json("manifest.json", _manifest(config, identity, image, folder))
-            generations = [
-                Generation(endpoints[model.name], tasks[model.name])
-                for model in config.models
-                if tasks[model.name]
-            ]
-            console.print("starting Ray ...", style="dim")
-            stack.enter_context(ray_session(path / "ray.log"))
-            keeper = RemoteKeeper(path / REPLIES if keep_replies else None, Limits())
-            rows = generate(
-                generations,
-                sampler=sampler,
-                check=config.check,
-                executor=executor,
-                judge=Judge(endpoints[JUDGE]),
-                keeper=keeper,
-                actors=config.actors,
-            )
-            with closing(rows):
-                collect(rows, folder, config.requested, console)
-            print_summary(keeper.summary(), console)
-        return conclude(folder, config.requested, console)
+        if len(errors) >= IN_A_ROW and all(errors[-IN_A_ROW:]):
+            return f"stopping: the last {IN_A_ROW} data points ended in an error: {self._why}"
+        return None
+
+    @property
+    def limit(self) -> str | None:
+        """The limit that was reached, if one was."""
+        return f"stopping: {self._why}" if self._not_asked else None
+
+
+def _never_asked(row: Row) -> bool:
+    """Whether a row is only there because its prompt came after the limit: it stays missing."""
+    return row["reason"] == Reason.BUDGET and row["stage"] == Stage.GENERATE
 
 
 def collect(
@@ -142,21 +201,18 @@ def collect(
     """Commit rows as they come, and show the progress. Ctrl-C and SIGTERM end it early."""
     before = _outcomes(folder)
     waiting: list[Row] = []
-    why: str | None = None
-    broken: deque[bool] = deque(maxlen=HOPELESS)
+    breaker = Breaker()
     committed = time.monotonic()
     with _terminable(), Progress(console, requested, before) as progress:
         try:
             for batch in rows:
-                waiting += batch
                 for row in batch:
-                    progress.add(str(row["outcome"]), row["cost_usd"])
-                    broken.append(row["outcome"] == Outcome.ERROR)
-                    why = row["detail"] if broken[-1] else why
+                    breaker.add(row)
+                    if not _never_asked(row):
+                        waiting.append(row)
+                        progress.add(str(row["outcome"]), row["cost_usd"])
                 progress.show()
-                if sum(broken) * 2 >= HOPELESS:
-                    half = f"stopping: half of the last {HOPELESS} data points ended in an error"
-                    console.print(f"{half}: {why}", style="red", soft_wrap=True)
+                if breaker.verdict:
                     break
                 due = time.monotonic() - committed > SECONDS_PER_PART
                 if waiting and (due or len(waiting) >= ROWS_PER_PART):
@@ -167,6 +223,8 @@ def collect(
         finally:
             if waiting:
                 folder.commit(waiting)
+    if why := breaker.verdict or breaker.limit:
+        console.print(why, style="red", soft_wrap=True)
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -234,7 +292,9 @@ def _check_styles(config: RunConfig, library: Library) -> None:
             raise BadInput(f"points.{style}: this style shows several tools, and there is only one")
 
 
-JUDGE = "judge"
+def judge_settings(config: RunConfig) -> dict[str, ModelSettings]:
+    """The judges by a key that no generating model has: a name holds no slash."""
+    return {f"judge/{judge.name}": judge for judge in config.judges}
 
 
 @contextmanager
@@ -351,7 +411,7 @@ async def _try_sandbox(settings: SandboxSettings, code: ToolCode) -> None:
 # --- the manifest
 
 _NOT_OF_ROWS = {
-    "config": {"out", "actors", "sandbox", "rest"},
+    "config": {"out", "actors", "sandbox", "rest", "budget_usd", "max_tokens_total"},
     "model": {
         "base_url",
         "base_urls",
@@ -371,7 +431,7 @@ _NOT_OF_ROWS = {
 def _identity(config: RunConfig, tools: Sequence[Tool], seeds: Sequence[Seed]) -> dict[str, Any]:
     """All that the rows depend on: a run may only be resumed with the same."""
     values = config.model_dump(mode="json", exclude=_NOT_OF_ROWS["config"])
-    for model in (*values["models"], values["judge"]):
+    for model in (*values["models"], values["judge"], *values["further_judges"]):
         for key in _NOT_OF_ROWS["model"]:
             model.pop(key, None)
     values["sandbox"] = config.sandbox.model_dump(mode="json", exclude=_NOT_OF_ROWS["sandbox"])

@@ -20,7 +20,7 @@ from apigen_ray.execution import (
     execute_twice,
     result_form,
 )
-from apigen_ray.judging import judge
+from apigen_ray.judging import Judge, Rule, vote
 from apigen_ray.models import Model
 from apigen_ray.pair_schema import pairs_schema
 from apigen_ray.records import (
@@ -206,29 +206,33 @@ async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) 
     return (await _settling([row], Stage.EXECUTE, executed()))[0]
 
 
-async def judge_step(row: Row, model: Model, name: str) -> Row:
+async def judge_step(row: Row, judges: Sequence[Judge], rule: Rule) -> Row:
     """Have a row judged: stage 3."""
 
     async def judged() -> list[Row]:
         tools, results = json.loads(row["tools"]), json.loads(row["execution_results"] or "[]")
-        judgement = await judge(_pair(row), tools, results, model, name, sample=row["id"])
-        paid = _with(
+        ballot = await vote(_pair(row), tools, results, judges, rule, sample=row["id"])
+        voted = _with(
             row,
-            input_tokens=row["input_tokens"] + sum(r.input_tokens for r in judgement.replies),
-            output_tokens=row["output_tokens"] + sum(r.output_tokens for r in judgement.replies),
-            cost_usd=row["cost_usd"] + sum(r.cost_usd for r in judgement.replies),
-            judge_s=sum(r.seconds for r in judgement.replies),
+            input_tokens=row["input_tokens"] + sum(r.input_tokens for r in ballot.replies),
+            output_tokens=row["output_tokens"] + sum(r.output_tokens for r in ballot.replies),
+            cost_usd=row["cost_usd"] + sum(r.cost_usd for r in ballot.replies),
+            judge_s=sum(r.seconds for r in ballot.replies),
         )
-        vote = judgement.vote
-        if vote is None:
-            text = judgement.replies[-1].text[:500]
-            unreadable = Rejected(Reason.JUDGE_UNREADABLE, f"no verdict in the answer: {text!r}")
-            return [rejected_row(paid, Stage.JUDGE, unreadable)]
-        votes: list[Any] = [{"judge": vote.judge, "pass": vote.passed, "thought": vote.thought}]
-        voted = _with(paid, thought=vote.thought, votes=jsontext.dumps(votes))
-        if vote.passed:
+        if ballot.votes:
+            votes: list[Any] = [
+                {"judge": vote.judge, "pass": vote.passed, "thought": vote.thought}
+                for vote in ballot.votes
+            ]
+            thought = ballot.votes[-1].thought  # of the vote that decided
+            voted = _with(voted, thought=thought, votes=jsontext.dumps(votes))
+        if ballot.passed:
             return [voted]
-        refused = Rejected(Reason.JUDGED_NO, vote.thought or "judged no, without a thought")
+        if ballot.passed is None:
+            text = ballot.replies[-1].text[:500]
+            unreadable = Rejected(Reason.JUDGE_UNREADABLE, f"no verdict in the answer: {text!r}")
+            return [rejected_row(voted, Stage.JUDGE, unreadable)]
+        refused = Rejected(Reason.JUDGED_NO, voted["thought"] or "judged no, without a thought")
         return [rejected_row(voted, Stage.JUDGE, refused)]
 
     return (await _settling([row], Stage.JUDGE, judged()))[0]

@@ -143,6 +143,16 @@ class RunFolder:
         table = pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMA)
         _write_parquet(self.path / "samples" / name, table)
 
+    def spent(self) -> tuple[float, int]:
+        """Dollars and tokens of all rows, superseded ones too: they were paid for."""
+        columns = ["cost_usd", "input_tokens", "output_tokens"]
+        cost_usd, tokens = 0.0, 0
+        for part in self.parts():
+            table = pq.read_table(part, columns=columns)
+            cost_usd += pa.compute.sum(table["cost_usd"]).as_py()
+            tokens += sum(pa.compute.sum(table[name]).as_py() for name in columns[1:])
+        return cost_usd, tokens
+
     def attempts_by_id(self) -> tuple[set[str], dict[str, int]]:
         """The ids that are settled, and how often each id that ended in `error` was asked for."""
         settled: set[str] = set()

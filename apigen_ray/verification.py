@@ -14,11 +14,18 @@ from apigen_ray.config import Actors, RunConfig
 from apigen_ray.errors import BadInput
 from apigen_ray.execution import ExecuteSettings
 from apigen_ray.models.replies import Limits
-from apigen_ray.pipeline import Executor, Judge, RemoteKeeper, ray_session
+from apigen_ray.pipeline import Executor, Jury, RemoteKeeper, ray_session
 from apigen_ray.pipeline import verify as verified
 from apigen_ray.records import Checked, JsonObject, Reason, Rejected, Stage, Style, Tool
 from apigen_ray.rest import RestSettings
-from apigen_ray.run import REPLIES, collect, conclude, endpoints_of, prepare_executor
+from apigen_ray.run import (
+    REPLIES,
+    collect,
+    conclude,
+    endpoints_of,
+    judge_settings,
+    prepare_executor,
+)
 from apigen_ray.sandbox import SandboxSettings
 from apigen_ray.stages import checked_row, finished, new_row, rejected_row, tried_again
 from apigen_ray.store import Row, RunFolder
@@ -73,7 +80,7 @@ def verify(
         wanted = [
             tried_again(row, tried.get(row["id"], 0)) for row in rows if row["id"] not in settled
         ]
-        executor = judge = None
+        executor = jury = None
         if "execution" in stages:
             executor, manifest["sandbox"] = prepare_executor(
                 library,
@@ -84,13 +91,12 @@ def verify(
             )
             wanted = [_with_code(row, executor) for row in wanted]
         if "semantic" in stages and config:
-            judge = Judge(
-                stack.enter_context(endpoints_of({"judge": config.judge}, console))["judge"]
-            )
+            endpoints = stack.enter_context(endpoints_of(judge_settings(config), console))
+            jury = Jury(tuple(endpoints.values()), config.votes)
         folder.write_json("manifest.json", manifest)
         actors = config.actors if config else Actors()
         collect(
-            _through(wanted, executor, judge, actors=actors, out=out, stack=stack),
+            _through(wanted, executor, jury, actors=actors, out=out, stack=stack),
             folder,
             len(rows),
             console,
@@ -101,7 +107,7 @@ def verify(
 def _through(
     rows: Sequence[Row],
     executor: Executor | None,
-    judge: Judge | None,
+    jury: Jury | None,
     *,
     actors: Actors,
     out: Path,
@@ -110,12 +116,12 @@ def _through(
     """What stage 1 rejected is done; the rest needs Ray, if it needs any further stage."""
     pending = [row for row in rows if not row["outcome"]]
     yield [row for row in rows if row["outcome"]]
-    if not executor and not judge:
+    if not executor and not jury:
         yield [finished(row) for row in pending]
     elif pending:
         stack.enter_context(ray_session(out / "ray.log"))
         keeper = RemoteKeeper(out / REPLIES, Limits())
-        yield from verified(pending, executor=executor, judge=judge, keeper=keeper, actors=actors)
+        yield from verified(pending, executor=executor, jury=jury, keeper=keeper, actors=actors)
 
 
 def _checked_rows(data: str, library: Library, settings: CheckSettings) -> Iterator[Row]:

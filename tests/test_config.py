@@ -87,7 +87,7 @@ def test_debug_shows_where_it_came_from():
     assert "Traceback" in done.stderr
 
 
-@pytest.mark.parametrize("command", ["run", "verify", "report", "sandbox", "simulate"])
+@pytest.mark.parametrize("command", ["run", "plan", "verify", "report", "sandbox", "simulate"])
 def test_every_command_has_help_with_an_example(command):
     done = cli(command, "--help")
     assert done.returncode == 0

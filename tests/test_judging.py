@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from apigen_ray.judging import judge, judge_message, read_verdict
+from apigen_ray.judging import Judge, decided, judge, judge_message, read_verdict, vote
 from apigen_ray.records import Call, Message, Pair, Reply
 
 PAIR = Pair("What is it?", (Call("f", {"x": 1}),))
@@ -92,3 +92,40 @@ def test_long_results_are_cut_and_say_so():
     text = judge_message(PAIR, [], [{"ok": True, "result": "x" * 100_000}]).content
     assert len(text) < 8000
     assert "truncated" in text
+
+
+YES, NO, HM = '{"pass": "yes"}', '{"thought": "t", "pass": "no"}', "Hm."
+
+
+@pytest.mark.parametrize(
+    ("rule", "answers", "passed", "asked"),
+    [
+        ("all", [[YES], [YES], [YES]], True, 3),
+        ("all", [[YES], [NO], [YES]], False, 2),
+        ("all", [[YES], [HM, HM], [YES]], None, 3),
+        ("all", [[HM, HM], [NO], [YES]], False, 2),
+        ("majority", [[YES], [YES], [NO]], True, 2),
+        ("majority", [[NO], [NO], [YES]], False, 2),
+        ("majority", [[YES], [NO], [YES]], True, 3),
+        ("majority", [[YES], [NO]], False, 2),
+        ("majority", [[HM, HM], [YES], [NO]], None, 3),
+        ("first", [[YES], [NO], [NO]], True, 1),
+        ("first", [[NO], [YES], [YES]], False, 1),
+        ("first", [[HM, HM], [YES], [NO]], True, 2),
+        ("first", [[HM, HM]], None, 1),
+    ],
+)
+async def test_judges_are_asked_until_their_votes_decide(rule, answers, passed, asked):
+    models = [Scripted(*texts) for texts in answers]
+    judges = [Judge(f"j{number}", model) for number, model in enumerate(models)]
+    ballot = await vote(PAIR, [], [], judges, rule, sample="p")
+    assert ballot.passed is passed
+    assert sum(bool(model.asked) for model in models) == asked
+    assert len(ballot.replies) == sum(len(model.asked) for model in models)
+    readable = [f"j{n}" for n, texts in enumerate(answers[:asked]) if texts[-1] != HM]
+    assert [each.judge for each in ballot.votes] == readable
+
+
+def test_an_even_jury_that_is_split_says_no():
+    assert decided([True, False], 2, "majority") is False
+    assert decided([True], 2, "majority") is None

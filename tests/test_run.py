@@ -193,8 +193,42 @@ def test_a_run_whose_judge_is_down_stops_before_all_is_paid_for(tmp_path):
         assert run(settings, fresh=False, console=console) == 1
     assert len(rows(tmp_path)) < 800
     printed = console.file.getvalue()
-    assert "half of the last 100 data points ended in an error" in printed
+    assert "the last 20 data points ended in an error" in printed
     assert "404" in printed
+
+
+@pytest.mark.parametrize("keep_replies", [True, False])
+def test_a_run_that_reaches_its_budget_stops_and_goes_on_with_more(keep_replies, tmp_path):
+    console = Console(file=io.StringIO())
+    with served(latency_s=0.1, concurrency=8) as (running, models):
+        models["models"][0]["usd_per_million_output"] = 1e6  # a dollar a token
+        settings = config(tmp_path, points=25, budget_usd=1500, **models)
+        assert go(settings, console=console, keep_replies=keep_replies) == 1
+        found = rows(tmp_path)
+        assert 0 < len(found) < 100
+        assert all(row["completion"] for row in found), "what was never asked has no row"
+        assert (
+            "to go on, run the same command with --set budget_usd=3000" in console.file.getvalue()
+        )
+        paid = planted_by(running["model"])["requests"]
+
+        more = settings.model_copy(update={"budget_usd": None})
+        assert go(more, keep_replies=keep_replies) == 0
+        assert len({row["id"] for row in rows(tmp_path)}) == 100
+        twice = planted_by(running["model"])["requests"] - 100
+        assert paid < 100
+        assert twice <= (0 if keep_replies else paid)
+
+
+def test_several_judges_vote_and_every_vote_is_kept(tmp_path):
+    judges = [
+        {"kind": "simulated", "name": f"j{n}", "profile": profile, "latency_s": 0.01}
+        for n, profile in enumerate(("perfect", "weak", "perfect"))
+    ]
+    assert go(config(tmp_path, judge=judges[0], further_judges=judges[1:], votes="majority")) == 0
+    votes = [json.loads(row["votes"]) for row in rows(tmp_path) if row["votes"]]
+    assert {len(each) for each in votes} <= {2, 3}
+    assert {vote["judge"] for each in votes for vote in each} >= {"j0", "j1"}
 
 
 def test_another_check_is_made_without_paying_for_a_reply_again(tmp_path):

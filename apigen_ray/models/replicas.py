@@ -27,8 +27,9 @@ class Replica:
 
     def failed(self, now: float) -> None:
         """Set it aside, for longer each time."""
-        self.failures += 1
-        self.rests_until = now + min(2.0**self.failures, LONGEST_REST_S)
+        if now >= self.rests_until:  # else it is the same trouble
+            self.failures += 1
+            self.rests_until = now + min(2.0 ** min(self.failures, 8), LONGEST_REST_S)
 
 
 class Replicas:

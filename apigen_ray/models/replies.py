@@ -120,6 +120,9 @@ class Summary:
     notices: tuple[str, ...]
 
 
+_GO_ON = "to go on, run the same command with --set {}"
+
+
 class Keeper:
     """What the clients of a run share."""
 
@@ -165,9 +168,11 @@ class Keeper:
     def _reached(self) -> str | None:
         budget, tokens = self._limits.budget_usd, self._limits.max_tokens_total
         if budget is not None and self._cost_usd >= budget:
-            return f"budget_usd: {self._cost_usd:.4g} of {budget:g} are spent"
+            spent = f"budget_usd: {self._cost_usd:.4g} of {budget:g} are spent"
+            return f"{spent}; {_GO_ON.format(f'budget_usd={2 * budget:g}')}"
         if tokens is not None and self._tokens >= tokens:
-            return f"max_tokens_total: {self._tokens} of {tokens} are used"
+            used = f"max_tokens_total: {self._tokens} of {tokens} are used"
+            return f"{used}; {_GO_ON.format(f'max_tokens_total={2 * tokens}')}"
         return None
 
 

@@ -210,6 +210,8 @@ def test_a_failing_replica_rests_and_is_tried_again():
         assert back is first
         back.failed(2.1)
     assert first.rests_until == pytest.approx(6.1), "longer each time"
+    first.failed(2.2)
+    assert first.rests_until == pytest.approx(6.1), "what was in flight says nothing new"
     other.failed(3)
     with replicas.chosen(3) as least_bad:
         assert least_bad.rests_until == min(first.rests_until, other.rests_until)
