@@ -45,12 +45,13 @@ def dataset_card(
     }
     made_with = {key: manifest[key] for key in MADE_WITH if manifest.get(key)}
     settings = yaml.safe_dump(made_with, sort_keys=False, allow_unicode=True).strip()
+    columns = "\n".join(f"- `{name}`: {meaning}" for name, meaning in MEANINGS.items())
     row = json.dumps(example, indent=2, ensure_ascii=False)
     return f"""{_front(list(styles))}
 # Verified function-calling data
 {simulated_warning(manifest)}
 {verified:,} queries with the function calls that answer them, made after APIGen (arXiv 2406.18518).
-Each passed {_checks(manifest)}.
+Each passed {checks(manifest)}.
 
 ```python
 from datasets import load_dataset
@@ -60,7 +61,7 @@ rows = load_dataset("path/to/this/folder", split="train")
 
 ## Columns
 
-{table(["column", "content"], [[f"`{name}`", meaning] for name, meaning in MEANINGS.items()])}
+{columns}
 
 {fenced(row, "json")}
 
@@ -94,6 +95,18 @@ def simulated_warning(manifest: Mapping[str, Any]) -> str:
     )
 
 
+def checks(manifest: Mapping[str, Any]) -> str:
+    """The stages that the verified rows passed, in words."""
+    names = {
+        "format": "a strict format check",
+        "execution": "an execution of its calls in a sandbox",
+        "semantic": "a second model as judge",
+    }
+    stages = manifest.get("verify", {}).get("stages", list(names))
+    *most, last = [names[stage] for stage in names if stage in stages]
+    return f"{', '.join(most)} and {last}" if most else last
+
+
 def _front(styles: list[str]) -> str:
     configs: list[dict[str, Any]] = [
         {"config_name": style, "data_files": f"data/{style}.parquet"} for style in styles
@@ -114,16 +127,6 @@ def _one_style(styles: list[str]) -> str:
     if not styles:
         return ""
     return f'{styles[0]} = load_dataset("path/to/this/folder", "{styles[0]}", split="train")\n'
-
-
-def _checks(manifest: Mapping[str, Any]) -> str:
-    names = {
-        "format": "a strict format check",
-        "execution": "an execution of its calls in a sandbox",
-        "semantic": "a second model as judge",
-    }
-    stages = manifest.get("verify", {}).get("stages", list(names))
-    return ", ".join(names[stage] for stage in stages)
 
 
 def _groups(label: str, funnels: Mapping[str, Funnel]) -> str:

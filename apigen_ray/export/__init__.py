@@ -2,6 +2,6 @@
 
 from apigen_ray.export.formats import FORMS
 from apigen_ray.export.pushing import push
-from apigen_ray.export.writing import export
+from apigen_ray.export.writing import Exported, export
 
-__all__ = ["FORMS", "export", "push"]
+__all__ = ["FORMS", "Exported", "export", "push"]

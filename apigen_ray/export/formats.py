@@ -7,6 +7,7 @@ text, and the rest is ragged JSON: no key is ever added, no value is ever null f
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 from apigen_ray.records import Json, JsonObject
@@ -55,8 +56,13 @@ def xlam(example: Example) -> Record:
         "id": example.id,
         "query": example.query,
         "answers": _text(example.calls),
-        "tools": _text([xlam_form(read_tool(tool)) for tool in example.tools]),
+        "tools": _text([_xlam_tool(_text(tool)) for tool in example.tools]),
     }
+
+
+@cache
+def _xlam_tool(text: str) -> JsonObject:
+    return xlam_form(read_tool(json.loads(text)))
 
 
 def openai(example: Example) -> Record:

@@ -1,7 +1,10 @@
 """A run folder's verified data, written in a form, with a card."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -10,47 +13,90 @@ import pyarrow.compute
 import pyarrow.parquet as pq
 import yaml
 
-from apigen_ray.card import LICENSE, TAGS, simulated_warning
+from apigen_ray.card import LICENSE, TAGS, checks, simulated_warning
 from apigen_ray.errors import BadInput
-from apigen_ray.export.formats import FORMS, NOTHING, Form, Record, read_example
+from apigen_ray.export.cleaning import clean, read_test_data
+from apigen_ray.export.formats import FORMS, NOTHING, Example, Form, Record, read_example
+from apigen_ray.export.preferences import COLUMNS as PAIR_COLUMNS
+from apigen_ray.export.preferences import KEYS, Preferences
 from apigen_ray.records import Outcome
 from apigen_ray.store import RunFolder
 
 COLUMNS = ("id", "query", "answers", "tools", "outcome")
+PREFERENCES = "dpo"
+REJECTIONS = (Outcome.FAIL_FORMAT, Outcome.FAIL_EXECUTION, Outcome.FAIL_SEMANTIC)
 
 
-def export(source: Path, form: str, out: Path) -> int:
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export came to."""
+
+    written: int
+    removed: Counter[str]
+    """How many verified data points were left out, by cause."""
+
+
+def export(source: Path, form: str, out: Path, against: Sequence[str] = ()) -> Exported:
     """Write the verified data of a run folder as JSONL and as Parquet, with a card.
 
     JSONL holds the records as they are. Parquet holds their nested parts as JSON text, which Arrow
-    can't pad with nulls.
+    can't pad with nulls. `removed.jsonl` lists what was left out, and why.
 
-    Returns:
-        The number of records.
+    Args:
+        source: A run folder.
+        form: One of `FORMS`, or `dpo` for preference pairs.
+        out: The folder to write to.
+        against: Test data; examples that resemble it are left out.
 
     Raises:
-        BadInput: if the source is not a run folder or has nothing verified, or the target can't be
-            written.
+        BadInput: if the source is not a run folder or has nothing to export, test data can't be
+            read, or the target can't be written.
     """
     folder = RunFolder(source)
     manifest = folder.read_manifest()
     if manifest is None:
         raise BadInput(f"{source}: not a run folder (no manifest.json)")
+    tests = read_test_data(against)
+    removed = clean(chain.from_iterable(_examples(folder)), tests)
+    without = {found.id for found in removed}
+    if form == PREFERENCES:
+        batches, keys = _pairs(folder, without), list(KEYS)
+    else:
+        batches, keys = _records(folder, FORMS[form], without), list(FORMS[form](NOTHING))
     try:
         out.mkdir(parents=True, exist_ok=True)
-        written = _write(_records(folder, FORMS[form]), FORMS[form](NOTHING), out)
-        if not written:
-            raise BadInput(f"{source}: no verified data point to export")
-        (out / "README.md").write_text(_card(form, written, manifest), "utf-8")
+        exported = Exported(_write(batches, keys, out), Counter(found.cause for found in removed))
+        if not exported.written:
+            raise BadInput(f"{source}: nothing to export as {form}")
+        lines = (f"{json.dumps(asdict(found))}\n" for found in removed)
+        (out / "removed.jsonl").write_text("".join(lines), "utf-8")
+        (out / "README.md").write_text(_card(form, exported, manifest), "utf-8")
     except OSError as error:
         raise BadInput(f"--out {out}: {error.strerror}") from error
-    return written
+    return exported
 
 
-def _records(folder: RunFolder, form: Form) -> Iterator[list[Record]]:
+def _examples(folder: RunFolder) -> Iterator[list[Example]]:
     verified = pa.compute.field("outcome") == Outcome.VERIFIED.value
     for table in folder.tables(COLUMNS):
-        yield [form(read_example(row)) for row in table.filter(verified).to_pylist()]
+        yield [read_example(row) for row in table.filter(verified).to_pylist()]
+
+
+def _records(folder: RunFolder, form: Form, without: Container[str]) -> Iterator[list[Record]]:
+    for examples in _examples(folder):
+        yield [form(example) for example in examples if example.id not in without]
+
+
+def _pairs(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]:
+    preferences = Preferences(
+        row
+        for table in folder.tables(PAIR_COLUMNS)
+        for row in table.to_pylist()
+        if row["outcome"] == Outcome.VERIFIED and row["id"] not in without
+    )
+    for table in folder.tables(PAIR_COLUMNS):
+        rejected = [row for row in table.to_pylist() if row["outcome"] in REJECTIONS]
+        yield list(filter(None, map(preferences.pair, rejected)))
 
 
 def _write(batches: Iterator[list[Record]], keys: Iterable[str], out: Path) -> int:
@@ -72,7 +118,11 @@ def _text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _card(form: str, written: int, manifest: Mapping[str, Any]) -> str:
+def _card(form: str, exported: Exported, manifest: Mapping[str, Any]) -> str:
+    what = f"examples that passed {checks(manifest)}"
+    if form == PREFERENCES:
+        what = "pairs of a verified data point and a rejected one, with the reason"
+    left_out = ", ".join(f"{cause} {count:,}" for cause, count in exported.removed.items())
     front = {
         "configs": [{"config_name": "default", "data_files": "train.parquet"}],
         "license": LICENSE,
@@ -83,9 +133,11 @@ def _card(form: str, written: int, manifest: Mapping[str, Any]) -> str:
 ---
 # Verified function-calling data, in the form `{form}`
 {simulated_warning(manifest)}
-{written:,} examples that passed a format check, an execution of their calls, and a judge, after
-APIGen (arXiv 2406.18518). `train.jsonl` holds them as they are; `train.parquet` holds the same with
-nested parts as JSON text, so that `load_dataset` adds no key that an example has not.
+{exported.written:,} {what}.
+Made after APIGen (arXiv 2406.18518). Left out: {left_out or "nothing"} (see `removed.jsonl`).
+
+`train.jsonl` holds them as they are; `train.parquet` holds the same with nested parts as JSON text,
+so that `load_dataset` adds no key that an example has not.
 
 ```python
 from datasets import load_dataset

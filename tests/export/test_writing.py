@@ -17,8 +17,12 @@ RAGGED = [{"a": 1}, {"b": {"c": [None]}}, {}]
 @pytest.fixture
 def source(tmp_path):
     answers = [json.dumps([{"name": "add", "arguments": arguments}]) for arguments in RAGGED]
-    rows = [point(str(place), answers=text) for place, text in enumerate(answers)]
-    fill(RunFolder(tmp_path / "run"), [*rows, point("failed", Reason.RAISED)])
+    queries = ["Add one.", "Put a null into a list.", "Now do it with nothing at all."]
+    rows = [
+        point(str(place), query=query, answers=text, prompt=f"p{place}")
+        for place, (query, text) in enumerate(zip(queries, answers, strict=True))
+    ]
+    fill(RunFolder(tmp_path / "run"), [*rows, point("failed", Reason.RAISED, prompt="p0")])
     return tmp_path / "run"
 
 
@@ -26,13 +30,15 @@ def lines(out):
     return [json.loads(line) for line in (out / "train.jsonl").read_text().splitlines()]
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_load_dataset_reads_what_the_lines_say(source, form, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("form", "ids"), [*((form, ["0", "1", "2"]) for form in FORMS), ("dpo", ["failed"])]
+)
+def test_load_dataset_reads_what_the_lines_say(source, form, ids, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     out = tmp_path / "new" / form
-    assert export(source, form, out) == 3
+    assert export(source, form, out).written == len(ids)
     loaded = datasets.load_dataset(str(out), split="train", cache_dir=str(tmp_path / "cache"))
-    assert [row["id"] for row in lines(out)] == loaded["id"] == ["0", "1", "2"]
+    assert [row["id"] for row in lines(out)] == loaded["id"] == ids
     for written, read in zip(lines(out), loaded, strict=True):
         assert written == {
             key: value if isinstance(written[key], str) else json.loads(value)
@@ -48,8 +54,26 @@ def test_arguments_stay_ragged(source, tmp_path):
 
 def test_nothing_verified_is_nothing_to_export(tmp_path):
     fill(RunFolder(tmp_path / "run"), [point("failed", Reason.RAISED)])
-    with pytest.raises(BadInput, match="no verified data point"):
+    with pytest.raises(BadInput, match="nothing to export"):
         export(tmp_path / "run", "xlam", tmp_path / "out")
+
+
+def test_what_is_left_out_is_counted_and_listed(source, tmp_path):
+    folder = RunFolder(source)
+    with folder.writing():
+        again = '[{"name": "add", "arguments": {"a": 1}}]'
+        folder.commit([point("again", query="add ONE!", answers=again)])
+    tests = tmp_path / "tests.jsonl"
+    tests.write_text('{"query": "Now do it with nothing at all"}')
+    exported = export(source, "xlam", tmp_path / "out", [str(tests)])
+    assert [row["id"] for row in lines(tmp_path / "out")] == ["0", "1"]
+    assert exported.removed == {"tested_query": 1, "exact_duplicate": 1}
+    removed = (tmp_path / "out" / "removed.jsonl").read_text().splitlines()
+    assert [json.loads(line) for line in removed] == [
+        {"id": "2", "cause": "tested_query", "of": f"{tests}:1"},
+        {"id": "again", "cause": "exact_duplicate", "of": "0"},
+    ]
+    assert "exact_duplicate 1" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_simulated_data_says_so(source, tmp_path):

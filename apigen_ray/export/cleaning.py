@@ -1,0 +1,178 @@
+"""What an export leaves out: duplicates, and what resembles data that models are tested on."""
+
+import re
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any
+
+from datasketch import MinHash, MinHashLSH
+
+from apigen_ray import jsontext
+from apigen_ray.errors import BadInput
+from apigen_ray.export.formats import Example
+from apigen_ray.xlam import json_field, read_rows
+
+NEAR = 0.8
+"""The Jaccard index of words and word pairs from which queries count as nearly the same."""
+PERMUTATIONS = 64
+_EMPTY = MinHash(num_perm=PERMUTATIONS, hashfunc=zlib.crc32)
+NGRAM = 8
+"""Words in a row that a query may not share with test data. Shorter queries are compared whole."""
+
+
+class Cause(StrEnum):
+    """Why an example is left out."""
+
+    EXACT_DUPLICATE = "exact_duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+    TESTED_QUERY = "tested_query"
+    TESTED_TOOL = "tested_tool"
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """An example left out, and what it resembles: the id of another, or a place in test data."""
+
+    id: str
+    cause: Cause
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestData:
+    """Queries and tools that must not be trained on, with the place where they stand."""
+
+    __test__ = False  # not for pytest
+
+    grams: dict[str, str] = field(default_factory=dict)
+    signatures: dict[str, str] = field(default_factory=dict)
+
+
+def read_test_data(sources: Sequence[str]) -> TestData:
+    """Read test data: BFCL's files, or rows with `query` and `tools` as in the xLAM format.
+
+    Raises:
+        BadInput: if a source can't be read, or a row has neither query nor tools.
+    """
+    data = TestData()
+    for source in sources:
+        for place, row in read_rows(source):
+            queries, tools = list(_queries(row)), _tools(row, place)
+            if not queries and not tools:
+                raise BadInput(f"{place}: neither `query`, `question`, `tools` nor `function`")
+            for gram in (gram for query in queries for gram in _grams(query)):
+                data.grams.setdefault(gram, place)
+            for tool in tools:
+                data.signatures.setdefault(_signature(tool), place)
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class _Fingerprint:
+    """What makes an example the same as another, without the tools that take the memory."""
+
+    id: str
+    query: str
+    calls: str
+    functions: str
+
+
+def clean(examples: Iterable[Example], tests: TestData) -> list[Removed]:
+    """What is to be left out; of examples that are alike, the one with the first id is kept."""
+    removed = []
+    fingerprints = []
+    for example in examples:
+        if found := _tested(example, tests):
+            removed.append(Removed(example.id, *found))
+        else:
+            fingerprints.append(_fingerprint(example))
+    return removed + list(_duplicates(sorted(fingerprints, key=lambda found: found.id)))
+
+
+def _tested(example: Example, tests: TestData) -> tuple[Cause, str] | None:
+    for gram in _grams(example.query) if tests.grams else ():
+        if gram in tests.grams:
+            return Cause.TESTED_QUERY, tests.grams[gram]
+    for tool in example.tools if tests.signatures else ():
+        if place := tests.signatures.get(_signature(tool)):
+            return Cause.TESTED_TOOL, place
+    return None
+
+
+def _fingerprint(example: Example) -> _Fingerprint:
+    return _Fingerprint(
+        id=example.id,
+        query=_normalised(example.query),
+        calls=jsontext.canonical(example.calls),
+        functions=" ".join(sorted(str(call["name"]) for call in example.calls)),
+    )
+
+
+def _duplicates(fingerprints: Iterable[_Fingerprint]) -> Iterator[Removed]:
+    """Queries that are nearly the same are two examples if they call different functions."""
+    exact: dict[tuple[str, str], str] = {}
+    near = MinHashLSH(threshold=NEAR, num_perm=PERMUTATIONS)
+    for found in fingerprints:
+        same = exact.setdefault((found.query, found.calls), found.id)
+        if same != found.id:
+            yield Removed(found.id, Cause.EXACT_DUPLICATE, same)
+            continue
+        hashed = _EMPTY.copy()
+        hashed.update_batch(_shingles(found))
+        if alike := near.query(hashed):
+            yield Removed(found.id, Cause.NEAR_DUPLICATE, min(alike))
+        else:
+            near.insert(found.id, hashed)
+
+
+def _shingles(found: _Fingerprint) -> list[bytes]:
+    """The words and word pairs of a query; those of different functions share none."""
+    words = found.query.split()
+    pairs = (f"{first} {second}" for first, second in pairwise(words))
+    functions = f"\n{zlib.crc32(found.functions.encode())}"
+    return [f"{text}{functions}".encode() for text in {*words, *pairs}]
+
+
+def _normalised(query: str) -> str:
+    return " ".join(re.findall(r"\w+", query.casefold()))
+
+
+def _grams(query: str) -> Iterator[str]:
+    words = _normalised(query).split()
+    yield " ".join(words)
+    for start in range(len(words) - NGRAM + 1):
+        yield " ".join(words[start : start + NGRAM])
+
+
+def _signature(tool: Mapping[str, Any]) -> str:
+    """A tool's name and the names of its parameters, in any of the forms of tools."""
+    function = tool.get("function") or tool
+    parameters = function.get("parameters") or {}
+    if "properties" in parameters or parameters.get("type") in ("object", "dict"):
+        parameters = parameters.get("properties") or {}
+    return f"{function.get('name')}({', '.join(sorted(parameters))})".casefold()
+
+
+def _queries(row: Mapping[str, Any]) -> Iterator[str]:
+    """A row's query, or what the user says in the turns of BFCL's `question`."""
+    asked = [row.get("query"), row.get("question")]
+    while asked:
+        value = asked.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping) and value.get("role") == "user":
+            asked.append(value.get("content"))
+        elif isinstance(value, list):
+            asked += value
+
+
+def _tools(row: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
+    try:
+        tools = json_field(row, "tools") or json_field(row, "function") or []
+    except jsontext.NotJson as error:
+        raise BadInput(f"{place}: tools: {error}") from error
+    listed = tools if isinstance(tools, list) else [tools]
+    return [tool for tool in listed if isinstance(tool, Mapping)]
