@@ -98,9 +98,8 @@ def estimate(model: ModelSettings, rows: Sequence[Row], config: RunConfig) -> Es
 
 def _table(estimates: Sequence[Estimate]) -> Table:
     table = Table(title="Plan", title_justify="left")
-    table.add_column("model")
-    for header in ("data points", "verified", "tokens in", "tokens out", "cost", "time at least"):
-        table.add_column(header, justify="right")
+    for header in ("model", "points", "verified", "tokens in", "tokens out", "cost", "time"):
+        table.add_column(header, justify="left" if header == "model" else "right", no_wrap=True)
     for e in estimates:
         table.add_row(
             e.model,

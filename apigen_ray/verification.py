@@ -95,8 +95,9 @@ def verify(
             jury = Jury(tuple(endpoints.values()), config.votes)
         folder.write_json("manifest.json", manifest)
         actors = config.actors if config else Actors()
+        limits = Limits(config.budget_usd, config.max_tokens_total) if config else Limits()
         collect(
-            _through(wanted, executor, jury, actors=actors, out=out, stack=stack),
+            _through(wanted, executor, jury, limits=limits, actors=actors, out=out, stack=stack),
             folder,
             len(rows),
             console,
@@ -109,6 +110,7 @@ def _through(
     executor: Executor | None,
     jury: Jury | None,
     *,
+    limits: Limits,
     actors: Actors,
     out: Path,
     stack: ExitStack,
@@ -120,7 +122,7 @@ def _through(
         yield [finished(row) for row in pending]
     elif pending:
         stack.enter_context(ray_session(out / "ray.log"))
-        keeper = RemoteKeeper(out / REPLIES, Limits())
+        keeper = RemoteKeeper(out / REPLIES, limits)
         yield from verified(pending, executor=executor, jury=jury, keeper=keeper, actors=actors)
 
 
