@@ -139,7 +139,7 @@ class Schemas:
         hidden = {name for name, s in own.items() if self.plain(s).get("readOnly") is True}
         visible = {name: s for name, s in own.items() if name not in hidden}
         result.properties.update(visible)
-        result.required += [name for name in schema.get("required") or [] if name not in hidden]
+        result.required += schema.get("required") or []
         result.required = [n for n in dict.fromkeys(result.required) if n in result.properties]
         return result if known else None
 

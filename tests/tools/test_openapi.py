@@ -134,8 +134,10 @@ LIST, JOINED = {"ids": [1, 2]}, {"ids": "1,2"}
 )
 def test_lists_in_a_query_are_sent_by_their_style(tool, more, arguments, sent):
     made = tool({"parameters": [query("ids", IDS, **more)]})
-    assert list(made.parameters["properties"]) == ["ids"]
     assert build(made.backend, arguments).query == sent
+    delimiter = {"1,2": "commas", "1 2": "spaces", "1|2": "pipes"}.get(str(arguments["ids"]))
+    told = made.parameters["properties"]["ids"].get("description")
+    assert told == (delimiter and f"Several values are separated by {delimiter}.")
 
 
 def test_a_joined_list_of_an_enumeration_has_a_pattern(tool):
