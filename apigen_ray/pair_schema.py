@@ -10,6 +10,9 @@ from apigen_ray.tools import shown_form
 MOST_CALLS = 8
 """Without an end, a model that is held to a schema may go on until its tokens run out."""
 
+LONG_TEXT = 120
+"""A text that may be this long, may be any length: stage 1 knows better."""
+
 NO_CONTROL = "[^\\x00-\\x1f]"
 """What a JSON string may hold as it is."""
 
@@ -69,7 +72,7 @@ def _form(schema: Json, tool: str) -> Json:
     """A schema as engines take it: references from the top, lengths of texts as patterns.
 
     vLLM's engines let raw control characters into a text whose length is bounded (seen in 0.32),
-    and fail on a pattern with an upper bound.
+    and fail on a pattern that counts far.
     """
     if isinstance(schema, list):
         return [_form(inner, tool) for inner in schema]
@@ -86,8 +89,10 @@ def _form(schema: Json, tool: str) -> Json:
         else:
             formed[key] = _form(value, tool)
     bounds = {key: formed.pop(key) for key in ("minLength", "maxLength") if key in formed}
-    if bounds.get("minLength") and "pattern" not in formed and "enum" not in formed:
-        formed["pattern"] = f"^{NO_CONTROL}{{{bounds['minLength']},}}$"
+    if bounds and not {"pattern", "enum"} & formed.keys():
+        most = bounds.get("maxLength", LONG_TEXT)
+        end = most if most < LONG_TEXT else ""
+        formed["pattern"] = f"^{NO_CONTROL}{{{bounds.get('minLength', 0)},{end}}}$"
     return formed
 
 

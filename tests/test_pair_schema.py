@@ -120,7 +120,7 @@ def test_lengths_become_patterns_without_control_characters():
     parameters = {"type": "object", "properties": {"text": text}, "required": ["text"]}
     schema = pairs_schema(Style.SIMPLE, [Tool("say", "Say.", parameters, "Other")], 1)
     validator = jsonschema.Draft202012Validator(schema)
-    for said, good in (("Grüße", True), ("a", False), ("a\nb", False)):
+    for said, good in (("Grüße", True), ("a", False), ("a\nb", False), ("a" * 10, False)):
         pair = {"query": "What?", "answers": [call("say", text=said)]}
         assert validator.is_valid({"pairs": [pair]}) == good
     assert "Length" not in json.dumps(schema)
