@@ -2,12 +2,13 @@
 
 Kept from a call: the runner's memory and channel, other processes, network sockets, other programs.
 Not kept from it: files that its uid may read. As root, the runner gets a uid that nobody else has,
-and can write only to a folder of its own; otherwise it has the user's uid, and reaches what the
-user reaches.
+and can write only to a folder of its own; otherwise it has the user's uid, reaches what the user
+reaches, and its processes are not limited in number.
 """
 
 import asyncio
 import os
+import resource
 import secrets
 import shutil
 import signal
@@ -99,8 +100,10 @@ class ProcessTransport:
 
     def configuration(self) -> dict[str, Any]:
         """As the runner sees it."""
-        alone = os.geteuid() == 0
-        return {"tools": str(self._tools), "alone": alone, **limits(self._settings)}
+        configuration = {"tools": str(self._tools), "alone": True, **limits(self._settings)}
+        if os.geteuid() != 0:  # a limit would count all processes of the user
+            configuration |= {"alone": False, "processes": resource.RLIM_INFINITY}
+        return configuration
 
     def _inside(self, path: Path) -> Path:
         return self._root / path.relative_to("/")
