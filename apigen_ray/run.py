@@ -58,11 +58,8 @@ from apigen_ray.sandbox import (
 )
 from apigen_ray.seeds import load_seeds
 from apigen_ray.stages import Task, point_id
-from apigen_ray.store import Row, RunFolder, clear, digest
+from apigen_ray.store import REPLIES, Row, RunFolder, clear, digest
 from apigen_ray.tools import Library, load_library, prompt_form
-
-REPLIES = "replies"
-"""The folder of the run folder that keeps every reply of a model."""
 
 ROWS_PER_PART = 256
 SECONDS_PER_PART = 5.0

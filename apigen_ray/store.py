@@ -69,6 +69,13 @@ RELEASED = (
 """The columns of `dataset`: those of xlam-function-calling-60k, then what is worth knowing."""
 
 
+REPLIES = "replies"
+"""The folder of a run folder that keeps every reply of a model."""
+
+_LEFT_BY_AN_EARLY_END = {".lock", "samples", REPLIES, "ray.log"}
+"""What a run folder may hold before it has a manifest."""
+
+
 class Row(TypedDict):
     """One data point, in the columns of `samples`. `outcome` is None while it is in the pipeline.
 
@@ -236,7 +243,8 @@ def clear(path: Path, sparing: Collection[str] = ()) -> None:
     """
     if not path.exists():
         return
-    if any(path.iterdir()) and not (path / "manifest.json").exists():
+    names = {entry.name for entry in path.iterdir()}
+    if "manifest.json" not in names and names - _LEFT_BY_AN_EARLY_END:
         raise BadInput(f"{path}: not a run folder (no manifest.json); it is not deleted")
     lock = _lock(path / ".lock")
     for entry in path.iterdir():

@@ -19,7 +19,6 @@ from apigen_ray.pipeline import verify as verified
 from apigen_ray.records import Checked, JsonObject, Reason, Rejected, Stage, Style, Tool
 from apigen_ray.rest import RestSettings
 from apigen_ray.run import (
-    REPLIES,
     collect,
     conclude,
     endpoints_of,
@@ -28,7 +27,7 @@ from apigen_ray.run import (
 )
 from apigen_ray.sandbox import SandboxSettings
 from apigen_ray.stages import checked_row, finished, new_row, rejected_row, tried_again
-from apigen_ray.store import Row, RunFolder
+from apigen_ray.store import REPLIES, Row, RunFolder
 from apigen_ray.tools import Library, load_library
 from apigen_ray.xlam import json_field, read_rows, row_tools, style_of
 

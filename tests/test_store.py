@@ -9,7 +9,7 @@ from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome, Reason, Rejected, Stage, Style
 from apigen_ray.report.stats import COLUMNS, count
 from apigen_ray.stages import finished, new_row, rejected_row
-from apigen_ray.store import RELEASED, SCHEMA, RunFolder, clear
+from apigen_ray.store import RELEASED, REPLIES, SCHEMA, RunFolder, clear
 
 
 def row(id_, outcome="verified", tried=0, **columns):
@@ -90,6 +90,17 @@ def test_fresh_never_deletes_what_is_no_run(tmp_path):
     with pytest.raises(BadInput, match="not a run folder"):
         clear(tmp_path)
     assert (tmp_path / "thesis.tex").exists()
+
+
+def test_fresh_keeps_the_replies_also_where_a_run_ended_before_its_manifest(tmp_path):
+    (tmp_path / "replies").mkdir()
+    (tmp_path / "replies" / "1.jsonl.gz").write_bytes(b"")
+    with RunFolder(tmp_path).writing():
+        pass
+    clear(tmp_path, sparing=(REPLIES,))
+    assert [entry.name for entry in tmp_path.iterdir()] == ["replies"]
+    clear(tmp_path)
+    assert not tmp_path.exists()
 
 
 def test_fresh_deletes_a_run(folder, tmp_path):
