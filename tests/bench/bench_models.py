@@ -5,7 +5,8 @@
 The endpoint is a stub in a process of its own: log-normal latency (mean 200 ms, sigma 1), at most
 `--slots` requests at a time, the same completion every time. So what is measured is this program,
 and the stub on the same cores. Busy share: requests in flight over slots, between the first and the
-last 5 % of the requests to the generator. CPU: of all processes of the run but the stubs.
+last 5 % of the requests to the generator. CPU: of all processes of the run but the stubs, in that
+time.
 """
 
 import argparse
@@ -79,13 +80,20 @@ def stub(slots: int, mean_s: float, text: str, port: "multiprocessing.Queue[int]
     asyncio.run(serve())
 
 
-def busy_share(spans: list[tuple[float, float]], slots: int) -> tuple[float, float]:
-    """Share of the slots in use, and replies a second, in the middle 90 % of the requests."""
+Spans = list[tuple[float, float]]
+
+
+def middle(spans: Spans) -> tuple[float, float, int]:
+    """Start and end of the middle 90 % of the requests, and their number."""
     starts = sorted(start for start, _ in spans)
     cut = len(starts) // 20
-    first, last = starts[cut], starts[-cut - 1]
+    return starts[cut], starts[-cut - 1], len(starts) - 2 * cut
+
+
+def busy_share(spans: Spans, slots: int, first: float, last: float) -> float:
+    """Share of the slots in use between two moments."""
     used = sum(max(0.0, min(end, last) - max(start, first)) for start, end in spans)
-    return used / (slots * (last - first)), (len(starts) - 2 * cut) / (last - first)
+    return used / (slots * (last - first))
 
 
 class Usage:
@@ -94,6 +102,7 @@ class Usage:
     def __init__(self, root: int) -> None:
         self._known = {root}
         self._cpu: dict[int, float] = {}
+        self._seen: list[tuple[float, float]] = []
         self.peak_bytes = 0
 
     def look(self) -> None:
@@ -113,11 +122,14 @@ class Usage:
                 self._cpu[pid] = (int(fields[11]) + int(fields[12])) / tick
                 memory += (int(fields[21]) - shared) * page
         self.peak_bytes = max(self.peak_bytes, memory)
+        self._seen.append((time.monotonic(), sum(self._cpu.values())))
 
-    @property
-    def cpu_s(self) -> float:
-        """CPU seconds so far."""
-        return sum(self._cpu.values())
+    def cpu_s(self, first: float, last: float) -> float:
+        """CPU seconds between two moments: without the start of Ray."""
+        return self._until(last) - self._until(first)
+
+    def _until(self, moment: float) -> float:
+        return max((cpu for seen, cpu in self._seen if seen <= moment), default=0.0)
 
 
 def config(folder: Path, rows: int, slots: int, ports: list[int], sandbox: str) -> Path:
@@ -173,20 +185,20 @@ def main() -> None:
         wall = time.monotonic() - started
     with urllib.request.urlopen(f"http://127.0.0.1:{ports[0]}/v1/busy") as answer:
         spans = json.load(answer)
-    share, rate = busy_share(spans, arguments.slots)
-    calls = 2 * len(spans)
+    first, last, count = middle(spans)
     print(
         json.dumps(
             {
                 "slots": arguments.slots,
                 "rows": len(spans),
                 "exit": run.returncode,
-                "busy": round(share, 3),
-                "rows_per_s": round(rate, 1),
+                "busy": round(busy_share(spans, arguments.slots, first, last), 3),
+                "rows_per_s": round(count / (last - first), 1),
                 "rows_per_s_with_start": round(len(spans) / wall, 1),
                 "ideal_s": round(len(spans) * arguments.mean / arguments.slots, 1),
                 "wall_s": round(wall, 1),
-                "cpu_s_per_1000_calls": round(1000 * usage.cpu_s / calls, 2),
+                "cpu_s_per_1000_calls": round(500 * usage.cpu_s(first, last) / count, 2),
+                "cpu_s_whole": round(usage.cpu_s(0, math.inf), 1),
                 "peak_mib": usage.peak_bytes >> 20,
             }
         )
