@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import docker
 import pytest
-import ray
 from docker.errors import DockerException
 
 from apigen_ray.pipeline import ray_session
@@ -29,5 +28,4 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def shared_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One Ray on this machine for all tests that need it: starting it takes ten seconds."""
     with ray_session(tmp_path_factory.mktemp("ray") / "ray.log"):
-        assert ray.is_initialized()
         yield
