@@ -241,7 +241,7 @@ def _verified(
         rows = rows.map(
             _Execute,
             fn_constructor_args=(executor,),
-            compute=_pool(actors.execute, executor.sandbox.slots * actors.execute),
+            compute=_pool(actors.execute, _calls_at_once(executor) * actors.execute),
             **_ACTOR,
         )
     if jury:
@@ -253,6 +253,13 @@ def _verified(
             **_ACTOR,
         )
     return rows
+
+
+def _calls_at_once(executor: Executor) -> int:
+    """How many calls an executor actor can have under way: in its sandboxes, and to a few hosts."""
+    return executor.sandbox.slots + (
+        4 * executor.rest.per_host_concurrency if executor.rest_tools else 0
+    )
 
 
 # --- operators
