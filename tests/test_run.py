@@ -43,7 +43,7 @@ def config(out, *, points=8, sandbox="process", models=None, judge=None, **more)
     return RunConfig.model_validate(
         {
             "out": str(out),
-            "points": dict.fromkeys(STYLES, points),
+            "points": points if isinstance(points, dict) else dict.fromkeys(STYLES, points),
             "tools": [str(ROOT / "sandbox" / "tools")],
             "seeds": [str(ROOT / "configs" / "seeds.jsonl")],
             "models": models or [fast],
