@@ -91,13 +91,40 @@ class Reason(StrEnum):
     """A fault in this program. The log has the traceback."""
 
 
-_FORMAT = list(Reason)[: list(Reason).index(Reason.RAISED)]
-_EXECUTION = list(Reason)[len(_FORMAT) : list(Reason).index(Reason.JUDGED_NO)]
 OUTCOME_OF: dict[Reason, Outcome] = {
-    **dict.fromkeys(_FORMAT, Outcome.FAIL_FORMAT),
-    **dict.fromkeys(_EXECUTION, Outcome.FAIL_EXECUTION),
+    Reason.TRUNCATED: Outcome.FAIL_FORMAT,
+    Reason.INVALID_JSON: Outcome.FAIL_FORMAT,
+    Reason.MISSING_PAIR: Outcome.FAIL_FORMAT,
+    Reason.MISSING_FIELD: Outcome.FAIL_FORMAT,
+    Reason.EMPTY_QUERY: Outcome.FAIL_FORMAT,
+    Reason.NO_CALLS: Outcome.FAIL_FORMAT,
+    Reason.UNKNOWN_FUNCTION: Outcome.FAIL_FORMAT,
+    Reason.UNKNOWN_ARGUMENT: Outcome.FAIL_FORMAT,
+    Reason.MISSING_ARGUMENT: Outcome.FAIL_FORMAT,
+    Reason.WRONG_TYPE: Outcome.FAIL_FORMAT,
+    Reason.CONSTRAINT: Outcome.FAIL_FORMAT,
+    Reason.DUPLICATE_KEY: Outcome.FAIL_FORMAT,
+    Reason.DUPLICATE_CALL: Outcome.FAIL_FORMAT,
+    Reason.STYLE_MISMATCH: Outcome.FAIL_FORMAT,
+    Reason.RAISED: Outcome.FAIL_EXECUTION,
+    Reason.TIMEOUT: Outcome.FAIL_EXECUTION,
+    Reason.CRASHED: Outcome.FAIL_EXECUTION,
+    Reason.MEMORY: Outcome.FAIL_EXECUTION,
+    Reason.OUTPUT_TOO_LARGE: Outcome.FAIL_EXECUTION,
+    Reason.NOT_SERIALIZABLE: Outcome.FAIL_EXECUTION,
+    Reason.HTTP_STATUS: Outcome.FAIL_EXECUTION,
+    Reason.ERROR_IN_BODY: Outcome.FAIL_EXECUTION,
+    Reason.CONNECTION: Outcome.FAIL_EXECUTION,
+    Reason.EGRESS_DENIED: Outcome.FAIL_EXECUTION,
+    Reason.EMPTY_RESULT: Outcome.FAIL_EXECUTION,
     Reason.JUDGED_NO: Outcome.FAIL_SEMANTIC,
-    **dict.fromkeys(list(Reason)[list(Reason).index(Reason.ENDPOINT) :], Outcome.ERROR),
+    Reason.ENDPOINT: Outcome.ERROR,
+    Reason.RATE_LIMITED: Outcome.ERROR,
+    Reason.CONTEXT_LENGTH: Outcome.ERROR,
+    Reason.SANDBOX: Outcome.ERROR,
+    Reason.JUDGE_UNREADABLE: Outcome.ERROR,
+    Reason.BUDGET: Outcome.ERROR,
+    Reason.INTERNAL: Outcome.ERROR,
 }
 
 

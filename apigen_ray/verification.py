@@ -10,21 +10,17 @@ from rich.console import Console
 
 from apigen_ray import jsontext
 from apigen_ray.checking import CheckSettings, check, check_pair, pair_count
+from apigen_ray.collecting import collect
 from apigen_ray.config import Actors, RunConfig
 from apigen_ray.errors import BadInput
 from apigen_ray.execution import ExecuteSettings
 from apigen_ray.models.replies import Limits
 from apigen_ray.pipeline import Executor, Jury, RemoteKeeper, ray_session
 from apigen_ray.pipeline import verify as verified
+from apigen_ray.preparation import endpoints_of, judge_settings, prepare_executor
 from apigen_ray.records import Checked, JsonObject, Reason, Rejected, Stage, Style, Tool
 from apigen_ray.rest import RestSettings
-from apigen_ray.run import (
-    collect,
-    conclude,
-    endpoints_of,
-    judge_settings,
-    prepare_executor,
-)
+from apigen_ray.run import conclude
 from apigen_ray.sandbox import SandboxSettings
 from apigen_ray.stages import checked_row, finished, new_row, rejected_row, tried_again
 from apigen_ray.store import REPLIES, Row, RunFolder

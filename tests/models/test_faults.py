@@ -12,10 +12,10 @@ import pytest
 from aiohttp import web
 
 from apigen_ray.checking import CheckSettings
+from apigen_ray.collecting import Breaker
 from apigen_ray.models import openai
 from apigen_ray.models.openai import Endpoint, OpenAIModel
 from apigen_ray.records import Style, Tool
-from apigen_ray.run import Breaker
 from apigen_ray.sampling import Ask, Sampler, SamplingSettings
 from apigen_ray.stages import Task, generate_step
 
