@@ -1,0 +1,123 @@
+"""`verify`, `report`, `compare` and `export`: what a run folder is good for."""
+
+import argparse
+from pathlib import Path
+
+from apigen_ray.cli.arguments import Commands, command, make_console
+
+
+def add_verify(commands: Commands) -> None:
+    parser = command(
+        commands,
+        "verify",
+        "take data made elsewhere through the same stages",
+        "apigen-ray verify data.jsonl --tools tools.py --stages format,execution --out runs/theirs",
+    )
+    parser.add_argument("data", help="JSONL, Parquet or a data-set name, in the xLAM row format")
+    parser.add_argument(
+        "--tools",
+        action="append",
+        required=True,
+        help="a Python file or package, or a tool list; for rows without tools, and for the code",
+    )
+    parser.add_argument(
+        "--stages",
+        default="format,execution,semantic",
+        help="a comma-separated list of format, execution, semantic (default: all three)",
+    )
+    parser.add_argument("--config", type=Path, help="a run's config, for judge, check and sandbox")
+    parser.add_argument("--out", required=True, help="the run folder")
+    parser.set_defaults(command=_verify)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from apigen_ray.config import load_config
+    from apigen_ray.verification import verify
+
+    return verify(
+        arguments.data,
+        tools=arguments.tools,
+        stages=arguments.stages.split(","),
+        out=Path(arguments.out),
+        config=load_config(arguments.config) if arguments.config else None,
+        console=make_console(),
+    )
+
+
+def add_report(commands: Commands) -> None:
+    parser = command(
+        commands,
+        "report",
+        "print the funnel of a run folder, and write its report.html and stats.json",
+        "apigen-ray report runs/quickstart",
+    )
+    parser.add_argument("folder", type=Path, help="a run folder")
+    parser.set_defaults(command=_report)
+
+
+def _report(arguments: argparse.Namespace) -> int:
+    from apigen_ray.report.terminal import print_report
+
+    print_report(make_console(), arguments.folder)
+    return 0
+
+
+def add_compare(commands: Commands) -> None:
+    parser = command(
+        commands,
+        "compare",
+        "set models side by side, and pair by pair over the prompts they share",
+        "apigen-ray compare runs/quickstart --out comparison.html",
+    )
+    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="a run folder")
+    parser.add_argument("--out", type=Path, required=True, help="a .html, .md or .json file")
+    parser.set_defaults(command=_compare)
+
+
+def _compare(arguments: argparse.Namespace) -> int:
+    from apigen_ray.report.comparison import compare
+    from apigen_ray.report.comparison_page import write_comparison
+
+    write_comparison(compare(arguments.folders), arguments.out)
+    print(arguments.out)
+    return 0
+
+
+def add_export(commands: Commands) -> None:
+    parser = command(
+        commands,
+        "export",
+        "write the verified data in a form that trainers read",
+        "apigen-ray export runs/quickstart --format openai --out data/openai",
+    )
+    forms = ["xlam", "openai", "openai-objects", "sharegpt", "hermes", "dpo"]
+    parser.add_argument("folder", type=Path, help="a run folder")
+    parser.add_argument(
+        "--format",
+        required=True,
+        choices=forms,
+        help="openai has arguments as JSON text, openai-objects as chat templates need them; "
+        "dpo: a verified and a rejected data point of the same prompt or the same tools",
+    )
+    parser.add_argument(
+        "--against",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help="test data, in BFCL's or the xLAM format: what resembles it is left out",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="a folder")
+    parser.add_argument("--push", metavar="REPO", help="upload it to the Hugging Face Hub")
+    parser.set_defaults(command=_export)
+
+
+def _export(arguments: argparse.Namespace) -> int:
+    from apigen_ray.export import export, push
+
+    exported = export(arguments.folder, arguments.format, arguments.out, arguments.against)
+    print(f"{arguments.out}: {exported.written:,} examples")
+    for cause, count in exported.removed.items():
+        print(f"left out, {cause}: {count:,}")
+    if arguments.push:
+        print(push(arguments.out, arguments.push))
+    return 0
