@@ -78,6 +78,9 @@ def _files_of(root: Path) -> Iterator[Path]:
 def _check_name(tool: str, module: str, function: str, files: Mapping[str, bytes]) -> None:
     path = module.replace(".", "/")
     if f"{path}.py" not in files and f"{path}/__init__.py" not in files:
-        raise BadInput(f"tool {tool!r}: module {module!r} is not in the tool code")
+        raise BadInput(
+            f"tool {tool!r}: module {module!r} is not in the tool code; name its file or package"
+            " among the tools, too"
+        )
     if function.startswith("__"):
         raise BadInput(f"tool {tool!r}: {function!r} can't be a tool's function")

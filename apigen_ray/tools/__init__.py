@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apigen_ray.errors import BadInput
-from apigen_ray.records import JsonObject, Tool
+from apigen_ray.records import JsonObject, PythonBackend, Tool
 from apigen_ray.tools.forms import read_tool_list
 from apigen_ray.tools.python import read_python
 
@@ -27,29 +27,41 @@ class Library:
 def load_library(sources: Sequence[str]) -> Library:
     """Read tools from Python files, package folders, and JSONL or JSON tool lists.
 
+    A Python source whose functions a list names gives that list its code: which of them are tools,
+    and how they are described, the list says.
+
     Raises:
         BadInput: if a source is missing, cannot be read, or two tools share a name.
     """
-    tools: dict[str, Tool] = {}
-    roots: list[Path] = []
-    notices: list[str] = []
-    for source in sources:
-        path = Path(source)
+    paths = [Path(source) for source in sources]
+    for path in paths:
         if not path.exists():
-            raise BadInput(f"tools: {source}: no such file or folder")
-        if path.is_dir() or path.suffix == ".py":
-            found, skipped = read_python(path)
-            roots.append(path)
-            notices += skipped
+            raise BadInput(f"tools: {path}: no such file or folder")
+    code = [path for path in paths if path.is_dir() or path.suffix == ".py"]
+    found = {path: read_tool_list(path) for path in paths if path not in code}
+    notices: list[str] = []
+    listed = [tool.backend for tools in found.values() for tool in tools]
+    for path in code:
+        top = path.resolve().stem if path.is_file() else path.resolve().name
+        used = [b for b in listed if isinstance(b, PythonBackend) and _top(b.module) == top]
+        if used:
+            notices.append(f"{path}: the code of {len(used)} listed tools, and no others")
         else:
-            found = read_tool_list(path)
-        for tool in found:
+            found[path], skipped = read_python(path)
+            notices += skipped
+    tools: dict[str, Tool] = {}
+    for path in paths:
+        for tool in found.get(path, ()):
             if tool.name in tools:
-                raise BadInput(f"tools: {source}: a second tool is named {tool.name!r}")
+                raise BadInput(f"tools: {path}: a second tool is named {tool.name!r}")
             tools[tool.name] = tool
     if not tools:
         raise BadInput(f"tools: no tool found in {', '.join(sources) or 'an empty list'}")
-    return Library(tuple(tools.values()), tuple(roots), tuple(notices))
+    return Library(tuple(tools.values()), tuple(code), tuple(notices))
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]
 
 
 def shown_form(tool: Tool) -> JsonObject:

@@ -107,40 +107,46 @@ class Schemas:
         """
         return self.members_of(self.converted(raw, base))
 
-    def members_of(self, schema: dict[str, Any], depth: int = 0) -> Members | None:
+    def members_of(self, schema: dict[str, Any]) -> Members | None:
         """The same, of a converted schema."""
+        result = self._members(schema, 0)
+        if result is not None:
+            named = dict.fromkeys(result.required)
+            result.required = [name for name in named if name in result.properties]
+        return result
+
+    def _members(self, schema: dict[str, Any], depth: int) -> Members | None:
+        """The members that one part describes, and those it requires, which others may describe."""
         schema = self.plain(schema)
         kind = schema.get("type")
         if depth > 20 or not (kind is None or kind == "object" or "object" in kind):
             return None
         result = Members(free=schema.get("additionalProperties") is not False)
-        known = kind is not None or "properties" in schema
+        known = kind is not None or bool({"properties", "required"} & schema.keys())
         for inner in schema.get("allOf") or []:
-            part = self.members_of(inner, depth + 1)
+            part = self._members(inner, depth + 1)
             if part is None:
                 return None
             known = known or bool(part.properties)
             _merge(result, part)
             result.required += part.required
         for key in ("oneOf", "anyOf"):
-            parts = [self.members_of(inner, depth + 1) for inner in schema.get(key) or []]
+            parts = [self._members(inner, depth + 1) for inner in schema.get(key) or []]
             if None in parts:
                 return None
             for part in filter(None, parts):
                 known = known or bool(part.properties)
                 _merge(result, part)
             if parts:
+                first, *others = filter(None, parts)
                 result.required += [
-                    name
-                    for name in result.properties
-                    if all(part is not None and name in part.required for part in parts)
+                    name for name in first.required if all(name in o.required for o in others)
                 ]
         own = {n: s for n, s in (schema.get("properties") or {}).items() if isinstance(s, dict)}
         hidden = {name for name, s in own.items() if self.plain(s).get("readOnly") is True}
         visible = {name: s for name, s in own.items() if name not in hidden}
         result.properties.update(visible)
         result.required += schema.get("required") or []
-        result.required = [n for n in dict.fromkeys(result.required) if n in result.properties]
         return result if known else None
 
     def kinds(self, schema: Any, depth: int = 0) -> set[str]:
