@@ -1,24 +1,16 @@
 """What an export leaves out: duplicates, and what resembles data that models are tested on."""
 
-import re
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import pairwise
 from typing import Any
-
-from datasketch import MinHash, MinHashLSH
 
 from apigen_ray import jsontext
 from apigen_ray.errors import BadInput
 from apigen_ray.export.formats import Example
+from apigen_ray.likeness import Unalike, normalised
 from apigen_ray.xlam import json_field, read_rows
 
-NEAR = 0.8
-"""The Jaccard index of words and word pairs from which queries count as nearly the same."""
-PERMUTATIONS = 64
-_EMPTY = MinHash(num_perm=PERMUTATIONS, hashfunc=zlib.crc32)
 NGRAM = 8
 """Words in a row that a query may not share with test data. Shorter queries are compared whole."""
 
@@ -105,7 +97,7 @@ def _tested(example: Example, tests: TestData) -> tuple[Cause, str] | None:
 def _fingerprint(example: Example) -> _Fingerprint:
     return _Fingerprint(
         id=example.id,
-        query=_normalised(example.query),
+        query=normalised(example.query),
         calls=jsontext.canonical(example.calls),
         functions=" ".join(sorted(str(call["name"]) for call in example.calls)),
     )
@@ -114,34 +106,17 @@ def _fingerprint(example: Example) -> _Fingerprint:
 def _duplicates(fingerprints: Iterable[_Fingerprint]) -> Iterator[Removed]:
     """Queries that are nearly the same are two examples if they call different functions."""
     exact: dict[tuple[str, str], str] = {}
-    near = MinHashLSH(threshold=NEAR, num_perm=PERMUTATIONS)
+    unalike = Unalike()
     for found in fingerprints:
         same = exact.setdefault((found.query, found.calls), found.id)
         if same != found.id:
             yield Removed(found.id, Cause.EXACT_DUPLICATE, same)
-            continue
-        hashed = _EMPTY.copy()
-        hashed.update_batch(_shingles(found))
-        if alike := near.query(hashed):
-            yield Removed(found.id, Cause.NEAR_DUPLICATE, min(alike))
-        else:
-            near.insert(found.id, hashed)
-
-
-def _shingles(found: _Fingerprint) -> list[bytes]:
-    """The words and word pairs of a query; those of different functions share none."""
-    words = found.query.split()
-    pairs = (f"{first} {second}" for first, second in pairwise(words))
-    functions = f"\n{zlib.crc32(found.functions.encode())}"
-    return [f"{text}{functions}".encode() for text in {*words, *pairs}]
-
-
-def _normalised(query: str) -> str:
-    return " ".join(re.findall(r"\w+", query.casefold()))
+        elif near := unalike.add(found.id, found.query, found.functions):
+            yield Removed(found.id, Cause.NEAR_DUPLICATE, near)
 
 
 def _grams(query: str) -> Iterator[str]:
-    words = _normalised(query).split()
+    words = normalised(query).split()
     yield " ".join(words)
     for start in range(len(words) - NGRAM + 1):
         yield " ".join(words[start : start + NGRAM])
