@@ -1,12 +1,17 @@
 """How busy a whole run keeps an endpoint: generator, check, execution and judge, on real Ray.
 
-    uv run python tests/bench/bench_models.py --slots 64 --rows 6000
+    uv run python tests/bench/bench_models.py --slots 64 512 0
+    uv run python tests/bench/bench_models.py --slots 64 512 0 --peer /tmp/distilabel/v/bin/python
 
-The endpoint is a stub in a process of its own: log-normal latency (mean 200 ms, sigma 1), at most
-`--slots` requests at a time, the same completion every time. So what is measured is this program,
-and the stub on the same cores. Busy share: requests in flight over slots, between the first and the
-last 5 % of the requests to the generator. CPU: of all processes of the run but the stubs, in that
-time.
+With `--peer`, the Python of an environment with distilabel 1.5.3, the same work is done with that
+as well, in the same minutes (`distilabel_pipeline.py`).
+
+The endpoints are stubs in processes of their own: log-normal latency (mean 200 ms, sigma 1), at
+most `--slots` requests at a time (0: any number), the same completion every time. So what is
+measured is the program, and the stubs on the same cores. Busy: requests in flight over slots,
+between the first and the last 5 % of the requests to the generator. CPU: of all processes of the
+run but the stubs, in that time; a row is two calls. Ratio: the wall time of that middle part over
+what it takes with all slots busy. Memory: the sum of what processes don't share, at its highest.
 """
 
 import argparse
@@ -21,12 +26,12 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from aiohttp import web
-
 PAIR = '[{"query": "Double 4.", "answers": [{"name": "double", "arguments": {"x": 4}}]}]'
-VERDICT = '{"thought": "", "pass": "yes"}'
+VERDICT = '{"thought": "", "pass": "yes", "passes": "yes"}'
 TOOL = '''
 def double(x: int) -> int:
     """Double a number.
@@ -37,47 +42,69 @@ def double(x: int) -> int:
     return 2 * x
 '''
 SIGMA = 1.0
+UNBOUNDED = 1000
+"""Requests that our side has in flight at most, where the stub takes any number."""
+ROWS = {64: 4000, 512: 10_000}
+"""Rows by slots, where `--rows` does not say: so many that the start does not count."""
 
 
 def stub(slots: int, mean_s: float, text: str, port: "multiprocessing.Queue[int]") -> None:
-    """Serve until killed; /v1/busy tells the moments at which requests came and went."""
-    drawn = random.Random(0)
-    reply = json.dumps(
-        {
-            "choices": [{"message": {"content": text}, "finish_reason": "stop"}],
-            "usage": {"prompt_tokens": 800, "completion_tokens": 60},
-        }
-    ).encode()
-    spans: list[tuple[float, float]] = []
-    free = asyncio.Semaphore(slots)
+    """Serve until killed; a GET of /v1/busy tells when each request came and went.
 
-    async def complete(request: web.Request) -> web.Response:
-        await request.read()
+    Bare HTTP: a server on aiohttp would take as much of the two cores as the program measured.
+    """
+    drawn = random.Random(0)
+    answer = {
+        "id": "1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "stub",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": text},
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 800, "completion_tokens": 60, "total_tokens": 860},
+    }
+    reply = http_response(answer)
+    spans: list[tuple[float, float]] = []
+    free = asyncio.Semaphore(slots or sys.maxsize)
+
+    async def complete() -> bytes:
         async with free:
             started = time.monotonic()
             await asyncio.sleep(drawn.lognormvariate(math.log(mean_s) - SIGMA**2 / 2, SIGMA))
             spans.append((started, time.monotonic()))
-        return web.Response(body=reply, content_type="application/json")
+        return reply
 
-    async def models(_request: web.Request) -> web.Response:
-        return web.json_response({"data": []})
-
-    async def busy(_request: web.Request) -> web.Response:
-        return web.json_response(spans)
+    async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                _, found, length = head.lower().partition(b"content-length:")
+                if found:
+                    await reader.readexactly(int(length.split(b"\r\n", 1)[0]))
+                    writer.write(await complete())
+                else:
+                    busy = head.startswith(b"GET /v1/busy")
+                    writer.write(http_response(spans if busy else {"data": []}))
+        except (asyncio.IncompleteReadError, ConnectionError):
+            writer.close()
 
     async def serve() -> None:
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", complete)
-        app.router.add_get("/v1/models", models)
-        app.router.add_get("/v1/busy", busy)
-        runner = web.AppRunner(app, access_log=None)
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        port.put(runner.addresses[0][1])
-        await asyncio.Event().wait()
+        server = await asyncio.start_server(converse, "127.0.0.1", 0, backlog=4096)
+        port.put(server.sockets[0].getsockname()[1])
+        await server.serve_forever()
 
     asyncio.run(serve())
+
+
+def http_response(value: object) -> bytes:
+    """A response with a JSON body."""
+    body = json.dumps(value).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    return head.encode() + b"\r\n\r\n" + body
 
 
 Spans = list[tuple[float, float]]
@@ -90,10 +117,10 @@ def middle(spans: Spans) -> tuple[float, float, int]:
     return starts[cut], starts[-cut - 1], len(starts) - 2 * cut
 
 
-def busy_share(spans: Spans, slots: int, first: float, last: float) -> float:
-    """Share of the slots in use between two moments."""
+def in_flight(spans: Spans, first: float, last: float) -> float:
+    """The mean number of requests in flight between two moments."""
     used = sum(max(0.0, min(end, last) - max(start, first)) for start, end in spans)
-    return used / (slots * (last - first))
+    return used / (last - first)
 
 
 class Usage:
@@ -109,13 +136,13 @@ class Usage:
         """Take a sample; a process that has ended keeps what it was last seen with."""
         tick, page = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
         memory = 0
-        for entry in sorted((e for e in Path("/proc").iterdir() if e.name.isdigit()), key=str):
+        pids = sorted(int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+        for pid in pids:
             try:
-                fields = (entry / "stat").read_text().rpartition(")")[2].split()
-                shared = int((entry / "statm").read_text().split()[2])
+                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                shared = int(Path(f"/proc/{pid}/statm").read_text().split()[2])
             except OSError:
                 continue
-            pid = int(entry.name)
             if int(fields[1]) in self._known:
                 self._known.add(pid)
             if pid in self._known:
@@ -132,77 +159,138 @@ class Usage:
         return max((cpu for seen, cpu in self._seen if seen <= moment), default=0.0)
 
 
-def config(folder: Path, rows: int, slots: int, ports: list[int], sandbox: str) -> Path:
-    """A run over one tool."""
-    (folder / "double.py").write_text(TOOL)
+@dataclass(frozen=True)
+class Work:
+    """What both programs are given."""
 
-    def endpoint(name: str, port: int) -> dict[str, object]:
-        url = f"http://127.0.0.1:{port}/v1"
+    slots: int
+    rows: int
+    mean_s: float
+    urls: tuple[str, str]
+    folder: Path
+
+    @property
+    def tools(self) -> Path:
+        """The tool library, of one tool."""
+        return self.folder / "double.py"
+
+
+def ours(work: Work, sandbox: str) -> list[str]:
+    """The command that does the work with this program."""
+
+    def endpoint(name: str, url: str) -> dict[str, object]:
+        concurrency = work.slots or UNBOUNDED
         return {"kind": "openai", "name": name, "model": "stub", "base_url": url} | {
-            "concurrency": slots
+            "concurrency": concurrency
         }
 
-    path = folder / "config.yaml"
-    path.write_text(
-        json.dumps(
-            {
-                "out": str(folder / "run"),
-                "points": {"simple": rows},
-                "tools": [str(folder / "double.py")],
-                "models": [endpoint("generator", ports[0])],
-                "judge": endpoint("judge", ports[1]),
-                "sandbox": {"kind": sandbox, "slots": 2},
-            }
+    config = {
+        "out": str(work.folder / "run"),
+        "points": {"simple": work.rows},
+        "tools": [str(work.tools)],
+        "models": [endpoint("generator", work.urls[0])],
+        "judge": endpoint("judge", work.urls[1]),
+        "sandbox": {"kind": sandbox, "slots": 2},
+    }
+    path = work.folder / "config.yaml"
+    path.write_text(json.dumps(config))
+    return [sys.executable, "-m", "apigen_ray", "run", str(path)]
+
+
+def peers(work: Work, python: str, batch: int, replicas: int) -> list[str]:
+    """The command that does the work with distilabel."""
+    program = Path(__file__).with_name("distilabel_pipeline.py")
+    numbers = [str(number) for number in (work.rows, batch, replicas)]
+    return [python, str(program), str(work.tools), *numbers, *work.urls]
+
+
+def measure(name: str, command: Sequence[str], work: Work) -> dict[str, object]:
+    """Do the work, and say how it went."""
+    started = time.monotonic()
+    with (work.folder / f"{name}.log").open("w") as log:
+        # distilabel keeps a cache under HOME
+        run = subprocess.Popen(
+            command, stdout=log, stderr=log, env=os.environ | {"HOME": str(work.folder)}
         )
-    )
-    return path
-
-
-def main() -> None:
-    """Run the benchmark, and print one line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--slots", type=int, default=64)
-    parser.add_argument("--rows", type=int, default=6000)
-    parser.add_argument("--mean", type=float, default=0.2, help="mean latency in seconds")
-    parser.add_argument("--sandbox", default="auto")
-    arguments = parser.parse_args()
-    spawn = multiprocessing.get_context("spawn")
-    ports = []
-    for text in (PAIR, VERDICT):
-        port: multiprocessing.Queue[int] = spawn.Queue()
-        spawn.Process(
-            target=stub, args=(arguments.slots, arguments.mean, text, port), daemon=True
-        ).start()
-        ports.append(port.get())
-    with tempfile.TemporaryDirectory() as folder:
-        path = config(Path(folder), arguments.rows, arguments.slots, ports, arguments.sandbox)
-        started = time.monotonic()
-        run = subprocess.Popen([sys.executable, "-m", "apigen_ray", "run", str(path)], stdout=2)
         usage = Usage(run.pid)
         while run.poll() is None:
             usage.look()
             time.sleep(0.5)
-        wall = time.monotonic() - started
-    with urllib.request.urlopen(f"http://127.0.0.1:{ports[0]}/v1/busy") as answer:
+    wall = time.monotonic() - started
+    if run.returncode:
+        print((work.folder / f"{name}.log").read_text()[-2000:], file=sys.stderr)
+    with urllib.request.urlopen(work.urls[0].removesuffix("/v1") + "/v1/busy") as answer:
         spans = json.load(answer)
+    if len(spans) < work.rows:
+        sys.exit(f"{name} asked for {len(spans)} of {work.rows} rows")
     first, last, count = middle(spans)
-    print(
-        json.dumps(
-            {
-                "slots": arguments.slots,
-                "rows": len(spans),
-                "exit": run.returncode,
-                "busy": round(busy_share(spans, arguments.slots, first, last), 3),
-                "rows_per_s": round(count / (last - first), 1),
-                "rows_per_s_with_start": round(len(spans) / wall, 1),
-                "ideal_s": round(len(spans) * arguments.mean / arguments.slots, 1),
-                "wall_s": round(wall, 1),
-                "cpu_s_per_1000_calls": round(500 * usage.cpu_s(first, last) / count, 2),
-                "cpu_s_whole": round(usage.cpu_s(0, math.inf), 1),
-                "peak_mib": usage.peak_bytes >> 20,
-            }
-        )
-    )
+    flying = in_flight(spans, first, last)
+    return {
+        "program": name,
+        "slots": work.slots or "any",
+        "rows": len(spans),
+        "rows/s": round(count / (last - first), 1),
+        "with start": round(len(spans) / wall, 1),
+        "in flight": round(flying),
+        "busy %": round(100 * flying / work.slots, 1) if work.slots else "-",
+        "ratio": round((last - first) * work.slots / (count * work.mean_s), 2)
+        if work.slots
+        else "-",
+        "CPU s / 1,000 calls": round(500 * usage.cpu_s(first, last) / count, 2),
+        "CPU s, all": round(usage.cpu_s(0, math.inf), 1),
+        "peak MiB": usage.peak_bytes >> 20,
+        "exit": run.returncode,
+    }
+
+
+def main() -> None:
+    """Run the benchmark, and print a table in Markdown as it comes."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--slots", type=int, nargs="+", default=[64], help="0: any number")
+    parser.add_argument("--rows", type=int, help="rows of a run (default: by slots)")
+    parser.add_argument("--mean", type=float, default=0.2, help="mean latency in seconds")
+    parser.add_argument("--sandbox", default="auto")
+    parser.add_argument("--peer", metavar="PYTHON", help="of an environment with distilabel")
+    parser.add_argument("--peer-batch", type=int, default=50)
+    parser.add_argument("--peer-replicas", type=int, default=4)
+    arguments = parser.parse_args()
+    spawn = multiprocessing.get_context("spawn")
+    headed = False
+    for slots in arguments.slots:
+        programs = ["apigen-ray", *(["distilabel"] if arguments.peer else [])]
+        for name in programs:
+            servers, ports = [], []
+            for text in (PAIR, VERDICT):
+                port: multiprocessing.Queue[int] = spawn.Queue()
+                servers.append(
+                    spawn.Process(
+                        target=stub, args=(slots, arguments.mean, text, port), daemon=True
+                    )
+                )
+                servers[-1].start()
+                ports.append(port.get())
+            with tempfile.TemporaryDirectory() as folder:
+                work = Work(
+                    slots,
+                    arguments.rows or ROWS.get(slots, 10_000),
+                    arguments.mean,
+                    (f"http://127.0.0.1:{ports[0]}/v1", f"http://127.0.0.1:{ports[1]}/v1"),
+                    Path(folder),
+                )
+                work.tools.write_text(TOOL)
+                if name == "distilabel":
+                    command = peers(
+                        work, arguments.peer, arguments.peer_batch, arguments.peer_replicas
+                    )
+                else:
+                    command = ours(work, arguments.sandbox)
+                row = measure(name, command, work)
+            for server in servers:
+                server.kill()
+            if not headed:
+                print("| " + " | ".join(row) + " |\n|" + "---|" * len(row))
+                headed = True
+            print("| " + " | ".join(map(str, row.values())) + " |", flush=True)
 
 
 if __name__ == "__main__":
