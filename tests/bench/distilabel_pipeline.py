@@ -15,8 +15,9 @@ from distilabel.steps.tasks import (
 )
 
 
-def main(tools: str, rows: str, batch: str, replicas: str, url: str, judge_url: str) -> None:
+def main() -> None:
     """Generate, execute and judge rows of one tool; each step waits for a whole batch."""
+    tools, rows, batch, replicas, url, judge_url = sys.argv[1:]
     data = [
         {"examples": "", "func_name": "double", "func_desc": "Double a number.", "row": number}
         for number in range(int(rows))
@@ -39,4 +40,4 @@ def main(tools: str, rows: str, batch: str, replicas: str, url: str, judge_url: 
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main()
