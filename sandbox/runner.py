@@ -3,7 +3,8 @@
     python3 -s -E -B -u runner.py ADDRESS
 
 Standard library only; it runs on any Python from 3.9. Read it with `child.py` (the fork),
-`seccomp.py` (the system-call filter) and `cleanup.py` (what happens after each call).
+`seccomp.py` (the system-call filter), `cleanup.py` (what happens after each call) and `egress.py`
+(HTTP for tools, off by default).
 
 ADDRESS is a unix socket on which the host listens. The host sends a configuration, the runner
 imports the tool modules and says `ready`. Then each request is a group of calls that share a fork,
@@ -44,6 +45,7 @@ import time
 
 import child
 import cleanup
+import egress
 import seccomp
 
 # pathlib in this process would be copied, page by page, into every fork
@@ -351,7 +353,7 @@ def isolate(limits, scratch):
     os.environ.clear()
     os.environ.update(HOME=scratch[0], TMPDIR=scratch[0], LANG="C.UTF-8", PATH="/usr/local/bin")
     os.chdir(scratch[0])
-    seccomp.install()
+    seccomp.install(limits["egress"])
 
 
 def lower_limit(kind, value):
@@ -368,7 +370,8 @@ def load(host, null, configuration):
     # A watchdog without need of the interpreter lock: an import that hangs must not outlive us.
     faulthandler.dump_traceback_later(IMPORT_TIMEOUT_S, exit=True, file=null)
     sys.path[0] = configuration["tools"]
-    for name in ("child", "cleanup", "seccomp"):  # ours; a tool module may have the same name
+    # ours; a tool module may have the same name
+    for name in ("child", "cleanup", "egress", "seccomp"):
         del sys.modules[name]
     functions = {}
     for tool, (module, function) in configuration["functions"].items():
@@ -428,7 +431,9 @@ def serve(host, base):
     given = os.environ.get("TMPDIR")
     scratch = [given] if given else [path for path in SCRATCH if os.access(path, os.W_OK)]
     runner = Runner(host, null, configuration, scratch)  # opens what isolation would close to it
+    proxies = egress.hand_over(host) if configuration["egress"] else {}
     isolate(configuration, scratch)
+    os.environ.update(proxies)
     cleanup.wipe(scratch)
     runner.functions = load(host, null, configuration)
     warm_up()

@@ -105,6 +105,8 @@ FCNTL = (72, 25)
 IOCTL = (16, 29)
 PRCTL = (157, 167)
 SOCKET = (41, 198)
+BIND = (49, 200)
+LISTEN = (50, 201)
 CLONE = (56, 220)
 CLONE3 = (435, 435)
 
@@ -115,8 +117,12 @@ NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEWNS, -CGROUP, -UTS, -IPC, -USER, -PID, -
 SIGNAL_BY_FCNTL = (8, 10, 15)  # F_SETOWN, F_SETSIG, F_SETOWN_EX
 SIGNAL_BY_IOCTL = (0x8901, 0x8902)  # FIOSETOWN, SIOCSPGRP
 
-LOAD, EQUAL, AT_LEAST, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x45, 0x06  # BPF operations
-NUMBER, ARCHITECTURE, ARGUMENT_0, ARGUMENT_1 = 0, 4, 16, 24  # offsets in struct seccomp_data
+AF_INET, SOCK_STREAM, SOCK_TYPE_MASK, IPPROTO_TCP = 2, 1, 0xF, 6
+
+LOAD, AND, RETURN = 0x20, 0x54, 0x06  # BPF operations
+EQUAL, AT_LEAST, ANY_BIT = 0x15, 0x35, 0x45
+NUMBER, ARCHITECTURE = 0, 4  # offsets in struct seccomp_data
+ARGUMENT_0, ARGUMENT_1, ARGUMENT_2 = 16, 24, 32
 ALLOW, KILL_PROCESS, FAIL = 0x7FFF0000, 0x80000000, 0x00050000
 
 # A process that stays undumpable can't change its own standing with the kernel's OOM killer.
@@ -140,9 +146,9 @@ class _Program(ctypes.Structure):
     ]
 
 
-def install():
-    """Filter this process and all its forks from now on."""
-    _install(program(platform.machine()))
+def install(egress):
+    """Filter this process and all its forks from now on; with `egress`, they may make TCP calls."""
+    _install(program(platform.machine(), egress))
 
 
 def install_signal_guard():
@@ -163,7 +169,7 @@ def _install(instructions):
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def program(machine):
+def program(machine, egress):
     """The filter as a list of BPF instructions."""
     column, architecture = MACHINES[machine]
     steps = [
@@ -179,7 +185,12 @@ def program(machine):
             steps += _deny(numbers[column], errno.EPERM)
     # No network namespace can be counted on (the containers of a pod share one), so: no sockets.
     # socketpair() stays, asyncio needs it.
-    steps += _deny(SOCKET[column], errno.EACCES)
+    if egress:  # this sandbox has a namespace of its own, and in it only the host's proxy answers
+        steps += _tcp_only(SOCKET[column])
+        # A port that a call has bound is taken for a minute, from the calls that follow too.
+        steps += _deny(BIND[column], errno.EACCES) + _deny(LISTEN[column], errno.EACCES)
+    else:
+        steps += _deny(SOCKET[column], errno.EACCES)
     # Its flags are behind a pointer; C libraries fall back to clone.
     steps += _deny(CLONE3[column], errno.ENOSYS)
     steps += _when(CLONE[column], ARGUMENT_0, [(ANY_BIT, 0, 1, NAMESPACE_FLAGS), _fail()])
@@ -206,6 +217,18 @@ def signal_guard(machine):
 
 def _fail():
     return (RETURN, 0, 0, FAIL | errno.EPERM)
+
+
+def _tcp_only(number):
+    """Of socket(), let TCP over IPv4 pass."""
+    steps = [
+        *((LOAD, 0, 0, ARGUMENT_0), (EQUAL, 0, 7, AF_INET)),
+        *((LOAD, 0, 0, ARGUMENT_1), (AND, 0, 0, SOCK_TYPE_MASK), (EQUAL, 0, 4, SOCK_STREAM)),
+        *((LOAD, 0, 0, ARGUMENT_2), (EQUAL, 1, 0, 0), (EQUAL, 0, 1, IPPROTO_TCP)),
+        (RETURN, 0, 0, ALLOW),
+        (RETURN, 0, 0, FAIL | errno.EACCES),
+    ]
+    return [(EQUAL, 0, len(steps), number), *steps]
 
 
 def _deny(number, error):

@@ -106,7 +106,7 @@ class Policy:
         """
         if not self.permits(address, port):
             shown = f"[{address}]" if ":" in address else address
-            raise Denied(f"{shown}:{port} is not a public address (rest.allow can open it)")
+            raise Denied(f"{shown}:{port} is not a public address (`allow` can open it)")
 
     def permits(self, address: str, port: int) -> bool:
         """Whether an address may be dialled."""

@@ -1,7 +1,9 @@
-"""A forward proxy on a unix socket: the only way out for Python tools that do HTTP themselves.
+"""A forward proxy: the only way out for Python tools that do HTTP themselves.
 
-It serves `CONNECT host:port` and plain requests for `http://host/...` to listed hosts, and nothing
-else. Every connection carries one request, so that none rides on the check of another; the address
+It answers at a socket that listens inside a sandbox's network namespace and was handed over to us,
+so that nothing has to run, and can be attacked, between a call and this process. It serves
+`CONNECT host:port` and plain requests for `http://host/...` to listed hosts, and nothing else.
+Every connection carries one request, so that none rides on the check of another; the address
 dialled is one that was checked.
 
 Not covered: what goes through a tunnel. A listed host that serves others' names too (a CDN) can be
@@ -15,7 +17,6 @@ import socket
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -29,6 +30,10 @@ CONNECTION_S = 120.0
 """No connection lives longer: a tool's call doesn't either."""
 ANSWER_BYTES = 64 << 20
 CONNECTIONS = 64
+"""As many are open at once; others wait in the kernel, and take nothing of this process."""
+CONNECTIONS_PER_CALL = 1000
+"""Each leaves the sandbox's kernel a port that is not free at once."""
+CLOSE_S = 1.0
 _CHUNK = 1 << 16
 _REQUEST_LINE = re.compile(r"([A-Z]{1,20}) ([!-~]+) HTTP/1\.[01]")
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*)")
@@ -64,7 +69,7 @@ class _Refused(Exception):
 
 
 class EgressProxy:
-    """Serves a unix socket until it is closed.
+    """Serves the calls of one sandbox slot, which makes one after the other.
 
     Args:
         hosts: Who may be talked to: `api.example.com`, `*.example.com:443`.
@@ -80,29 +85,72 @@ class EgressProxy:
     ) -> None:
         self._policy = Policy(allow, hosts)
         self._lookup = lookup
-        self._slots = asyncio.Semaphore(CONNECTIONS)
-        self._server: asyncio.Server | None = None
-        self._open: set[asyncio.Task[None] | None] = set()
+        self._listener: socket.socket | None = None
+        self._open: dict[asyncio.Task[None], socket.socket] = {}
+        self._accepted = 0
+        self._denials: list[str] = []
 
-    async def start(self, path: Path) -> None:
-        """Listen at `path`, for any user: the sandbox has one of its own."""
-        self._server = await asyncio.start_unix_server(
-            self._serve, sock=_bound(path), limit=HEAD_BYTES
-        )
+    def start(self, listener: socket.socket) -> None:
+        """Answer at a socket that listens; it is closed with the proxy."""
+        listener.setblocking(False)
+        self._listener = listener
+        self._go_on()
 
-    async def close(self) -> None:
-        """Stop, and end what is still open."""
-        if self._server is not None:
-            self._server.close()
+    def take_denials(self) -> list[str]:
+        """What was refused by the policy since this was asked last."""
+        denials, self._denials = self._denials, []
+        return denials
+
+    def cut(self) -> None:
+        """End what is left of a call that is over, what it asked for last included."""
         for task in self._open:
-            if task is not None:
-                task.cancel()
+            task.cancel()
+        if self._listener is not None:
+            with suppress(OSError):
+                while True:
+                    self._listener.accept()[0].close()
+        self._accepted = 0
+        self._denials.clear()
+        self._go_on()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        self._open.add(task)
+    def close(self) -> None:
+        """Stop, and end what is still open."""
+        if self._listener is None:
+            return
+        self.cut()
+        asyncio.get_running_loop().remove_reader(self._listener)
+        self._listener.close()
+        self._listener = None
+
+    def _go_on(self) -> None:
+        """Accept connections while there may be more."""
+        if self._listener is None:
+            return
+        loop = asyncio.get_running_loop()
+        if len(self._open) < CONNECTIONS and self._accepted < CONNECTIONS_PER_CALL:
+            loop.add_reader(self._listener, self._accept, self._listener)
+        else:
+            loop.remove_reader(self._listener)
+
+    def _accept(self, listener: socket.socket) -> None:
         try:
-            async with self._slots, asyncio.timeout(CONNECTION_S):
+            client, _ = listener.accept()
+        except OSError:  # it left before its turn
+            return
+        self._accepted += 1
+        task = asyncio.create_task(self._serve(client))
+        self._open[task] = client
+        task.add_done_callback(self._ended)
+        self._go_on()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._open.pop(task).close()
+        self._go_on()
+
+    async def _serve(self, client: socket.socket) -> None:
+        reader, writer = await asyncio.open_connection(sock=client, limit=HEAD_BYTES)
+        try:
+            async with asyncio.timeout(CONNECTION_S):
                 await self._answer(reader, writer)
         except _Refused as refused:
             log.info("egress refused: %s", refused)
@@ -114,7 +162,6 @@ class EgressProxy:
         except (TimeoutError, OSError, asyncio.IncompleteReadError):
             pass  # the other side went away, or took too long: it is told by the end of the stream
         finally:
-            self._open.discard(task)
             await _close(writer)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -143,6 +190,7 @@ class EgressProxy:
                     self._policy.check_address(found[0], port)
                 return await _first(permitted, port)
         except Denied as denied:
+            self._denials.append(str(denied))
             raise _Refused("403 Forbidden", str(denied)) from None
         except (OSError, TimeoutError):
             raise _Refused("502 Bad Gateway", f"{host}:{port} cannot be reached") from None
@@ -221,14 +269,6 @@ def _split(target: str) -> tuple[str, int]:
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-def _bound(path: Path) -> socket.socket:
-    path.unlink(missing_ok=True)
-    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listening.bind(str(path))
-    path.chmod(0o666)
-    return listening
-
-
 async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
     """Run until one ends: a connection that one side left is of no use to the other."""
     tasks = [asyncio.create_task(way) for way in ways]
@@ -264,6 +304,12 @@ async def _pump(
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
+    """Close, when what was written has gone, or nobody takes it."""
     writer.close()
-    with suppress(OSError):
-        await writer.wait_closed()
+    try:
+        async with asyncio.timeout(CLOSE_S):
+            await writer.wait_closed()
+    except (OSError, TimeoutError):
+        pass
+    finally:
+        writer.transport.abort()

@@ -55,4 +55,5 @@ class BubblewrapTransport:
 
     def configuration(self) -> dict[str, Any]:
         """As the runner sees it."""
-        return {"tools": "/opt/tools", "alone": True, **limits(self._settings)}
+        shared = {"tools": "/opt/tools", "alone": True, **limits(self._settings)}
+        return shared | {"egress": self._settings.egress is not None}

@@ -107,4 +107,5 @@ class DockerTransport:
 
     def configuration(self) -> dict[str, Any]:
         """As the runner sees it."""
-        return {"tools": "/opt/tools", "alone": True, **container_limits(self._settings)}
+        shared = {"tools": "/opt/tools", "alone": True, **container_limits(self._settings)}
+        return shared | {"egress": self._settings.egress is not None}

@@ -13,7 +13,7 @@ from apigen_ray.sandbox.docker import DockerTransport
 from apigen_ray.sandbox.image import connect, host_root
 from apigen_ray.sandbox.pool import Pool, Sandbox, Transport
 from apigen_ray.sandbox.process import ProcessTransport, own_identity
-from apigen_ray.sandbox.settings import Kind, SandboxSettings
+from apigen_ray.sandbox.settings import WITH_EGRESS, Kind, SandboxSettings, no_egress
 from apigen_ray.sandbox.sidecar import SidecarTransport
 from apigen_ray.sandbox.toolcode import ToolCode, write
 
@@ -53,6 +53,8 @@ def choose_kind(settings: SandboxSettings) -> tuple[Kind, str | None]:
             kind = "sidecar"
         case "process":
             kind = "process"
+    if settings.egress and kind not in WITH_EGRESS:
+        raise BadInput(f"sandbox.egress: {no_egress(kind)}")
     return kind, NOTICES.get(kind)
 
 

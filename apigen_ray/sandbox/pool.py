@@ -11,8 +11,15 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from apigen_ray.errors import SandboxLost
-from apigen_ray.records import Call, CallResult, Failed
-from apigen_ray.sandbox.protocol import MAX_REQUEST, Connection, encode
+from apigen_ray.records import Call, CallResult, Failed, Reason
+from apigen_ray.rest.proxy import EgressProxy
+from apigen_ray.sandbox.protocol import (
+    MAX_REQUEST,
+    Connection,
+    configure,
+    encode,
+    take_listener,
+)
 from apigen_ray.sandbox.settings import SandboxSettings
 from apigen_ray.sandbox.toolcode import ToolCode
 
@@ -69,27 +76,35 @@ class Slot:
 
     connection: Connection
     process: Process
+    proxy: EgressProxy | None
 
     async def close(self) -> None:
         """End the runner."""
         self.connection.close()
+        if self.proxy:
+            self.proxy.close()
         await self.process.stop()
 
 
-async def open_slot(transport: Transport, code: ToolCode, timeout_s: float) -> Slot:
+async def open_slot(transport: Transport, code: ToolCode, settings: SandboxSettings) -> Slot:
     """Start a runner, and wait until it has imported the tools."""
     with _listening(transport.sockets) as (listener, folder):
         process = await transport.start(folder)
+        configuration = transport.configuration() | {"functions": code.functions}
+        proxy = None
         try:
             accepted = await _accept(listener, process)
+            await configure(accepted, configuration)
+            if settings.egress and configuration["egress"]:
+                proxy = EgressProxy(settings.egress.hosts, settings.egress.allow)
+                proxy.start(await take_listener(accepted))
         except BaseException:
             await process.stop()
             raise
     reader, writer = await asyncio.open_unix_connection(sock=accepted)
-    slot = Slot(Connection(reader, writer, timeout_s), process)
+    slot = Slot(Connection(reader, writer, settings.timeout_s), process, proxy)
     try:
-        functions = {"functions": code.functions}
-        await slot.connection.configure(transport.configuration() | functions)
+        await slot.connection.ready(configuration)
     except BaseException:
         await slot.close()
         raise
@@ -145,6 +160,8 @@ class Pool:
         self._code = code
         self._on_close = on_close
         self._settings = settings
+        self.egress_denials = 0
+        """How often calls asked for a host that they may not reach."""
         self._starts: set[asyncio.Task[Slot]] = set()
         self._ends: set[asyncio.Task[None]] = set()
         # Runners that are free, or about to be. Who waits longest gets the next one.
@@ -172,8 +189,8 @@ class Pool:
         failures = 0
         while requests:
             try:
-                async with self._slot() as connection:
-                    await self._ask(connection, requests, results)
+                async with self._slot() as slot:
+                    await self._ask(slot, requests, results)
             except SandboxLost:
                 failures += 1
                 if failures == ATTEMPTS:
@@ -181,16 +198,29 @@ class Pool:
         return [results[index] for index in range(len(calls))]
 
     async def _ask(
-        self, connection: Connection, requests: dict[int, bytes], results: dict[int, CallResult]
+        self, slot: Slot, requests: dict[int, bytes], results: dict[int, CallResult]
     ) -> None:
         """Move what gets answered from `requests` to `results`, while the runner is good."""
+        connection = slot.connection
         for group in self._groups(requests):
             connection.send([requests[index] for index in group])
             for index in group:
-                results[index] = await connection.receive()
+                result = await connection.receive()
+                results[index] = self._explained(result, slot.proxy) if slot.proxy else result
                 del requests[index]
+            if slot.proxy:
+                slot.proxy.cut()
             if connection.worn:
                 return
+
+    def _explained(self, result: CallResult, proxy: EgressProxy) -> CallResult:
+        """The verdict on a call that raised after the proxy had refused it something."""
+        denials = proxy.take_denials()
+        self.egress_denials += len(denials)
+        if not denials or not isinstance(result, Failed) or result.reason != Reason.RAISED:
+            return result
+        message = f"{denials[0]}; then it raised {result.message}"
+        return Failed(Reason.EGRESS_DENIED, message, result.seconds)
 
     def _groups(self, requests: Mapping[int, bytes]) -> list[list[int]]:
         """The calls that share a fork."""
@@ -200,14 +230,14 @@ class Pool:
         return [[index] for index in requests]
 
     @contextlib.asynccontextmanager
-    async def _slot(self) -> AsyncIterator[Connection]:
+    async def _slot(self) -> AsyncIterator[Slot]:
         """A runner of one's own; it is replaced unless all went well with it."""
         start = await self._take()
-        connection = start.result().connection
+        slot = start.result()
         good = False
         try:
-            yield connection
-            good = not connection.worn
+            yield slot
+            good = not slot.connection.worn
         finally:
             if good:
                 self._free.put_nowait(start)
@@ -234,9 +264,7 @@ class Pool:
             self._replace(start)
 
     def _start(self) -> asyncio.Task[Slot]:
-        start = asyncio.create_task(
-            open_slot(self._transport, self._code, self._settings.timeout_s)
-        )
+        start = asyncio.create_task(open_slot(self._transport, self._code, self._settings))
         self._starts.add(start)
         self._free.put_nowait(start)
         return start

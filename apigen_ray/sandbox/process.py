@@ -42,6 +42,7 @@ def limits(settings: SandboxSettings) -> dict[str, Any]:
         "processes": MAX_PROCESSES,
         "result_bytes": settings.result_bytes,
         "output_bytes": settings.output_bytes,
+        "egress": False,  # it takes a network namespace of one's own
     }
 
 

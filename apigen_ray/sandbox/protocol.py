@@ -7,6 +7,7 @@ the call and may be anything: it is capped before it is read, and parsed as if f
 import asyncio
 import json
 import math
+import socket
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -47,8 +48,8 @@ class Connection:
         self.worn = False
         """The runner could not clean up after a call: it must not get another."""
 
-    async def configure(self, configuration: dict[str, Any]) -> None:
-        """Send the tools' names and the limits, and wait until all modules are imported.
+    async def ready(self, configuration: dict[str, Any]) -> None:
+        """Wait until a runner that was sent this configuration has imported all modules.
 
         Raises:
             BadInput: a tool module can't be imported.
@@ -56,8 +57,6 @@ class Connection:
         """
         self._result_bytes = configuration["result_bytes"]
         self._output_bytes = configuration["output_bytes"]
-        text = json.dumps(configuration).encode()
-        self._writer.write(LENGTH.pack(len(text)) + text)
         module = None
         try:
             async with asyncio.timeout(IMPORT_TIMEOUT_S):
@@ -141,6 +140,44 @@ class Connection:
     def close(self) -> None:
         """Hang up, which ends the runner."""
         self._writer.close()
+
+
+async def configure(channel: socket.socket, configuration: dict[str, Any]) -> None:
+    """Send a runner that has connected the tools' names and the limits.
+
+    Raises:
+        SandboxLost: it has ended.
+    """
+    text = json.dumps(configuration).encode()
+    try:
+        await asyncio.get_running_loop().sock_sendall(channel, LENGTH.pack(len(text)) + text)
+    except ConnectionError as error:
+        raise SandboxLost("the runner ended") from error
+
+
+async def take_listener(channel: socket.socket) -> socket.socket:
+    """The socket that a runner configured with `egress` listens at, and hands over at once.
+
+    Raises:
+        BadInput: it has none to give.
+        SandboxLost: the runner kept silent.
+    """
+    loop, ready = asyncio.get_running_loop(), asyncio.Event()
+    loop.add_reader(channel, ready.set)
+    try:
+        async with asyncio.timeout(IMPORT_TIMEOUT_S):
+            await ready.wait()
+    except TimeoutError as error:
+        raise SandboxLost("the runner did not answer at its start") from error
+    finally:
+        loop.remove_reader(channel)
+    try:
+        _, descriptors, _, _ = socket.recv_fds(channel, 1, 1, socket.MSG_CMSG_CLOEXEC)
+    except ConnectionError as error:
+        raise SandboxLost("the runner ended") from error
+    if not descriptors:
+        raise BadInput("sandbox.egress: the container runtime lets no socket out of the sandbox")
+    return socket.socket(fileno=descriptors[0])
 
 
 def encode(call: Call) -> bytes | Failed:

@@ -1,10 +1,39 @@
 """How calls are isolated, as the user sets it."""
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from apigen_ray.rest.policy import Policy
 
 Kind = Literal["docker", "sidecar", "bubblewrap", "process"]
+WITH_EGRESS: Sequence[Kind] = ("docker", "bubblewrap")
+"""The kinds whose sandboxes have a network namespace of their own."""
+
+
+class EgressSettings(BaseModel):
+    """Where Python tools may go by HTTP themselves; everything else stays closed to them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    hosts: tuple[str, ...] = Field(min_length=1)
+    """Who may be talked to: `api.example.com`, `*.example.com:443`."""
+    allow: tuple[str, ...] = ()
+    """Addresses and networks that these names may have though they are not public:
+    `127.0.0.1:8080`, `10.0.0.0/8`."""
+
+    @field_validator("hosts")
+    @classmethod
+    def _readable_hosts(cls, hosts: tuple[str, ...]) -> tuple[str, ...]:
+        Policy(hosts=hosts)
+        return hosts
+
+    @field_validator("allow")
+    @classmethod
+    def _readable_allow(cls, allow: tuple[str, ...]) -> tuple[str, ...]:
+        Policy(allow)
+        return allow
 
 
 class SandboxSettings(BaseModel):
@@ -34,3 +63,17 @@ class SandboxSettings(BaseModel):
     """Docker runtime, such as `runsc` (gVisor)."""
     socket_dir: str | None = None
     """Sidecar only: the folder shared with the runner containers."""
+    egress: EgressSettings | None = None
+    """What tools may reach by HTTP, through a proxy (Docker and bubblewrap only); null: nothing."""
+
+    @model_validator(mode="after")
+    def _can_have_egress(self) -> Self:
+        if self.egress and self.kind not in ("auto", *WITH_EGRESS):
+            raise ValueError(f"egress: {no_egress(self.kind)}")
+        return self
+
+
+def no_egress(kind: str) -> str:
+    """Why a kind of sandbox can't have egress."""
+    where = "shares its pod's" if kind == "sidecar" else "has this machine's"
+    return f"a sandbox of kind {kind} {where} network; {' and '.join(WITH_EGRESS)} can have it"

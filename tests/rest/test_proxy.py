@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import socket
 import ssl
 import subprocess
 from types import SimpleNamespace
@@ -22,8 +23,11 @@ async def proxy(tmp_path):
             return [next(addresses)] if not isinstance(addresses, tuple) else list(addresses)
 
         path = tmp_path / f"{len(started)}.sock"
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(path))
+        listener.listen()
         started.append(EgressProxy(hosts, allow, lookup))
-        await started[-1].start(path)
+        started[-1].start(listener)
 
         async def ask(text: str, *, wait_s: float = 2.0) -> str:
             reader, writer = await asyncio.open_unix_connection(path)
@@ -32,12 +36,12 @@ async def proxy(tmp_path):
             writer.close()
             return answer.decode("latin-1")
 
-        ask.path = path
+        ask.path, ask.proxy = path, started[-1]
         return ask
 
     yield start
     for one in started:
-        await one.close()
+        one.close()
 
 
 @pytest.fixture

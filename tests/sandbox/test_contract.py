@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -234,7 +235,8 @@ async def test_a_shared_fork_that_ends_does_not_take_the_other_calls_along(kind:
 def kill(pids: set[int]) -> None:
     assert pids
     for pid in pids:
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it went with its parent
+            os.kill(pid, signal.SIGKILL)
 
 
 async def left_of(pids: set[int], within_s: float) -> set[int]:
