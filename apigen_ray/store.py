@@ -4,25 +4,28 @@
 - `samples/part-*.parquet`: every data point, whatever became of it
 - `dataset/`: the verified ones, in the released columns
 - `replies/`: what the models answered, written by `models.replies`
+- `pools/`: the verified pairs that the prompts of each round could draw from, written by `feedback`
+- `asked.json`: how many data points were asked for, wave by wave, written by `run`
 - `stats.json`, `report.html`: the funnel
+
+It is a local folder, or a URL of an object store; see `storage`.
 """
 
-import fcntl
 import hashlib
 import json
-import os
-import shutil
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, TypedDict
+from typing import Any, TypedDict
 
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
+from upath import UPath
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import JsonObject, Outcome
+from apigen_ray.storage import LEASES, LOCK, is_local, lock, place, remove, whole
 
 _TEXT, _COUNT, _REAL = pa.string(), pa.int64(), pa.float64()
 SCHEMA = pa.schema(
@@ -72,7 +75,7 @@ RELEASED = (
 REPLIES = "replies"
 """The folder of a run folder that keeps every reply of a model."""
 
-_LEFT_BY_AN_EARLY_END = {".lock", "samples", REPLIES, "ray.log"}
+_LEFT_BY_AN_EARLY_END = {LOCK, LEASES, "samples", REPLIES, "ray.log"}
 """What a run folder may hold before it has a manifest."""
 
 
@@ -114,8 +117,8 @@ class Row(TypedDict):
 class RunFolder:
     """A run folder. Anyone may read it; one process at a time may write."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: str | Path | UPath) -> None:
+        self.path = place(path)
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -125,28 +128,35 @@ class RunFolder:
             BadInput: if it can't be written, or another process is writing to it.
         """
         try:
-            (self.path / "samples").mkdir(parents=True, exist_ok=True)
-            lock = _lock(self.path / ".lock")
-            for stale in self.path.rglob(".*.tmp"):
-                stale.unlink()
-        except OSError as error:
-            raise BadInput(f"{self.path}: not writable: {error.strerror or error}") from error
-        attempts = [int(part.name.split("-")[1]) for part in self.parts()]
-        self._attempt = max(attempts, default=0) + 1
+            attempts = [int(part.name.split("-")[1]) for part in self.parts()]
+            self._lock = lock(self.path, after=max(attempts, default=0))
+            if is_local(self.path):
+                for stale in self.path.rglob(".*.tmp"):
+                    stale.unlink()
+        except BadInput:
+            raise
+        except Exception as error:  # each store's client raises its own types
+            why = getattr(error, "strerror", None) or error
+            raise BadInput(f"{self.path}: not writable: {why}") from error
         self._sequence = 0
         try:
             yield
         finally:
-            lock.close()
+            self._lock.release()
 
-    def parts(self) -> list[Path]:
+    def parts(self) -> list[UPath]:
         """The committed parts, oldest first."""
         return sorted((self.path / "samples").glob("part-*.parquet"))
 
     def commit(self, rows: Sequence[Row]) -> None:
-        """Write a part: it is there as a whole, or not at all."""
+        """Write a part: it is there as a whole, or not at all.
+
+        Raises:
+            StoreLost: if it can't be written, or this process may not write any more.
+        """
+        self._lock.check()
         self._sequence += 1
-        name = f"part-{self._attempt:04d}-{self._sequence:06d}.parquet"
+        name = f"part-{self._lock.attempt:04d}-{self._sequence:06d}.parquet"
         table = pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMA)
         _write_parquet(self.path / "samples" / name, table)
 
@@ -155,7 +165,7 @@ class RunFolder:
         columns = ["cost_usd", "input_tokens", "output_tokens"]
         cost_usd, tokens = 0.0, 0
         for part in self.parts():
-            table = pq.read_table(part, columns=columns)
+            table = _read(part, columns)
             cost_usd += pa.compute.sum(table["cost_usd"]).as_py()
             tokens += sum(pa.compute.sum(table[name]).as_py() for name in columns[1:])
         return cost_usd, tokens
@@ -165,7 +175,7 @@ class RunFolder:
         settled: set[str] = set()
         tried: dict[str, int] = {}
         for part in self.parts():
-            columns = pq.read_table(part, columns=["id", "outcome", "attempts"]).to_pydict()
+            columns = _read(part, ["id", "outcome", "attempts"]).to_pydict()
             for id_, outcome, attempts in zip(*columns.values(), strict=True):
                 tried[id_] = attempts
                 if outcome != Outcome.ERROR:
@@ -177,10 +187,10 @@ class RunFolder:
         last: dict[str, tuple[int, int]] = {}
         parts = self.parts()
         for number, part in enumerate(parts):
-            ids = pq.read_table(part, columns=["id"])["id"].to_pylist()
+            ids = _read(part, ["id"])["id"].to_pylist()
             last.update((id_, (number, index)) for index, id_ in enumerate(ids))
         for number, part in enumerate(parts):
-            table = pq.read_table(part, columns=list({*columns, "id"}))
+            table = _read(part, list({*columns, "id"}))
             ids = table["id"].to_pylist()
             kept = [last[id_] == (number, index) for index, id_ in enumerate(ids)]
             yield table.filter(pa.array(kept, pa.bool_())).select(list(columns))
@@ -203,7 +213,8 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file of the folder, whole or not at all."""
-        _write_text(self.path / name, text)
+        with whole(self.path / name) as handle:
+            handle.write(text.encode())
 
     # --- the data set
 
@@ -218,7 +229,6 @@ class RunFolder:
     def write_dataset(self, card: str) -> int:
         """Write the verified rows, a file for each style, and their card; return their number."""
         folder = self.path / "dataset"
-        (folder / "data").mkdir(parents=True, exist_ok=True)
         for stale in folder.rglob("*.parquet"):
             stale.unlink()
         schema = pa.schema([SCHEMA.field(name) for name in RELEASED])
@@ -226,7 +236,7 @@ class RunFolder:
         for style in table["style"].unique().to_pylist():
             rows = table.filter(pa.compute.field("style") == style)
             _write_parquet(folder / "data" / f"{style}.parquet", rows)
-        _write_text(folder / "README.md", card)
+        self.write_text("dataset/README.md", card)
         return len(table)
 
     def _verified(self) -> Iterator[pa.Table]:
@@ -235,26 +245,22 @@ class RunFolder:
             yield table.filter(verified).select(RELEASED)
 
 
-def clear(path: Path, sparing: Collection[str] = ()) -> None:
+def clear(path: str | Path | UPath, sparing: Collection[str] = ()) -> None:
     """Delete what is in a run folder, for `--fresh`, except what is named.
 
     Raises:
         BadInput: if the folder holds something else than a run.
     """
-    if not path.exists():
+    folder = place(path)
+    if not folder.exists():
         return
-    names = {entry.name for entry in path.iterdir()}
+    names = {entry.name for entry in folder.iterdir()}
     if "manifest.json" not in names and names - _LEFT_BY_AN_EARLY_END:
-        raise BadInput(f"{path}: not a run folder (no manifest.json); it is not deleted")
-    lock = _lock(path / ".lock")
-    for entry in path.iterdir():
-        if entry.is_dir() and entry.name not in sparing:
-            shutil.rmtree(entry)
-        elif not entry.is_dir():
-            entry.unlink()
-    if not any(path.iterdir()):
-        path.rmdir()
-    lock.close()
+        raise BadInput(f"{folder}: not a run folder (no manifest.json); it is not deleted")
+    held = lock(folder)
+    for name in names.difference(sparing, [LOCK, LEASES]):
+        remove(folder / name)
+    held.release()
 
 
 def digest(value: Iterable[str]) -> str:
@@ -265,37 +271,11 @@ def digest(value: Iterable[str]) -> str:
     return hashed.hexdigest()
 
 
-def _lock(path: Path) -> IO[str]:
-    handle = path.open("w")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        handle.close()
-        raise BadInput(f"{path.parent}: another process is writing to this run folder") from error
-    return handle
+def _read(part: UPath, columns: Sequence[str]) -> pa.Table:
+    with part.open("rb") as handle:
+        return pq.read_table(handle, columns=list(columns))
 
 
-def _write_parquet(path: Path, table: pa.Table) -> None:
-    with _whole(path) as handle:
+def _write_parquet(path: UPath, table: pa.Table) -> None:
+    with whole(path) as handle:
         pq.write_table(table, handle, compression="zstd")
-
-
-def _write_text(path: Path, text: str) -> None:
-    with _whole(path) as handle:
-        handle.write(text.encode())
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[IO[bytes]]:
-    """Write aside, sync, rename: readers see the old file or the new one."""
-    aside = path.with_name(f".{path.name}.tmp")
-    with aside.open("wb") as handle:
-        yield handle
-        handle.flush()
-        os.fsync(handle.fileno())
-    aside.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
