@@ -2,6 +2,7 @@
 
 ApigenError
 ├── BadInput            the user's config, file or environment; one line, exit code 2
+├── StoreLost           the run folder can't be written any more; one line, exit code 1
 └── InfrastructureError becomes an `error` row, which a resume asks again
     ├── EndpointError   a model endpoint that cannot be reached, or answers with an error
     │   ├── PromptTooLong   the prompt does not fit into the model's context
@@ -24,6 +25,10 @@ class ApigenError(Exception):
 
 class BadInput(ApigenError):
     """Names the file, line, key or URL that is wrong, and what to do."""
+
+
+class StoreLost(ApigenError):
+    """What was committed is safe; the rest is asked again by the next attempt."""
 
 
 class InfrastructureError(ApigenError):

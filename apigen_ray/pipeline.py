@@ -17,10 +17,9 @@ import os
 import queue
 import threading
 from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import chain
-from pathlib import Path
 from typing import Any, cast
 
 # On one machine the workers share this environment: building it again for them, as Ray does under
@@ -39,6 +38,7 @@ from ray.data._internal.execution.backpressure_policy import (
 )
 from ray.data._internal.execution.operators.union_operator import UnionOperator
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from upath import UPath
 
 from apigen_ray import stages
 from apigen_ray.checking import CheckSettings
@@ -52,6 +52,7 @@ from apigen_ray.records import Reply, Style
 from apigen_ray.rest import RestCaller, RestSettings
 from apigen_ray.sampling import Ask, Sampler
 from apigen_ray.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
+from apigen_ray.storage import is_local
 from apigen_ray.store import Row
 
 ROWS_PER_BLOCK = 8
@@ -91,7 +92,7 @@ class RemoteKeeper:
     """The keeper as an actor on the machine of the driver, which holds the run folder."""
 
     def __init__(
-        self, folder: Path | None, limits: Limits, cost_usd: float = 0.0, tokens: int = 0
+        self, folder: UPath | None, limits: Limits, cost_usd: float = 0.0, tokens: int = 0
     ) -> None:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self._actor = (
@@ -122,13 +123,14 @@ class RemoteKeeper:
 
 
 @contextmanager
-def ray_session(log: Path) -> Iterator[None]:
+def ray_session(log: UPath) -> Iterator[None]:
     """Use the Ray this program has, join the one `RAY_ADDRESS` names, or start one on this machine.
 
     Args:
-        log: Where the messages go that Ray's native code writes into the middle of our output.
+        log: Where the messages go that Ray's native code writes into the middle of our output. An
+            object store can't take them: they stay there, which is the log of a job.
     """
-    with _stderr_to(log):
+    with _stderr_to(log) if is_local(log) else nullcontext():
         started = not ray.is_initialized()
         if started:
             _start_ray()
@@ -141,7 +143,7 @@ def ray_session(log: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _stderr_to(log: Path) -> Iterator[None]:
+def _stderr_to(log: UPath) -> Iterator[None]:
     kept = os.dup(2)
     with log.open("a") as handle:
         os.dup2(handle.fileno(), 2)

@@ -7,7 +7,6 @@ plan costs nothing but time if the run is made.
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
@@ -48,7 +47,7 @@ def print_plan(config: RunConfig, prompts: int, console: Console) -> int:
     Raises:
         BadInput: if the config, its files or this machine don't allow the run.
     """
-    folder = RunFolder(Path(config.out))
+    folder = RunFolder(config.out)
     with folder.writing():
         fill(folder, config, console, prompts_each=prompts)
         rows = [row for table in folder.tables(COLUMNS) for row in table.to_pylist()]

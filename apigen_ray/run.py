@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 from rich.console import Console
 
@@ -39,10 +38,9 @@ def run(config: RunConfig, *, fresh: bool, console: Console, keep_replies: bool 
     Raises:
         BadInput: if the config, its files or this machine don't allow the run.
     """
-    path = Path(config.out)
     if fresh:
-        clear(path, sparing=(REPLIES,) if keep_replies else ())
-    folder = RunFolder(path)
+        clear(config.out, sparing=(REPLIES,) if keep_replies else ())
+    folder = RunFolder(config.out)
     with folder.writing():
         fill(folder, config, console, keep_replies=keep_replies)
         return conclude(folder, config.requested, console)

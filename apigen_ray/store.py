@@ -211,6 +211,13 @@ class RunFolder:
         """Write a JSON file of the folder, whole or not at all."""
         self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
+    def read_text(self, name: str) -> str | None:
+        """A text file of the folder, or None if it isn't there."""
+        try:
+            return str((self.path / name).read_text("utf-8"))
+        except FileNotFoundError:
+            return None
+
     def write_text(self, name: str, text: str) -> None:
         """Write a text file of the folder, whole or not at all."""
         with whole(self.path / name) as handle:
@@ -258,8 +265,10 @@ def clear(path: str | Path | UPath, sparing: Collection[str] = ()) -> None:
     if "manifest.json" not in names and names - _LEFT_BY_AN_EARLY_END:
         raise BadInput(f"{folder}: not a run folder (no manifest.json); it is not deleted")
     held = lock(folder)
-    for name in names.difference(sparing, [LOCK, LEASES]):
+    for name in {*names, LOCK}.difference(sparing, [LEASES]):
         remove(folder / name)
+    if is_local(folder) and not any(folder.iterdir()):
+        folder.rmdir()
     held.release()
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from upath import UPath
 
 from apigen_ray import jsontext
 from apigen_ray.checking import CheckSettings, check, check_pair, pair_count
@@ -35,7 +36,7 @@ def verify(
     *,
     tools: Sequence[str],
     stages: Sequence[str],
-    out: Path,
+    out: str | Path,
     config: RunConfig | None,
     console: Console,
 ) -> int:
@@ -92,7 +93,9 @@ def verify(
         actors = config.actors if config else Actors()
         limits = Limits(config.budget_usd, config.max_tokens_total) if config else Limits()
         collect(
-            _through(wanted, executor, jury, limits=limits, actors=actors, out=out, stack=stack),
+            _through(
+                wanted, executor, jury, limits=limits, actors=actors, out=folder.path, stack=stack
+            ),
             folder,
             len(rows),
             console,
@@ -107,7 +110,7 @@ def _through(
     *,
     limits: Limits,
     actors: Actors,
-    out: Path,
+    out: UPath,
     stack: ExitStack,
 ) -> Iterator[list[Row]]:
     """What stage 1 rejected is done; the rest needs Ray, if it needs any further stage."""

@@ -26,7 +26,7 @@ def add_verify(commands: Commands) -> None:
         help="a comma-separated list of format, execution, semantic (default: all three)",
     )
     parser.add_argument("--config", type=Path, help="a run's config, for judge, check and sandbox")
-    parser.add_argument("--out", required=True, help="the run folder")
+    parser.add_argument("--out", required=True, help="the run folder: a path or a URL")
     parser.set_defaults(command=_verify)
 
 
@@ -38,7 +38,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         arguments.data,
         tools=arguments.tools,
         stages=arguments.stages.split(","),
-        out=Path(arguments.out),
+        out=arguments.out,
         config=load_config(arguments.config) if arguments.config else None,
         console=make_console(),
     )
@@ -51,7 +51,7 @@ def add_report(commands: Commands) -> None:
         "print the funnel of a run folder, and write its report.html and stats.json",
         "apigen-ray report runs/quickstart",
     )
-    parser.add_argument("folder", type=Path, help="a run folder")
+    parser.add_argument("folder", help="a run folder: a path, or a URL such as s3://bucket/run")
     parser.set_defaults(command=_report)
 
 
@@ -69,7 +69,7 @@ def add_compare(commands: Commands) -> None:
         "set models side by side, and pair by pair over the prompts they share",
         "apigen-ray compare runs/quickstart --out comparison.html",
     )
-    parser.add_argument("folders", type=Path, nargs="+", metavar="DIR", help="a run folder")
+    parser.add_argument("folders", nargs="+", metavar="DIR", help="a run folder: a path or a URL")
     parser.add_argument("--out", type=Path, required=True, help="a .html, .md or .json file")
     parser.set_defaults(command=_compare)
 
@@ -91,7 +91,7 @@ def add_export(commands: Commands) -> None:
         "apigen-ray export runs/quickstart --format openai --out data/openai",
     )
     forms = ["xlam", "openai", "openai-objects", "sharegpt", "hermes", "dpo"]
-    parser.add_argument("folder", type=Path, help="a run folder")
+    parser.add_argument("folder", help="a run folder: a path, or a URL such as s3://bucket/run")
     parser.add_argument(
         "--format",
         required=True,

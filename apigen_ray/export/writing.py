@@ -36,7 +36,7 @@ class Exported:
     """How many verified data points were left out, by cause."""
 
 
-def export(source: Path, form: str, out: Path, against: Sequence[str] = ()) -> Exported:
+def export(source: str | Path, form: str, out: Path, against: Sequence[str] = ()) -> Exported:
     """Write the verified data of a run folder as JSONL and as Parquet, with a card.
 
     JSONL holds the records as they are. Parquet holds their nested parts as JSON text, which Arrow

@@ -4,12 +4,16 @@
 bill, and what the run has to say), and `KeepingModel` a model that goes through it. One keeper
 writes for a whole cluster, on the machine that holds the run folder: the other machines need no
 shared disk, and no two processes write one file.
+
+A run folder on an object store has its replies there, too. The keeper works on a copy on its own
+disk, and puts what is new every few seconds: as much may be paid for twice if its machine is lost.
 """
 
 import asyncio
 import gzip
 import json
 import os
+import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -17,16 +21,20 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from upath import UPath
+
 from apigen_ray import jsontext
 from apigen_ray.errors import BudgetSpent
 from apigen_ray.models import Model
 from apigen_ray.models.openai import Endpoint
 from apigen_ray.records import JsonObject, Message, Reply
+from apigen_ray.storage import whole
 from apigen_ray.store import digest
 
 GROUPED_S = 0.02
 """Replies that come within this time are written together: a write costs more than a reply."""
 CHUNK_BYTES = 1 << 14
+SECONDS_PER_OBJECT = 5.0
 
 Entry = tuple[str, Reply]
 
@@ -39,13 +47,16 @@ class ReplyStore:
     process has written is safe; what a machine has lost power on may not be.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path | UPath) -> None:
+        self._remote = None if isinstance(folder, Path) else folder
+        self._folder = folder if isinstance(folder, Path) else _copied(folder)
         self._file: BinaryIO | None = None
+        self._put_at = time.monotonic()
+        self._bytes_put = 0
         self._places: dict[str, tuple[Path, int]] = {}
         self.cost_usd = 0.0
         self.tokens = 0
-        for path in sorted(folder.glob("*.jsonl.gz")):
+        for path in sorted(self._folder.glob("*.jsonl.gz")):
             for offset, entries in _members(path):
                 self._count(entries, (path, offset))
 
@@ -64,7 +75,7 @@ class ReplyStore:
         return dict(entries)[key]
 
     def put(self, entries: Sequence[Entry]) -> None:
-        """Append replies: they outlive this process from here on."""
+        """Append replies: they outlive this process from here on (on an object store: soon)."""
         if self._file is None:
             self._folder.mkdir(parents=True, exist_ok=True)
             # Named by time: the newest reply to a request counts.
@@ -74,12 +85,40 @@ class ReplyStore:
         place = Path(self._file.name), self._file.tell()
         self._file.write(gzip.compress("".join(lines).encode(), compresslevel=6))
         self._count(entries, place)
+        if time.monotonic() - self._put_at > SECONDS_PER_OBJECT:
+            self.flush()
+
+    def flush(self) -> None:
+        """Put what an object store lacks: whole gzip members, in an object of their own.
+
+        Raises:
+            StoreLost: if it keeps refusing.
+        """
+        if self._remote is None or self._file is None:
+            return
+        written = Path(self._file.name)
+        with written.open("rb") as file:
+            file.seek(self._bytes_put)
+            new = file.read()
+        if new:
+            name = f"{written.name.partition('.')[0]}-{self._bytes_put:012d}.jsonl.gz"
+            with whole(self._remote / name) as handle:
+                handle.write(new)
+            self._bytes_put += len(new)
+        self._put_at = time.monotonic()
 
     def _count(self, entries: Sequence[Entry], place: tuple[Path, int]) -> None:
         for key, reply in entries:
             self._places[key] = place
             self.cost_usd += reply.cost_usd
             self.tokens += reply.input_tokens + reply.output_tokens
+
+
+def _copied(folder: UPath) -> Path:
+    copy = Path(tempfile.mkdtemp(prefix="apigen-ray-replies-"))
+    if folder.exists():
+        folder.fs.get(f"{folder.path}/", f"{copy}/", recursive=True)
+    return copy
 
 
 def _members(path: Path, offset: int = 0) -> Iterator[tuple[int, list[Entry]]]:
@@ -127,7 +166,7 @@ class Keeper:
     """What the clients of a run share."""
 
     def __init__(
-        self, folder: Path | None, limits: Limits, cost_usd: float = 0.0, tokens: int = 0
+        self, folder: Path | UPath | None, limits: Limits, cost_usd: float = 0.0, tokens: int = 0
     ) -> None:
         """Open the store at `folder`; without one, start from what the rows say was spent."""
         self._store = ReplyStore(folder) if folder else None
@@ -162,7 +201,9 @@ class Keeper:
         self._notices[text] = None
 
     def summary(self) -> Summary:
-        """What happened."""
+        """What happened, with all replies kept by now."""
+        if self._store:
+            self._store.flush()
         return Summary(self._paid, self._reused, tuple(self._notices))
 
     def _reached(self) -> str | None:

@@ -112,13 +112,13 @@ class Comparison:
     agreements: Sequence[Agreement]
 
 
-def compare(paths: Sequence[Path]) -> Comparison:
+def compare(paths: Sequence[str | Path]) -> Comparison:
     """Compare the models of run folders.
 
     Raises:
         BadInput: if a folder is not a run folder, or there are not two models to compare.
     """
-    found: dict[tuple[Path, str], Contender] = {}
+    found: dict[tuple[str | Path, str], Contender] = {}
     votes: list[dict[str, bool]] = []
     for path in dict.fromkeys(paths):
         folder = RunFolder(path)

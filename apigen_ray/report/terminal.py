@@ -3,7 +3,6 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from types import TracebackType
 
 from rich.console import Console
@@ -86,7 +85,7 @@ class Progress:
         return line.append(f"  ${self._cost:.2f}" if self._cost else "")
 
 
-def print_report(console: Console, path: Path) -> None:
+def print_report(console: Console, path: str) -> None:
     """Print the funnel of a run folder, and write its stats.json and report.html.
 
     Raises:
@@ -100,7 +99,7 @@ def print_report(console: Console, path: Path) -> None:
     folder.write_json("stats.json", stats.as_json())
     print_funnel(console, stats)
     write_report(folder, stats)
-    console.print(f"report: {path / 'report.html'}", soft_wrap=True)
+    console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True)
 
 
 def print_funnel(console: Console, stats: Stats) -> None:
