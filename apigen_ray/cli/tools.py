@@ -16,11 +16,12 @@ def add_tools(commands: Commands) -> None:
     parser = command(
         commands,
         "tools",
-        "import tools from any kind of source, or count those of a library",
+        "import tools from any kind of source, clean them, or count those of a library",
         "apigen-ray tools import openapi api.yaml --out tools.jsonl",
     )
-    actions = parser.add_subparsers(required=True, metavar="import|stats")
+    actions = parser.add_subparsers(required=True, metavar="import|clean|stats")
     _add_tools_import(actions)
+    _add_tools_clean(actions)
     stats = command(
         actions,
         "stats",
@@ -115,6 +116,78 @@ def _add_tools_import(actions: Commands) -> None:
         "a JSON or JSONL file, or a folder of them",
         "BFCL_v4_simple_python.json --out tools.jsonl",
     )
+
+
+def _add_tools_clean(actions: Commands) -> None:
+    clean = command(
+        actions,
+        "clean",
+        "keep the tools that are documented and answer a call, with texts that a model rewrites",
+        "apigen-ray tools clean imported.jsonl --config configs/quickstart.yaml --out tools.jsonl",
+    )
+    clean.add_argument(
+        "sources", nargs="+", metavar="TOOLS.jsonl",
+        help="a tool list, and the file or package that holds the code of its Python tools",
+    )  # fmt: skip
+    clean.add_argument(
+        "--out", type=Path, required=True, metavar="TOOLS.jsonl",
+        help="the tools that are kept; beside it: what was dropped and why, the verdicts of calls,"
+        " the model's answers. Run again to resume",
+    )  # fmt: skip
+    clean.add_argument(
+        "--config", type=Path,
+        help="a run's config, for the model (its first), sandbox, rest and budget; without one no "
+        "model is asked",
+    )  # fmt: skip
+    clean.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE", help="override a config key"
+    )
+    clean.add_argument(
+        "--steps", default="documentation,access,rewrite",
+        help="a comma-separated list of documentation, access, rewrite (default: all three)",
+    )  # fmt: skip
+    clean.add_argument(
+        "--keep-without-parameters", action="store_true",
+        help="keep tools that take no parameters, which the paper drops",
+    )  # fmt: skip
+    clean.add_argument(
+        "--read-only", action="store_true",
+        help="drop REST tools that may change something (all but GET, HEAD and OPTIONS), uncalled",
+    )  # fmt: skip
+    clean.add_argument(
+        "--review-all", action="store_true",
+        help="ask the model about every description, not only those that a rule suspects",
+    )  # fmt: skip
+    clean.add_argument(
+        "--concurrency", type=int, default=32, metavar="N",
+        help="how many tools are under way at a time (%(default)s); rest.per_host_concurrency and "
+        "rest.per_host_rate hold for each host",
+    )  # fmt: skip
+    clean.set_defaults(command=_tools_clean)
+
+
+def _tools_clean(arguments: argparse.Namespace) -> int:
+    from apigen_ray.config import load_config
+    from apigen_ray.tools.cleaning import Settings, Step
+    from apigen_ray.tools.cleaning.commands import run_clean
+
+    steps = arguments.steps.split(",")
+    for step in steps:
+        if step not in list(Step):
+            raise BadInput(f"--steps: {step!r} is none of {', '.join(Step)}")
+    if arguments.concurrency < 1:
+        raise BadInput("--concurrency: at least one tool is under way")
+    if arguments.set and not arguments.config:
+        raise BadInput("--set: there is no --config to override")
+    settings = Settings(
+        steps=frozenset(map(Step, steps)),
+        keep_without_parameters=arguments.keep_without_parameters,
+        read_only=arguments.read_only,
+        review_all=arguments.review_all,
+        concurrency=arguments.concurrency,
+    )
+    config = load_config(arguments.config, arguments.set) if arguments.config else None
+    return run_clean(arguments.sources, arguments.out, settings, config, make_console())
 
 
 def _tools_import(arguments: argparse.Namespace) -> int:

@@ -197,8 +197,8 @@ def write_import(result: Import, out: Path) -> Path:
     """
     refused = out.with_name(out.name.removesuffix(".jsonl") + ".refused.jsonl")
     out.parent.mkdir(parents=True, exist_ok=True)
-    _write_lines(out, map(imported_form, result.imported))
-    _write_lines(
+    write_lines(out, map(imported_form, result.imported))
+    write_lines(
         refused,
         ({"where": r.where, "reason": r.reason, "detail": r.detail} for r in result.refused),
     )
@@ -214,7 +214,8 @@ def imported_form(imported: Imported) -> JsonObject:
     return form
 
 
-def _write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
+def write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
+    """Write JSON lines: aside, then in place."""
     aside = path.with_name(path.name + ".part")
     with aside.open("w", encoding="utf-8") as lines:
         for value in values:

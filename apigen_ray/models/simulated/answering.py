@@ -13,12 +13,19 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal, TypeAlias
 
-from apigen_ray.models.simulated import faults
+from apigen_ray.models.simulated import cleaning, faults
 from apigen_ray.models.simulated.drawing import draw_call
 from apigen_ray.models.simulated.faults import Draft
 from apigen_ray.models.simulated.judging import objection
 from apigen_ray.models.simulated.profiles import Fault, Profile
-from apigen_ray.models.simulated.reading import GenerateRequest, JudgeRequest, Unreadable, read
+from apigen_ray.models.simulated.reading import (
+    GenerateRequest,
+    JudgeRequest,
+    ProposeRequest,
+    RewriteRequest,
+    Unreadable,
+    read,
+)
 from apigen_ray.models.simulated.writing import write_irrelevant, write_query
 from apigen_ray.records import Call, Message, Style
 
@@ -40,17 +47,28 @@ class Judged:
 
 
 @dataclass(frozen=True, slots=True)
+class Cleaned:
+    """One answer for `tools clean`. A wrong one can't be used."""
+
+    kind: Literal["propose", "rewrite"]
+    wrong: bool
+
+
+Content: TypeAlias = "tuple[Planted, ...] | Judged | Cleaned | None"
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What is sent, and for the statistics what is in it."""
 
     text: str
     finish_reason: Literal["stop", "length"]
     latency_s: float
-    content: "tuple[Planted, ...] | Judged | None"
-    """None for a conversation that is neither a generator's nor a judge's."""
+    content: Content
+    """None for a conversation that can't be read."""
 
 
-_Text: TypeAlias = tuple[str, Literal["stop", "length"], "tuple[Planted, ...] | Judged | None"]
+_Text: TypeAlias = tuple[str, Literal["stop", "length"], Content]
 
 
 def answer(messages: Sequence[Message], profile: Profile, seed: int) -> Answer:
@@ -63,10 +81,13 @@ def answer(messages: Sequence[Message], profile: Profile, seed: int) -> Answer:
         text = f"I am simulated: I can write pairs and judge them, but can't read this ({error})."
         written: _Text = (text, "stop", None)
     else:
-        if isinstance(request, GenerateRequest):
-            written = _generate(request, profile, key)
-        else:
-            written = _judge(request, profile, Random(f"{key}:judge"))
+        match request:
+            case GenerateRequest():
+                written = _generate(request, profile, key)
+            case JudgeRequest():
+                written = _judge(request, profile, Random(f"{key}:judge"))
+            case _:
+                written = _clean(request, profile, Random(f"{key}:clean"))
     text, finish_reason, content = written
     return Answer(text, finish_reason, _latency(profile, Random(f"{key}:latency")), content)
 
@@ -93,6 +114,16 @@ def _judge(request: JudgeRequest, profile: Profile, random: Random) -> _Text:
     thought = "The calls do what the query asks for." if passes else found or "This looks wrong."
     verdict: Literal["yes", "no"] = "yes" if passes else "no"
     return json.dumps({"thought": thought, "pass": verdict}), "stop", Judged(verdict, wrong)
+
+
+# --- for a clean library
+
+
+def _clean(request: ProposeRequest | RewriteRequest, profile: Profile, random: Random) -> _Text:
+    wrong = random.random() < profile.clean_wrong
+    if isinstance(request, ProposeRequest):
+        return cleaning.propose(request, random, wrong=wrong), "stop", Cleaned("propose", wrong)
+    return cleaning.rewrite(request, random, wrong=wrong), "stop", Cleaned("rewrite", wrong)
 
 
 # --- the generator

@@ -49,6 +49,8 @@ class Profile(BaseModel):
     """How often a good pair is refused."""
     judge_wrong_yes: float = Field(default=0, ge=0, le=1)
     """How often a bad pair is passed."""
+    clean_wrong: float = Field(default=0, ge=0, le=1)
+    """How often an answer for `tools clean` can't be used."""
 
 
 _DEFAULT_RATES = {
@@ -71,13 +73,14 @@ _DEFAULT_RATES = {
 }
 
 PROFILES: Mapping[str, Profile] = {
-    "default": Profile(faults=_DEFAULT_RATES, judge_unreadable=0.02),
+    "default": Profile(faults=_DEFAULT_RATES, judge_unreadable=0.02, clean_wrong=0.1),
     "perfect": Profile(),
     "weak": Profile(
         faults={fault: 2.2 * rate for fault, rate in _DEFAULT_RATES.items()},
         judge_unreadable=0.05,
         judge_wrong_no=0.03,
         judge_wrong_yes=0.03,
+        clean_wrong=0.3,
     ),
 }
 """A decent model, one without faults, and one that goes wrong about every other time."""

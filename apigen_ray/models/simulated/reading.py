@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 from apigen_ray.records import Call, Message, Style, Tool
 
@@ -30,15 +30,33 @@ class JudgeRequest:
     asked_again: bool
 
 
+@dataclass(frozen=True, slots=True)
+class ProposeRequest:
+    """A question for arguments to try."""
+
+    tool: Tool
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteRequest:
+    """A question for a better description."""
+
+    tool: Tool
+
+
+Request: TypeAlias = GenerateRequest | JudgeRequest | ProposeRequest | RewriteRequest
+
+
 class Unreadable(ValueError):
-    """The prompt is of neither kind."""
+    """The prompt is of no known kind."""
 
 
-def read(messages: Sequence[Message]) -> GenerateRequest | JudgeRequest:
+def read(messages: Sequence[Message]) -> Request:
     """Read a conversation.
 
     Raises:
-        Unreadable: if it asks neither for pairs nor for a verdict.
+        Unreadable: if it asks neither for pairs, nor for a verdict, nor for what cleaning needs.
     """
     texts = [message.content for message in messages if message.role != "assistant"]
     asked_again = len(texts) < len(messages)
@@ -48,9 +66,19 @@ def read(messages: Sequence[Message]) -> GenerateRequest | JudgeRequest:
                 return _judge_request(text, asked_again)
             if "(style: " in text:
                 return _generate_request(text)
+            if re.search(r"^<function_to_call>$", text, re.MULTILINE):
+                count = int(_found(r"Propose (\d+)", text))
+                return ProposeRequest(_tool(_block("function_to_call", text)), count)
+            if re.search(r"^<function_to_describe>$", text, re.MULTILINE):
+                return RewriteRequest(_tool(_block("function_to_describe", text)))
         except (LookupError, TypeError, AttributeError, ValueError) as error:
             raise Unreadable(f"{type(error).__name__}: {error}") from error
     raise Unreadable("it asks neither for pairs nor for a verdict")
+
+
+def _tool(text: str) -> Tool:
+    told = json.loads(text)
+    return Tool(told["name"], told["description"], told["parameters"], "")
 
 
 def _generate_request(text: str) -> GenerateRequest:

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from aiohttp import web
 
 from apigen_ray.errors import BadInput
-from apigen_ray.models.simulated.answering import Answer, Judged, answer
+from apigen_ray.models.simulated.answering import Answer, Cleaned, Judged, answer
 from apigen_ray.models.simulated.profiles import PROFILES, Fault, Profile
 from apigen_ray.records import JsonObject, Message
 
@@ -31,6 +31,7 @@ class Statistics:
         self._opportunities: Counter[Fault] = Counter()
         self._planted: Counter[Fault | None] = Counter()
         self._judge: Counter[str] = Counter()
+        self._clean: Counter[tuple[str, bool]] = Counter()
 
     def count(self, given: Answer) -> None:
         """Take an answer into account."""
@@ -38,6 +39,9 @@ class Statistics:
         if isinstance(given.content, Judged):
             self._judge.update(["requests", given.content.verdict])
             self._judge["wrong"] += given.content.wrong
+            return
+        if isinstance(given.content, Cleaned):
+            self._clean[given.content.kind, given.content.wrong] += 1
             return
         for point in given.content or ():
             self._data_points += 1
@@ -56,6 +60,13 @@ class Statistics:
                 "none": self._planted[None],
             },
             "judge": {name: self._judge[name] for name in judged},
+            "clean": {
+                kind: {
+                    "requests": self._clean[kind, True] + self._clean[kind, False],
+                    "wrong": self._clean[kind, True],
+                }
+                for kind in ("propose", "rewrite")
+            },
         }
 
 
@@ -136,6 +147,8 @@ def _completion(
 def _log_line(given: Answer) -> str:
     if isinstance(given.content, Judged):
         entry: dict[str, object] = {"judged": given.content.verdict, "wrong": given.content.wrong}
+    elif isinstance(given.content, Cleaned):
+        entry = {"asked": given.content.kind, "wrong": given.content.wrong}
     else:
         entry = {"planted": [point.fault for point in given.content or ()]}
     return json.dumps({**entry, "text": given.text}, ensure_ascii=False)
