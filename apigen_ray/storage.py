@@ -113,7 +113,8 @@ class Lease:
     def __init__(self, folder: UPath, after: int) -> None:
         numbers = _numbers(folder)
         if numbers:
-            held = json.loads(_lease(folder, numbers[-1]).read_text())
+            last = _lease(folder, numbers[-1])
+            held = json.loads(last.fs.cat_file(last.path))  # in one request: it may change
             left = held["until"] - time.time()
             if left > 0:
                 raise BadInput(
