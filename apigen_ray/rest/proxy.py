@@ -110,7 +110,6 @@ class EgressProxy:
                 while True:
                     self._listener.accept()[0].close()
         self._accepted = 0
-        self._denials.clear()
         self._go_on()
 
     def close(self) -> None:

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from aiohttp import web
 
-from apigen_ray.rest.proxy import EgressProxy
+from apigen_ray.rest.proxy import CONNECTIONS, EgressProxy
 
 
 @pytest.fixture
@@ -190,6 +190,31 @@ async def test_a_dead_host_is_told_as_such(proxy):
 async def test_a_client_that_says_nothing_is_left(proxy, monkeypatch):
     monkeypatch.setattr("apigen_ray.rest.proxy.HEAD_S", 0.2)
     assert await (await proxy(["api.example.com"]))("GET http://") == ""
+
+
+async def test_no_more_connections_are_taken_than_can_be_served(proxy, site):
+    """The others wait in the kernel, where they take nothing of this process."""
+    ask = await proxy(["api.example.com"])
+    silent = [(await asyncio.open_unix_connection(ask.path))[1] for _ in range(CONNECTIONS)]
+    request = get(f"http://api.example.com:{site.port}/", "api.example.com")
+    with pytest.raises(TimeoutError):
+        await ask(request, wait_s=0.3)
+    silent.pop().close()
+    assert (await ask(request)).endswith("hello")
+    for writer in silent:
+        writer.close()
+
+
+async def test_a_call_has_so_many_connections_and_the_next_has_them_again(proxy, site, monkeypatch):
+    monkeypatch.setattr("apigen_ray.rest.proxy.CONNECTIONS_PER_CALL", 3)
+    ask = await proxy(["api.example.com"])
+    request = get(f"http://api.example.com:{site.port}/", "api.example.com")
+    for _ in range(3):
+        assert (await ask(request)).endswith("hello")
+    with pytest.raises(TimeoutError):
+        await ask(request, wait_s=0.3)
+    ask.proxy.cut()
+    assert (await ask(request)).endswith("hello")
 
 
 async def test_an_answer_without_end_is_cut_off(proxy, serve_raw, monkeypatch):

@@ -260,7 +260,7 @@ async def test_a_flood_of_connections_ends_with_its_call(sandbox: Sandbox, site:
 
 
 async def test_ports_can_not_be_used_up(sandbox: Sandbox, site: Site) -> None:
-    assert int(str(await value(sandbox, "open_and_close", connections=40_000))) < 2000
+    assert await value(sandbox, "open_and_close", seconds=2)
     for _ in range(3):
         assert await reached(sandbox, site)
 

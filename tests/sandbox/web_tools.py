@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -106,12 +107,12 @@ def flood(connections: int) -> int:
     return len(kept)
 
 
-def open_and_close(connections: int) -> int:
+def open_and_close(seconds: float) -> int:
     """Use up ports."""
-    done = 0
-    with contextlib.suppress(OSError):
-        for _ in range(connections):
-            socket.create_connection(_proxy(), 0.2).close()
+    done, end = 0, time.monotonic() + seconds
+    while time.monotonic() < end:
+        with contextlib.suppress(OSError):
+            socket.create_connection(_proxy(), 0.1).close()
             done += 1
     return done
 
