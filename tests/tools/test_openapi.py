@@ -245,7 +245,10 @@ def test_members_of_allof_are_one_body_without_what_only_answers_have(tool):
 
 def test_what_one_part_requires_may_be_a_member_of_another(tool):
     named = {"type": "object", "properties": {"a": {"type": "string"}, "b": {"type": "string"}}}
-    schema = {"allOf": [named, {"required": ["a"]}], "anyOf": [{"required": ["b"]}, {"required": ["a"]}]}
+    schema = {
+        "allOf": [named, {"required": ["a"]}],
+        "anyOf": [{"required": ["b"]}, {"required": ["a"]}],
+    }
     made = tool(body(schema), method="post")
     assert made.parameters["required"] == ["a"]
     schema["anyOf"][1] = {"required": ["b", "a"]}

@@ -170,7 +170,8 @@ def _context(executor: "Executor | None") -> str:
         return ""
     code = [f"{name}:{content!r}" for name, content in sorted(executor.code.files.items())]
     limits = executor.sandbox.model_dump_json(exclude={"slots"})
-    return digest([executor.rest.model_dump_json(), limits, *code])
+    pace = {"per_host_concurrency", "per_host_rate", "retries"}
+    return digest([executor.rest.model_dump_json(exclude=pace), limits, *code])
 
 
 class _LocalKeeper:
