@@ -37,12 +37,14 @@ from ray.data._internal.execution.backpressure_policy import (
     BackpressurePolicy,
 )
 from ray.data._internal.execution.operators.union_operator import UnionOperator
+from ray.exceptions import GetTimeoutError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from upath import UPath
 
 from apigen_ray import stages
 from apigen_ray.checking import CheckSettings
 from apigen_ray.config import Actors
+from apigen_ray.errors import BadInput, SandboxLost
 from apigen_ray.execution import Dispatcher, ExecuteSettings, RestTools
 from apigen_ray.judging import Judge, Rule
 from apigen_ray.models import Model
@@ -59,6 +61,9 @@ ROWS_PER_BLOCK = 8
 QUEUED_BLOCKS = 6
 """An operator rests while the next one has this many blocks waiting: what is paid for is soon
 written. Ray's own back-pressure counts bytes, and rows are small."""
+
+SANDBOX = "sandbox"
+"""The resource of Ray nodes that have runner sidecars: 1, however many runners."""
 
 
 @dataclass(frozen=True)
@@ -251,11 +256,13 @@ def _verified(
     actors: Actors,
 ) -> Dataset:
     if executor:
+        try_sidecars(executor)
         rows = rows.map_batches(
             _named("execute", _Execute),
             fn_constructor_args=(executor,),
             compute=_pool(actors.execute, _calls_at_once(executor) * actors.execute),
             **_BLOCKWISE,
+            **_placed(executor),
         )
     if jury:
         shares = [_share(endpoint, actors.judge) for endpoint in jury.endpoints]
@@ -266,6 +273,48 @@ def _verified(
             **_BLOCKWISE,
         )
     return rows
+
+
+def try_sidecars(executor: Executor, timeout_s: float = 600.0) -> None:
+    """See that a node has runner sidecars, if calls run in such, and that the tools load in them.
+
+    Args:
+        executor: What will run there.
+        timeout_s: How long to wait for such a node; an autoscaler may have to start it.
+
+    Raises:
+        BadInput: if there is none, or the tools don't load.
+    """
+    if executor.sandbox.kind != "sidecar" or not executor.code.functions:
+        return
+    trial = ray.remote(_trial).options(num_cpus=0.1, **_placed(executor)).remote(executor)
+    try:
+        complaint = ray.get(trial, timeout=timeout_s)
+    except GetTimeoutError as error:
+        ray.cancel(trial)
+        raise BadInput(
+            f"sandbox.kind is sidecar, but no free Ray node has a resource {SANDBOX!r}: start those"
+            f" that have runners beside them with --resources='{{\"{SANDBOX}\": 1}}'"
+        ) from error
+    if complaint:
+        raise BadInput(f"sandbox sidecars: {complaint}")
+
+
+def _trial(executor: Executor) -> str | None:
+    async def open_one() -> None:
+        settings = executor.sandbox.model_copy(update={"slots": 1})
+        await (await open_sandbox(settings, executor.code)).close()
+
+    try:
+        asyncio.run(open_one())
+    except (BadInput, SandboxLost) as error:
+        return str(error)
+    return None
+
+
+def _placed(executor: Executor) -> dict[str, Any]:
+    """One executor a node, where there are runners beside it."""
+    return {"resources": {SANDBOX: 1}} if executor.sandbox.kind == "sidecar" else {}
 
 
 def _calls_at_once(executor: Executor) -> int:

@@ -123,10 +123,12 @@ def prepare_executor(
         for tool in library.tools
         if isinstance(tool.backend, RestBackend | VirtualBackend)
     }
-    _check_keys(rest_tools)
+    if rest.mode != "replay":
+        _check_keys(rest_tools)
     if not functions:
         return Executor(execute, sandbox, code, rest, rest_tools), {"kind": None}
-    kind, notice = choose_kind(sandbox)
+    # Sidecars are beside the workers, not here: the pipeline tries them.
+    kind, notice = ("sidecar", None) if sandbox.kind == "sidecar" else choose_kind(sandbox)
     sandbox = sandbox.model_copy(update={"kind": kind})
     described: JsonObject = {"kind": kind}
     if notice:
@@ -135,8 +137,10 @@ def prepare_executor(
         image = ensure_image(sandbox)
         if image.notice:
             console.print(image.notice, style="yellow", soft_wrap=True)
+        sandbox = sandbox.model_copy(update={"image": image.tag})
         described |= {"image": image.tag, "image_digest": image.digest}
-    asyncio.run(_try_sandbox(sandbox, code))
+    if kind != "sidecar":
+        asyncio.run(_try_sandbox(sandbox, code))
     return Executor(execute, sandbox, code, rest, rest_tools), described
 
 
