@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from apigen_ray.checking import CheckSettings
 from apigen_ray.errors import BadInput
 from apigen_ray.execution import ExecuteSettings
+from apigen_ray.feedback import FeedbackSettings
 from apigen_ray.judging import Rule
 from apigen_ray.models.openai import Endpoint
 from apigen_ray.models.simulated import SimulatedEndpoint
@@ -18,8 +19,12 @@ from apigen_ray.records import Style
 from apigen_ray.rest import RestSettings
 from apigen_ray.sampling import SamplingSettings
 from apigen_ray.sandbox import SandboxSettings
+from apigen_ray.targets import Target
 
 ModelSettings = Annotated[Endpoint | SimulatedEndpoint, Field(discriminator="kind")]
+
+
+GRACE_S = 60.0
 
 
 class Actors(BaseModel):
@@ -45,7 +50,11 @@ class RunConfig(BaseModel):
     seed: int = 0
     """Everything that is drawn, is drawn from this."""
     points: dict[Style, Annotated[int, Field(ge=0)]]
-    """How many data points are asked for, by style, of each model."""
+    """How many data points are wanted, by style, of each model."""
+    target: Target = Target()
+    """What these numbers mean: data points asked for, as in the paper, or verified ones."""
+    feedback: FeedbackSettings = FeedbackSettings()
+    """Whether verified pairs are shown as examples, as in the paper; `off` shows seeds only."""
     tools: Annotated[tuple[str, ...], Field(min_length=1)]
     """Python files or packages, and JSON or JSONL tool lists."""
     seeds: tuple[str, ...] = ()
@@ -65,6 +74,10 @@ class RunConfig(BaseModel):
     """What the run may spend, over all attempts at it; then it stops, and keeps what it has."""
     max_tokens_total: int | None = Field(default=None, ge=0)
     """How many tokens the run may use, read and written, over all attempts at it."""
+    max_attempts: Annotated[int, Field(ge=1)] = 5
+    """How often a data point that ends in an `error` is asked for, over all attempts at the run."""
+    grace_s: Annotated[float, Field(ge=0)] = GRACE_S
+    """On SIGTERM, how long the run may take to finish what is in flight."""
     check: CheckSettings = CheckSettings()
     """Stage 1."""
     execute: ExecuteSettings = ExecuteSettings()
@@ -91,11 +104,6 @@ class RunConfig(BaseModel):
     def judges(self) -> tuple[ModelSettings, ...]:
         """All judges, in the order they are asked."""
         return (self.judge, *self.further_judges)
-
-    @property
-    def requested(self) -> int:
-        """The data points asked for, of all models."""
-        return sum(self.points.values()) * len(self.models)
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -165,6 +173,8 @@ def _suggestion(steps: Sequence[str]) -> str:
 
 _SECTIONS: tuple[type[BaseModel], ...] = (
     RunConfig,
+    Target,
+    FeedbackSettings,
     SamplingSettings,
     Endpoint,
     SimulatedEndpoint,

@@ -56,7 +56,7 @@ class RateLimited(EndpointError):
 
 
 class BudgetSpent(InfrastructureError):
-    """A limit of the run, in money or in tokens, is reached."""
+    """The run may ask for no more: a limit in money or in tokens is reached, or it is ending."""
 
     reason = Reason.BUDGET
 

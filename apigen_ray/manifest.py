@@ -18,7 +18,17 @@ from apigen_ray.store import RunFolder, digest
 from apigen_ray.tools import prompt_form
 
 _NOT_OF_ROWS = {
-    "config": {"out", "actors", "sandbox", "rest", "budget_usd", "max_tokens_total"},
+    "config": {
+        "out",
+        "actors",
+        "sandbox",
+        "rest",
+        "budget_usd",
+        "max_tokens_total",
+        "max_attempts",
+        "grace_s",
+    },
+    "target": {"count", "asked_at_most"},
     "model": {
         "base_url",
         "base_urls",
@@ -30,7 +40,7 @@ _NOT_OF_ROWS = {
         "max_retries",
         "latency_s",
     },
-    "sandbox": {"kind", "slots", "socket_dir", "runtime", "base_image"},
+    "sandbox": {"kind", "slots", "socket_dir", "runtime", "base_image", "image"},
     "rest": {"mode", "cassette", "per_host_concurrency", "per_host_rate", "retries"},
 }
 
@@ -41,6 +51,8 @@ def identity_of(config: RunConfig, tools: Sequence[Tool], seeds: Sequence[Seed])
     for model in (*values["models"], values["judge"], *values["further_judges"]):
         for key in _NOT_OF_ROWS["model"]:
             model.pop(key, None)
+    for key in _NOT_OF_ROWS["target"]:
+        del values["target"][key]
     values["sandbox"] = config.sandbox.model_dump(mode="json", exclude=_NOT_OF_ROWS["sandbox"])
     values["rest"] = config.rest.model_dump(mode="json", exclude=_NOT_OF_ROWS["rest"])
     values["hashes"] = {
@@ -74,7 +86,10 @@ def check_same_run(folder: RunFolder, identity: Mapping[str, Any]) -> None:
 
 
 def manifest_of(
-    config: RunConfig, identity: Mapping[str, Any], sandbox: JsonObject, folder: RunFolder
+    config: RunConfig,
+    identity: Mapping[str, Any],
+    sandbox: JsonObject,
+    folder: RunFolder,
 ) -> dict[str, Any]:
     """The manifest of a run folder, with one more attempt at the run."""
     earlier: Any = (folder.read_manifest() or {}).get("attempts", [])
@@ -86,7 +101,6 @@ def manifest_of(
         "job": os.environ.get("RAY_JOB_ID"),
     }
     return {
-        "requested": config.requested,
         "config": config.model_dump(mode="json"),
         "identity": dict(identity),
         "sandbox": sandbox,

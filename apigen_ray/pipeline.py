@@ -36,8 +36,9 @@ from ray.data._internal.execution.backpressure_policy import (
     ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY,
     BackpressurePolicy,
 )
+from ray.data._internal.execution.operators.input_data_buffer import InputDataBuffer
 from ray.data._internal.execution.operators.union_operator import UnionOperator
-from ray.exceptions import GetTimeoutError
+from ray.exceptions import GetTimeoutError, RayActorError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from upath import UPath
 
@@ -46,11 +47,11 @@ from apigen_ray.checking import CheckSettings
 from apigen_ray.config import Actors
 from apigen_ray.errors import BadInput, SandboxLost
 from apigen_ray.execution import Dispatcher, ExecuteSettings, RestTools
+from apigen_ray.feedback import LAG, Pool
 from apigen_ray.judging import Judge, Rule
-from apigen_ray.models import Model
 from apigen_ray.models.openai import Endpoint, OpenAIModel
 from apigen_ray.models.replies import Entry, Keeper, KeepingModel, Limits, Summary
-from apigen_ray.records import Reply, Style
+from apigen_ray.records import Reply, Seed, Style
 from apigen_ray.rest import RestCaller, RestSettings
 from apigen_ray.sampling import Ask, Sampler
 from apigen_ray.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
@@ -64,6 +65,14 @@ written. Ray's own back-pressure counts bytes, and rows are small."""
 
 SANDBOX = "sandbox"
 """The resource of Ray nodes that have runner sidecars: 1, however many runners."""
+PATIENCE_S = 600.0
+"""How long a prompt waits for the pool of its round before it is put off to the end. It must not
+wait for ever: what the pool depends on may stand behind it in the queue, after a worker's death."""
+ENDING_SEEN_S = 1.0
+"""How soon generating actors know that nothing more is to be asked."""
+
+_ending = threading.Event()
+"""Set when the run in this process is to ask nothing more."""
 
 
 @dataclass(frozen=True)
@@ -87,10 +96,11 @@ class Jury:
 
 @dataclass(frozen=True)
 class Generation:
-    """The tasks of one model."""
+    """The tasks of one model, and whose pools its prompts draw from."""
 
     endpoint: Endpoint
     tasks: Sequence[stages.Task]
+    owner: str = ""
 
 
 class RemoteKeeper:
@@ -118,6 +128,14 @@ class RemoteKeeper:
         """See `Keeper.put`."""
         return cast("str | None", await self._actor.put.remote(entries))
 
+    async def ending(self) -> bool:
+        """See `Keeper.ending`."""
+        return cast("bool", await self._actor.ending.remote())
+
+    def end(self) -> None:
+        """See `Keeper.end`."""
+        self._actor.end.remote()
+
     def notice(self, text: str) -> None:
         """See `Keeper.notice`."""
         self._actor.notice.remote(text)
@@ -125,6 +143,58 @@ class RemoteKeeper:
     def summary(self) -> Summary:
         """See `Keeper.summary`."""
         return cast("Summary", ray.get(self._actor.summary.remote()))
+
+
+class _Pools:
+    """The actor behind `RemotePools`: generating actors wait in it for their pools."""
+
+    def __init__(self) -> None:
+        self._pools: dict[tuple[str, int], Any] = {}
+        self._closed = False
+        self._changed = asyncio.Condition()
+
+    async def of(self, owner: str, round_: int) -> Any:
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._closed or (owner, round_) in self._pools)
+            return self._pools.get((owner, round_))
+
+    async def publish(self, owner: str, round_: int, boxed: list[Any]) -> None:
+        async with self._changed:
+            self._pools[owner, round_] = boxed[0]
+            self._changed.notify_all()
+
+    async def close(self) -> None:
+        async with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+
+class RemotePools:
+    """The pools of a run's rounds: the driver makes them, the generating actors draw from them."""
+
+    def __init__(self) -> None:
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        options = {"num_cpus": 0, "scheduling_strategy": here, "max_concurrency": 10_000}
+        self._actor = ray.remote(_Pools).options(**options).remote()
+
+    async def of(self, owner: str, round_: int) -> tuple[Seed, ...] | None:
+        """The pairs of a pool, once there are any; None if there won't be, or not soon."""
+        if round_ < LAG:
+            return ()
+        try:
+            found = await asyncio.wait_for(self._actor.of.remote(owner, round_), PATIENCE_S)
+        except (TimeoutError, RayActorError):
+            return None
+        return None if found is None else cast("tuple[Seed, ...]", await found)
+
+    def publish(self, pool: Pool) -> None:
+        """Let those go on that wait for a pool."""
+        # In a list: a bare reference would be taken for its value.
+        self._actor.publish.remote(pool.owner, pool.round, [ray.put(pool.pairs)])
+
+    def close(self) -> None:
+        """Send those away that wait: there will be no more pools."""
+        self._actor.close.remote()
 
 
 @contextmanager
@@ -184,6 +254,9 @@ class _QueueCap(BackpressurePolicy):  # type: ignore[misc]
         return "QueueCap"
 
     def can_add_input(self, op: Any) -> bool:
+        if _ending.is_set() and all(isinstance(d, InputDataBuffer) for d in op.input_dependencies):
+            for queued in self._topology[op].input_queues:
+                queued.clear()  # as if the dataset ended here
         waiting = (self._topology[d].total_enqueued_input_blocks() for d in _downstream(op))
         return all(blocks < QUEUED_BLOCKS for blocks in waiting)
 
@@ -208,9 +281,10 @@ def generate(
     executor: Executor,
     jury: Jury,
     keeper: RemoteKeeper,
+    pools: RemotePools,
     actors: Actors,
 ) -> Generator[list[Row], None, None]:
-    """Run the tasks of all models side by side.
+    """Run the tasks of all models side by side. A prompt that is not asked after all has no row.
 
     Yields:
         Batches of settled rows as they come, and an empty batch when a moment passes without any,
@@ -226,13 +300,22 @@ def generate(
         streams.append(
             source.map_batches(
                 _named(f"generate({endpoint.name})", _Generate),
-                fn_constructor_args=(shared, share, keeper, check),
+                fn_constructor_args=(shared, share, keeper, check, (pools, generation.owner)),
                 compute=_pool(actors.generate, endpoint.concurrency),
                 **_BLOCKWISE,
             )
         )
     points = streams[0].union(*streams[1:]) if len(streams) > 1 else streams[0]
     yield from _stream(_verified(points, executor, jury, keeper, actors))
+
+
+def end_early(keeper: RemoteKeeper | None = None, pools: RemotePools | None = None) -> None:
+    """Have what is in flight finish, and nothing more asked: `generate` and `verify` end soon."""
+    _ending.set()
+    if keeper:
+        keeper.end()
+    if pools:
+        pools.close()
 
 
 def verify(
@@ -359,34 +442,57 @@ def _share(endpoint: Endpoint, actors: int) -> Endpoint:
     return endpoint.model_copy(update=shares)
 
 
-def _client(endpoint: Endpoint, keeper: RemoteKeeper) -> Model:
+def _client(endpoint: Endpoint, keeper: RemoteKeeper) -> KeepingModel:
     key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
     return KeepingModel(OpenAIModel(endpoint, key, keeper.notice), endpoint, keeper)
 
 
 class _Generate:
     def __init__(
-        self, sampler: Any, endpoint: Endpoint, keeper: RemoteKeeper, check: CheckSettings
+        self,
+        sampler: Any,
+        endpoint: Endpoint,
+        keeper: RemoteKeeper,
+        check: CheckSettings,
+        pools: tuple[RemotePools, str],
     ) -> None:
         self._sampler: Sampler = ray.get(sampler)
+        self._samplers: dict[int, asyncio.Task[Sampler | None]] = {}
+        self._pools, self._owner = pools
+        self._keeper = keeper
         self._model = _client(endpoint, keeper)
+        self._watch: asyncio.Task[None] | None = None
         self._name = endpoint.name
         self._check = check
         self._with_schema = endpoint.response_format in ("json_schema", "guided_json")
 
     async def __call__(self, block: pa.Table) -> pa.Table:
+        self._watch = self._watch or asyncio.create_task(self._see_the_end())
         asked = [self._generated(_item_task(item)) for item in block.to_pylist()]
         return _packed(list(chain.from_iterable(await asyncio.gather(*asked))))
 
     async def _generated(self, task: stages.Task) -> list[Row]:
+        sampler = await self._sampler_of(task.ask.round)
+        if sampler is None:
+            return []
         return await stages.generate_step(
-            task,
-            self._sampler,
-            self._model,
-            self._name,
-            self._check,
-            with_schema=self._with_schema,
+            task, sampler, self._model, self._name, self._check, with_schema=self._with_schema
         )
+
+    async def _sampler_of(self, round_: int) -> Sampler | None:
+        if round_ not in self._samplers:
+            self._samplers.pop(round_ - LAG - 1, None)
+            self._samplers[round_] = asyncio.create_task(self._with_pool(round_))
+        return await self._samplers[round_]
+
+    async def _with_pool(self, round_: int) -> Sampler | None:
+        pairs = await self._pools.of(self._owner, round_)
+        return None if pairs is None else self._sampler.with_pool(pairs)
+
+    async def _see_the_end(self) -> None:
+        while not await self._keeper.ending():  # noqa: ASYNC110 - it is in another process
+            await asyncio.sleep(ENDING_SEEN_S)
+        self._model.end("the run is ending")
 
 
 class _Execute:
@@ -447,7 +553,8 @@ def _task_item(task: stages.Task) -> dict[str, Any]:
 
 def _item_task(item: Mapping[str, Any]) -> stages.Task:
     tried = {int(point): times for point, times in json.loads(item["tried"]).items()}
-    ask = Ask(int(item["index"]), Style(item["style"]), int(item["count"]))
+    index, count, round_ = (int(item[key]) for key in ("index", "count", "round"))
+    ask = Ask(index, Style(item["style"]), count, round_, item["category"])
     return stages.Task(ask, tried)
 
 
@@ -477,6 +584,7 @@ def _stream(dataset: Dataset) -> Iterator[list[Row]]:
         except BaseException as error:  # raised again by the caller's thread, below
             arrived.put(error)
 
+    _ending.clear()
     threading.Thread(target=consume, daemon=True).start()
     try:
         while True:

@@ -1,25 +1,36 @@
 """One run from config to data set: prepare, ask for what is missing, commit, count."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
+from functools import partial
 
 from rich.console import Console
 
+from apigen_ray.asking import Asking
 from apigen_ray.card import dataset_card
 from apigen_ray.collecting import collect
 from apigen_ray.config import RunConfig
+from apigen_ray.feedback import Feedback
 from apigen_ray.manifest import check_same_run, identity_of, manifest_of
 from apigen_ray.models.replies import Limits, Summary
-from apigen_ray.pipeline import Generation, Jury, RemoteKeeper, generate, ray_session
+from apigen_ray.pipeline import (
+    Generation,
+    Jury,
+    RemoteKeeper,
+    RemotePools,
+    end_early,
+    generate,
+    ray_session,
+)
 from apigen_ray.preparation import check_styles, endpoints_of, judge_settings, prepare_executor
 from apigen_ray.records import Outcome
 from apigen_ray.report.page import write_report
 from apigen_ray.report.stats import COLUMNS, count
 from apigen_ray.report.terminal import print_funnel
-from apigen_ray.sampling import Ask, Sampler, plan
+from apigen_ray.sampling import Sampler
 from apigen_ray.seeds import load_seeds
-from apigen_ray.stages import Task, point_id
-from apigen_ray.store import REPLIES, RunFolder, clear
+from apigen_ray.stages import Task
+from apigen_ray.store import REPLIES, Row, RunFolder, clear
 from apigen_ray.tools import load_library
 
 
@@ -42,8 +53,8 @@ def run(config: RunConfig, *, fresh: bool, console: Console, keep_replies: bool 
         clear(config.out, sparing=(REPLIES,) if keep_replies else ())
     folder = RunFolder(config.out)
     with folder.writing():
-        fill(folder, config, console, keep_replies=keep_replies)
-        return conclude(folder, config.requested, console)
+        asking = fill(folder, config, console, keep_replies=keep_replies)
+        return conclude(folder, asking.requested, console, asking)
 
 
 def fill(
@@ -53,11 +64,12 @@ def fill(
     *,
     keep_replies: bool = True,
     prompts_each: int | None = None,
-) -> None:
+) -> Asking:
     """Ask for the data points that a folder lacks; with `prompts_each`, only for its first prompts.
 
     Raises:
         BadInput: if the config, its files or this machine don't allow the run.
+        StoreLost: if the folder can't be written any more.
     """
     library = load_library(config.tools)
     check_styles(config, library)
@@ -66,10 +78,12 @@ def fill(
         console.print(notice, style="yellow")
     identity = identity_of(config, library.tools, seeds)
     check_same_run(folder, identity)
-    asks = plan(config.points, config.sampling.pairs_per_prompt)[:prompts_each]
-    tasks = _missing(folder, asks, [model.name for model in config.models])
-    if not any(tasks.values()):
-        return
+    asking = Asking(folder, config, sorted({tool.category for tool in library.tools}))
+    tasks = asking.missing(prompts_each)
+    if not tasks and not prompts_each and asking.extend():
+        tasks = asking.missing()
+    if not tasks:
+        return asking
     with ExitStack() as stack:
         settings = {model.name: model for model in config.models} | judge_settings(config)
         endpoints = stack.enter_context(endpoints_of(settings, console))
@@ -80,14 +94,14 @@ def fill(
             sandbox=config.sandbox,
             rest=config.rest,
         )
-        folder.write_json("manifest.json", manifest_of(config, identity, image, folder))
+        manifest = manifest_of(config, identity, image, folder)
         console.print("starting Ray ...", style="dim")
         stack.enter_context(ray_session(folder.path / "ray.log"))
         replies = folder.path / REPLIES if keep_replies else None
         limits = Limits(config.budget_usd, config.max_tokens_total)
         keeper = RemoteKeeper(replies, limits, *folder.spent())
-        rows = generate(
-            [Generation(endpoints[name], missing) for name, missing in tasks.items() if missing],
+        generating = partial(
+            generate,
             sampler=Sampler(library.tools, seeds, config.sampling, config.seed),
             check=config.check,
             executor=executor,
@@ -95,10 +109,47 @@ def fill(
             keeper=keeper,
             actors=config.actors,
         )
-        with closing(rows):
-            requested = sum(ask.count for ask in asks) * len(config.models)
-            collect(rows, folder, requested, console)
+        while tasks:
+            folder.write_json("manifest.json", {"requested": asking.requested} | manifest)
+            rounds = {model: asks[-1].round + 1 for model, asks in asking.asks.items()}
+            feedback = Feedback(config.feedback, seeds, library.by_name(), rounds, folder)
+            pools = RemotePools()
+            generations = [
+                Generation(endpoints[model], missing, feedback.owner(model))
+                for model, missing in tasks.items()
+            ]
+            feedback.expect(tasks)
+            _settle(feedback, pools, [])
+            with closing(generating(generations, pools=pools)) as rows:
+                went_on = collect(
+                    rows,
+                    folder,
+                    asking.requested,
+                    console,
+                    end=partial(end_early, keeper, pools),
+                    grace_s=config.grace_s,
+                    committed=partial(_settle, feedback, pools),
+                )
+            if not went_on or prompts_each:
+                break
+            tasks = _left(asking, tasks)
         print_summary(keeper.summary(), console)
+    return asking
+
+
+def _settle(feedback: Feedback, pools: RemotePools, rows: Sequence[Row]) -> None:
+    """Hand on the pools that can be made now that `rows` are committed."""
+    feedback.settle(rows)
+    for pool in feedback.ready():
+        pools.publish(pool)
+
+
+def _left(asking: Asking, tasks: Mapping[str, Sequence[Task]]) -> dict[str, list[Task]]:
+    """What to ask next: what was put off, if not all of it was; or what the target lacks."""
+    left = asking.missing()
+    if left and sum(map(len, left.values())) < sum(map(len, tasks.values())):
+        return left
+    return asking.missing() if not left and asking.extend() else {}
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -109,37 +160,29 @@ def print_summary(summary: Summary, console: Console) -> None:
         console.print(f"{summary.reused:,} replies were kept from before and used again")
 
 
-def conclude(folder: RunFolder, requested: int, console: Console) -> int:
+def conclude(
+    folder: RunFolder, requested: int, console: Console, asking: Asking | None = None
+) -> int:
     """Count the rows, write the data set, the statistics and the report, print the funnel."""
     stats = count(folder.tables(COLUMNS), requested)
     manifest = folder.read_manifest() or {}
-    folder.write_dataset(dataset_card(stats, manifest, folder.first_verified()))
+    surplus = asking.surplus() if asking else set()
+    folder.write_dataset(dataset_card(stats, manifest, folder.first_verified()), surplus)
     folder.write_json("stats.json", stats.as_json())
     write_report(folder, stats)
     print_funnel(console, stats)
+    if surplus:
+        console.print(f"{len(surplus):,} verified data points beyond the target stay in samples")
+    shortfalls = list(asking.shortfalls()) if asking else []
+    for shortfall in shortfalls:
+        console.print(shortfall, style="yellow", soft_wrap=True)
     console.print(f"run folder: {folder.path}", soft_wrap=True)
     errors = stats.whole.outcomes[Outcome.ERROR]
-    if not errors and not stats.missing:
-        return 0
-    console.print(
-        f"{stats.missing} data points are missing and {errors} ended in an error; "
-        "run the same command to continue",
-        style="yellow",
-        soft_wrap=True,
-    )
-    return 1
-
-
-def _missing(
-    folder: RunFolder, asks: Sequence[Ask], models: Sequence[str]
-) -> dict[str, list[Task]]:
-    """The tasks of each model: the prompts with data points that no committed row settles."""
-    settled, tried = folder.attempts_by_id()
-    tasks: dict[str, list[Task]] = {model: [] for model in models}
-    for model in models:
-        for ask in asks:
-            ids = {point: point_id(model, ask.index, point) for point in range(ask.count)}
-            wanted = {p: tried.get(id_, 0) for p, id_ in ids.items() if id_ not in settled}
-            if wanted:
-                tasks[model].append(Task(ask, wanted))
-    return tasks
+    if errors or stats.missing:
+        console.print(
+            f"{stats.missing} data points are missing and {errors} ended in an error; "
+            "run the same command to continue",
+            style="yellow",
+            soft_wrap=True,
+        )
+    return 1 if errors or stats.missing or shortfalls else 0

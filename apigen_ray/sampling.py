@@ -1,16 +1,17 @@
 """The samplers (paper §4.1): which tools, which examples and which template a prompt has.
 
-Prompt i is a pure function of the config, the seed, i and the seed pool. Parallelism, resuming and
-the model asked never change it, so models are compared on the same prompts.
+Prompt i is a pure function of the config, the seed, i and the seed pool of its round. Parallelism,
+resuming and the model asked never change it, so models are compared on the same prompts; where each
+model has a pool of its own, on the same tools, styles and voices.
 """
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
 from random import Random
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -64,6 +65,16 @@ class SamplingSettings(BaseModel):
         return self
 
 
+class Cell(NamedTuple):
+    """What data points are counted by: a style, within a category of tools or in any."""
+
+    style: Style
+    category: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.style}/{self.category}" if self.category else self.style.value
+
+
 @dataclass(frozen=True, slots=True)
 class Ask:
     """Prompt `index` of a run asks for `count` data points of `style`."""
@@ -71,17 +82,39 @@ class Ask:
     index: int
     style: Style
     count: int
+    round: int = 0
+    """Says which pool its examples are drawn from."""
+    category: str = ""
+    """The category its first tool is drawn from; any, if it is empty."""
+
+    @property
+    def cell(self) -> Cell:
+        """What its data points count for."""
+        return Cell(self.style, self.category)
 
 
-def plan(points: Mapping[Style, int], pairs_per_prompt: int) -> list[Ask]:
-    """The prompts that ask for `points` data points of each style, the styles taking turns."""
-    columns: list[list[tuple[Style, int]]] = []
-    for style, wanted in points.items():
+def plan(
+    points: Mapping[Cell, int], pairs_per_prompt: int, *, first: int = 0, round_points: int = 0
+) -> list[Ask]:
+    """The prompts that ask for `points` data points of each cell, the cells taking turns.
+
+    Args:
+        points: How many of each cell.
+        pairs_per_prompt: How many data points a prompt asks for.
+        first: The index of the first prompt.
+        round_points: The data points of a round; without, there is but one round.
+    """
+    columns: list[list[tuple[Cell, int]]] = []
+    for cell, wanted in points.items():
         full, rest = divmod(wanted, pairs_per_prompt)
         counts = [pairs_per_prompt] * full + ([rest] if rest else [])
-        columns.append([(style, count) for count in counts])
+        columns.append([(cell, count) for count in counts])
     turns = (entry for turn in zip_longest(*columns) for entry in turn if entry is not None)
-    return [Ask(index, style, count) for index, (style, count) in enumerate(turns)]
+    per_round = max(1, round_points // pairs_per_prompt)
+    return [
+        Ask(index, cell.style, count, index // per_round if round_points else 0, cell.category)
+        for index, (cell, count) in enumerate(turns, first)
+    ]
 
 
 @dataclass(frozen=True)
@@ -96,8 +129,9 @@ class Sampler:
     def prompt(self, ask: Ask) -> Prompt:
         """The prompt of an ask: the same for the same ask, whoever draws it, and when."""
         random = Random(f"{self.seed}:{ask.index}")
-        tools = self._draw_tools(ask.style, random)
-        examples = self._draw_examples(ask.style, tools, random)
+        tools = self._draw_tools(ask, random)
+        # Drawn apart: another pool changes the examples, and neither tools nor voice.
+        examples = self._draw_examples(ask.style, tools, Random(f"{self.seed}:{ask.index}:pool"))
         voice = random.choice(self.settings.voices)
         text = prompts.render(
             "generator.txt",
@@ -114,6 +148,10 @@ class Sampler:
             messages=(Message("user", text),),
             count=ask.count,
         )
+
+    def with_pool(self, pairs: Sequence[Seed]) -> "Sampler":
+        """The sampler of a round, whose pool holds `pairs` besides the seeds."""
+        return replace(self, seeds=(*self.seeds, *pairs))
 
     @cached_property
     def _by_category(self) -> dict[str, list[Tool]]:
@@ -137,15 +175,16 @@ class Sampler:
             groups[seed.style].append(seed)
         return groups
 
-    def _draw_tools(self, style: Style, random: Random) -> tuple[Tool, ...]:
+    def _draw_tools(self, ask: Ask, random: Random) -> tuple[Tool, ...]:
         """One tool of a category drawn first, so that small categories are seen as often as large.
 
         Further tools distract: half of them come from the same category, where they are hardest to
         tell from the right one.
         """
-        first = random.choice(self._by_category[random.choice(list(self._by_category))])
+        category = ask.category or random.choice(list(self._by_category))
+        first = random.choice(self._by_category[category])
         shown = [first]
-        wanted = 1 if style in ONE_TOOL_STYLES else self.settings.tools_shown.draw(random)
+        wanted = 1 if ask.style in ONE_TOOL_STYLES else self.settings.tools_shown.draw(random)
         while len(shown) < min(wanted, len(self.tools)):
             near = [tool for tool in self._by_category[first.category] if tool not in shown]
             if not near or random.random() < 0.5:

@@ -61,14 +61,21 @@ def point_id(model: str, index: int, point: int) -> str:
 
 
 def new_row(
-    id_: str, *, model: str, style: Style | None, tools: Sequence[Tool], prompt_id: str, tried: int
+    id_: str,
+    *,
+    model: str,
+    style: Style | None,
+    tools: Sequence[Tool],
+    prompt_id: str,
+    tried: int,
+    round_: int = 0,
 ) -> Row:
     """A data point of which nothing is known but that it is wanted."""
     return Row(
         id=id_,
         model=model,
         style=style.value if style else None,
-        round=0,
+        round=round_,
         prompt_id=prompt_id,
         query=None,
         answers=None,
@@ -123,6 +130,7 @@ async def generate_step(
             tools=prompt.tools,
             prompt_id=prompt.id,
             tried=tried,
+            round_=task.ask.round,
         )
         rows[point] = _with(row, messages_hash=hashed)
 

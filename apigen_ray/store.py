@@ -233,13 +233,15 @@ class RunFolder:
                 return row
         return None
 
-    def write_dataset(self, card: str) -> int:
+    def write_dataset(self, card: str, leaving_out: Collection[str] = ()) -> int:
         """Write the verified rows, a file for each style, and their card; return their number."""
         folder = self.path / "dataset"
         for stale in folder.rglob("*.parquet"):
             stale.unlink()
         schema = pa.schema([SCHEMA.field(name) for name in RELEASED])
         table = pa.concat_tables([schema.empty_table(), *self._verified()]).sort_by("id")
+        out = pa.compute.is_in(table["id"], pa.array(list(leaving_out), pa.string()))
+        table = table.filter(pa.compute.invert(out))
         for style in table["style"].unique().to_pylist():
             rows = table.filter(pa.compute.field("style") == style)
             _write_parquet(folder / "data" / f"{style}.parquet", rows)

@@ -12,11 +12,11 @@ from upath import UPath
 from apigen_ray import jsontext
 from apigen_ray.checking import CheckSettings, check, check_pair, pair_count
 from apigen_ray.collecting import collect
-from apigen_ray.config import Actors, RunConfig
+from apigen_ray.config import GRACE_S, Actors, RunConfig
 from apigen_ray.errors import BadInput
 from apigen_ray.execution import ExecuteSettings
 from apigen_ray.models.replies import Limits
-from apigen_ray.pipeline import Executor, Jury, RemoteKeeper, ray_session
+from apigen_ray.pipeline import Executor, Jury, RemoteKeeper, end_early, ray_session
 from apigen_ray.pipeline import verify as verified
 from apigen_ray.preparation import endpoints_of, judge_settings, prepare_executor
 from apigen_ray.records import Checked, JsonObject, Reason, Rejected, Stage, Style, Tool
@@ -99,6 +99,8 @@ def verify(
             folder,
             len(rows),
             console,
+            end=end_early,
+            grace_s=config.grace_s if config else GRACE_S,
         )
         return conclude(folder, len(rows), console)
 

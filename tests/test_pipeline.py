@@ -23,13 +23,13 @@ def arrived(out, monkeypatch, **settings):
     """The rows of a run in the order in which they reached the driver."""
     rows = []
 
-    def watched(batches, *rest):
+    def watched(batches, *rest, **options):
         def recorded():
             for batch in batches:
                 rows.extend(batch)
                 yield batch
 
-        return collect(recorded(), *rest)
+        return collect(recorded(), *rest, **options)
 
     monkeypatch.setattr(apigen_ray.run, "collect", watched)
     config = RunConfig.model_validate(

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from apigen_ray import prompts
 from apigen_ray.records import Call, Pair, Seed, Style, Tool
-from apigen_ray.sampling import Ask, Range, Sampler, SamplingSettings, plan
+from apigen_ray.sampling import Ask, Cell, Range, Sampler, SamplingSettings, plan
 
 
 def tool(name, category):
@@ -100,7 +100,7 @@ def test_dollar_signs_and_braces_in_tools_stay_as_they_are():
 
 
 def test_a_plan_asks_for_exactly_what_is_wanted_and_styles_take_turns():
-    asks = plan({Style.SIMPLE: 7, Style.PARALLEL: 3}, pairs_per_prompt=3)
+    asks = plan({Cell(Style.SIMPLE): 7, Cell(Style.PARALLEL): 3}, pairs_per_prompt=3)
     wanted = Counter()
     for ask in asks:
         wanted[ask.style] += ask.count

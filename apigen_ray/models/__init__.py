@@ -29,6 +29,10 @@ class Model(Protocol):
         """
         ...
 
+    def end(self, why: str) -> None:
+        """Ask nothing more: what is not in flight yet raises `BudgetSpent`."""
+        ...
+
     async def close(self) -> None:
         """Close connections."""
         ...

@@ -31,7 +31,7 @@ from pydantic import (
 )
 from pydantic.networks import HttpUrl
 
-from apigen_ray.errors import EndpointError, PromptTooLong, RateLimited
+from apigen_ray.errors import BudgetSpent, EndpointError, PromptTooLong, RateLimited
 from apigen_ray.models.guiding import Guide, ResponseFormat
 from apigen_ray.models.pacing import Gate, Pace, Turn
 from apigen_ray.models.replicas import Replicas
@@ -189,6 +189,7 @@ class OpenAIModel:
         self._replicas = Replicas(endpoint.urls)
         self._guide = Guide(endpoint.response_format)
         self._session: aiohttp.ClientSession | None = None
+        self._ending: str | None = None
 
     async def complete(
         self, messages: Sequence[Message], schema: JsonObject | None = None, *, sample: str = ""
@@ -221,6 +222,8 @@ class OpenAIModel:
         while True:
             # The slot is free while we wait to try again.
             async with self._gate.turn() as turn:
+                if self._ending:
+                    raise BudgetSpent(self._ending)
                 started = started or turn.started
                 try:
                     answer = await self._attempt(body, turn)
@@ -296,6 +299,10 @@ class OpenAIModel:
         # Not every endpoint lists its models: "not found" was said by a server that is there.
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or HTTPStatus(300) <= status < 400:
             raise EndpointError(f"{url}: {status} {words}; check base_url and the server's log")
+
+    def end(self, why: str) -> None:
+        """Ask nothing more."""
+        self._ending = why
 
     async def close(self) -> None:
         """Close connections."""

@@ -10,6 +10,7 @@ disk, and puts what is new every few seconds: as much may be paid for twice if i
 """
 
 import asyncio
+import errno
 import gzip
 import json
 import os
@@ -24,7 +25,7 @@ from typing import BinaryIO, Protocol
 from upath import UPath
 
 from apigen_ray import jsontext
-from apigen_ray.errors import BudgetSpent
+from apigen_ray.errors import BudgetSpent, StoreLost
 from apigen_ray.models import Model
 from apigen_ray.models.openai import Endpoint
 from apigen_ray.records import JsonObject, Message, Reply
@@ -81,9 +82,17 @@ class ReplyStore:
             # Named by time: the newest reply to a request counts.
             name = f"{time.time_ns():020d}-{os.getpid()}.jsonl.gz"
             self._file = (self._folder / name).open("xb", buffering=0)
+            self._bytes_put = 0
         lines = [jsontext.dumps({"key": key, **asdict(reply)}) + "\n" for key, reply in entries]
         place = Path(self._file.name), self._file.tell()
-        self._file.write(gzip.compress("".join(lines).encode(), compresslevel=6))
+        member = gzip.compress("".join(lines).encode(), compresslevel=6)
+        try:
+            if self._file.write(member) < len(member):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            self._file.close()
+            self._file = None  # its end may be torn
+            raise
         self._count(entries, place)
         if time.monotonic() - self._put_at > SECONDS_PER_OBJECT:
             self.flush()
@@ -176,6 +185,8 @@ class Keeper:
         self._paid = 0
         self._reused = 0
         self._notices: dict[str, None] = {}  # in the order they came
+        self._ending = False
+        self._unwritable: str | None = None
 
     def known(self) -> tuple[frozenset[str], str | None]:
         """The requests that have a reply, and the limit that is reached already, if any."""
@@ -190,11 +201,19 @@ class Keeper:
     def put(self, entries: Sequence[Entry]) -> str | None:
         """Keep replies; returns the limit that is reached now, if any."""
         if self._store:
-            self._store.put(entries)
+            self._write(self._store, entries)
         self._paid += len(entries)
         self._cost_usd += sum(reply.cost_usd for _, reply in entries)
         self._tokens += sum(reply.input_tokens + reply.output_tokens for _, reply in entries)
         return self._reached()
+
+    def end(self) -> None:
+        """Nothing more is to be asked."""
+        self._ending = True
+
+    def ending(self) -> bool:
+        """Whether nothing more is to be asked."""
+        return self._ending
 
     def notice(self, text: str) -> None:
         """Have the run say something, once."""
@@ -206,7 +225,15 @@ class Keeper:
             self._store.flush()
         return Summary(self._paid, self._reused, tuple(self._notices))
 
+    def _write(self, store: ReplyStore, entries: Sequence[Entry]) -> None:
+        try:
+            store.put(entries)
+        except (OSError, StoreLost) as error:  # these have come; no more are asked for
+            self._unwritable = f"replies can't be kept: {error}"
+
     def _reached(self) -> str | None:
+        if self._unwritable:
+            return self._unwritable
         budget, tokens = self._limits.budget_usd, self._limits.max_tokens_total
         if budget is not None and self._cost_usd >= budget:
             spent = f"budget_usd: {self._cost_usd:.4g} of {budget:g} are spent"
@@ -266,6 +293,11 @@ class KeepingModel:
         reply = await self._model.complete(messages, schema, sample=sample)
         await self._keep(key, reply)
         return reply
+
+    def end(self, why: str) -> None:
+        """Ask nothing more: what is in flight is the last."""
+        self._reached = why
+        self._model.end(why)
 
     async def close(self) -> None:
         """Close connections."""
