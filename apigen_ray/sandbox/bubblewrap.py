@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from apigen_ray.errors import SandboxLost
 from apigen_ray.sandbox.image import DEVICES, RUNNER, host_root
 from apigen_ray.sandbox.process import ENVIRONMENT, ChildProcess, limits, own_identity
 from apigen_ray.sandbox.settings import SandboxSettings
@@ -40,17 +41,21 @@ class BubblewrapTransport:
 
     async def start(self, folder: Path) -> ChildProcess:
         """Start a runner that sees Python, the tools and its socket, and nothing else."""
-        process = await asyncio.create_subprocess_exec(
-            *isolation(self._root),
-            *(word for name, value in ENVIRONMENT.items() for word in ("--setenv", name, value)),
-            *("--ro-bind", self._tools, "/opt/tools", "--ro-bind", folder, "/run/sandbox"),
-            *("python3", *RUNNER, "/run/sandbox/socket"),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.DEVNULL,
-            start_new_session=True,
-            **own_identity(),
-        )
+        environment = (("--setenv", name, value) for name, value in ENVIRONMENT.items())
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *isolation(self._root),
+                *(word for words in environment for word in words),
+                *("--ro-bind", self._tools, "/opt/tools", "--ro-bind", folder, "/run/sandbox"),
+                *("python3", *RUNNER, "/run/sandbox/socket"),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.DEVNULL,
+                stderr=asyncio.subprocess.DEVNULL,
+                start_new_session=True,
+                **own_identity(),
+            )
+        except FileNotFoundError as error:  # the driver's machine has it, this one doesn't
+            raise SandboxLost("bwrap is not installed here") from error
         return ChildProcess(process)
 
     def configuration(self) -> dict[str, Any]:

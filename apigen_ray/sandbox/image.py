@@ -4,12 +4,16 @@ The second is the base image where no registry answers, and what bubblewrap and 
 transport run: a Python that any uid may read, with nothing else of this machine around it.
 """
 
+import contextlib
+import fcntl
+import functools
 import hashlib
 import io
 import os
 import platform
 import re
 import shutil
+import ssl
 import subprocess
 import sys
 import sysconfig
@@ -23,6 +27,7 @@ import docker
 import docker.errors
 
 from apigen_ray.errors import BadInput
+from apigen_ray.sandbox.folders import PREFIX, OwnedFolder, hold
 from apigen_ray.sandbox.settings import SandboxSettings
 
 REPOSITORY = "apigen-ray-sandbox"
@@ -61,9 +66,11 @@ def ensure_image(settings: SandboxSettings) -> Image:
     A base image that can't be had is replaced by this machine's Python.
 
     Raises:
-        BadInput: no Docker engine answers, or it can't build.
+        BadInput: no Docker engine answers, it can't build, or lacks the image that is named.
     """
     client = connect()
+    if settings.image is not None:
+        return _named_image(client, settings.image)
     try:
         return _image_on(client, settings.base_image)
     except (docker.errors.APIError, docker.errors.BuildError) as error:
@@ -109,6 +116,16 @@ def _image_on(client: docker.DockerClient, base: str) -> Image:
         )
         found = built[0]
     return Image(tag, str(found.id), None)
+
+
+def _named_image(client: docker.DockerClient, name: str) -> Image:
+    try:
+        return Image(name, str(client.images.get(name).id), None)
+    except docker.errors.ImageNotFound:
+        raise BadInput(
+            f"sandbox.image: this node has no image {name}: `docker pull` it, or build it with"
+            " `apigen-ray sandbox build`"
+        ) from None
 
 
 def _build_context() -> io.BytesIO:
@@ -157,21 +174,38 @@ def _identity() -> list[str | bytes]:
 
 def host_root() -> Path:
     """A folder with a copy of this machine's Python and the runner, laid out as a root."""
-    name = f"apigen-ray-python-{os.geteuid()}-{_hash(*_identity())}"
+    name = f"{PREFIX}python-{os.geteuid()}-{_hash(*_identity())}"
     root = Path(tempfile.gettempdir()) / name
-    if not root.exists():
-        draft = Path(tempfile.mkdtemp(prefix="apigen-ray-python-"))
-        try:
-            _copy_python(draft)
-            draft.rename(root)
-        except OSError:
-            shutil.rmtree(draft, ignore_errors=True)
-            if not root.exists():  # else another process was faster
-                raise
-    status = root.stat()
+    while True:
+        if not root.exists():
+            _make_copy(root)
+        with contextlib.suppress(FileNotFoundError):
+            status = root.stat()
+            _keep(root, status.st_ino)
+            if root.exists():  # no other version took it for stale before we held it
+                break
     if status.st_uid != os.geteuid() or status.st_mode & 0o022:
         raise BadInput(f"{root}: others can write to it; remove it")
     return root
+
+
+@functools.cache
+def _keep(root: Path, _inode: int) -> int:
+    """Hold a copy until this process ends; when one is made, others that nobody holds go."""
+    return hold(root, fcntl.LOCK_SH)
+
+
+def _make_copy(root: Path) -> None:
+    draft = OwnedFolder("python", root.parent)
+    try:
+        _copy_python(draft.path)
+        draft.path.rename(root)
+    except OSError:
+        draft.remove()
+        if not root.exists():  # else another process was faster
+            raise
+    else:
+        draft.release()
 
 
 def host_python() -> Path:
@@ -187,6 +221,12 @@ def _copy_python(root: Path) -> None:
     for source in (library, Path("/usr/share/zoneinfo")):
         for path in _files_below(source):
             _copy(path, root)
+    certificates = ssl.get_default_verify_paths()
+    for found in (certificates.cafile, f"{certificates.capath}/ca-certificates.crt"):
+        target = root / certificates.openssl_cafile.removeprefix("/")
+        if found and Path(found).is_file() and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(found, target)
     for point in MOUNT_POINTS:
         (root / point).mkdir(parents=True, exist_ok=True)
     for device in DEVICES:

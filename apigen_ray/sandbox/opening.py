@@ -1,7 +1,6 @@
 """Which kind of sandbox works here, and how one is opened."""
 
 import asyncio
-import functools
 import shutil
 import subprocess
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 from apigen_ray.errors import BadInput
 from apigen_ray.sandbox.bubblewrap import BubblewrapTransport, isolation
 from apigen_ray.sandbox.docker import DockerTransport
+from apigen_ray.sandbox.folders import OwnedFolder
 from apigen_ray.sandbox.image import connect, host_root
 from apigen_ray.sandbox.pool import Pool, Sandbox, Transport
 from apigen_ray.sandbox.process import ProcessTransport, own_identity
@@ -18,10 +18,13 @@ from apigen_ray.sandbox.sidecar import SidecarTransport
 from apigen_ray.sandbox.toolcode import ToolCode, write
 
 NOTICES: dict[Kind, str] = {
-    "bubblewrap": "sandbox: bubblewrap (no Docker engine answers): isolated, but the memory limit"
-    " holds for each process of a call, not for their sum",
-    "process": "sandbox: plain processes (neither Docker nor bubblewrap works here): calls can read"
-    " this machine's files; run only tools and models that you trust",
+    "bubblewrap": "isolated, but the memory limit holds for each process of a call, not for their"
+    " sum",
+    "process": "calls can read this machine's files; run only tools and models that you trust",
+}
+FALLBACKS: dict[Kind, str] = {
+    "bubblewrap": " (no Docker engine answers)",
+    "process": " (neither Docker nor bubblewrap works here)",
 }
 
 
@@ -55,7 +58,10 @@ def choose_kind(settings: SandboxSettings) -> tuple[Kind, str | None]:
             kind = "process"
     if settings.egress and kind not in WITH_EGRESS:
         raise BadInput(f"sandbox.egress: {no_egress(kind)}")
-    return kind, NOTICES.get(kind)
+    if kind not in NOTICES:
+        return kind, None
+    why = FALLBACKS[kind] if settings.kind == "auto" else ""
+    return kind, f"sandbox: {kind}{why}: {NOTICES[kind]}"
 
 
 def _best_kind() -> Kind:
@@ -75,19 +81,23 @@ def _bubblewrap_works() -> bool:
 
 
 async def open_sandbox(settings: SandboxSettings, code: ToolCode) -> Sandbox:
-    """Start `slots` warm runners with the tools in them.
+    """Start `slots` warm runners with the tools in them, in a sandbox of the kind given.
 
     Raises:
         BadInput: the settings don't work here, or a tool module can't be imported.
         SandboxLost: a runner did not start.
     """
-    folder = Path(tempfile.mkdtemp(prefix="apigen-ray-tools-", dir=settings.socket_dir))
+    parent = Path(settings.socket_dir or tempfile.gettempdir())
     try:
-        transport = await asyncio.to_thread(_transport, settings, code, folder)
+        folder = OwnedFolder("tools", parent)
+    except OSError as error:
+        raise BadInput(f"{parent}: no place for the sandbox's files: {error}") from error
+    try:
+        transport = await asyncio.to_thread(_transport, settings, code, folder.path)
     except BaseException:
-        shutil.rmtree(folder)
+        folder.remove()
         raise
-    pool = Pool(transport, code, settings, functools.partial(shutil.rmtree, folder))
+    pool = Pool(transport, code, settings, folder.remove)
     await pool.open()
     return pool
 
@@ -96,7 +106,7 @@ def _transport(settings: SandboxSettings, code: ToolCode, folder: Path) -> Trans
     folder.chmod(0o711)
     tools = folder / "tools"
     write(code, tools)
-    match choose_kind(settings)[0]:
+    match choose_kind(settings)[0] if settings.kind == "auto" else settings.kind:
         case "docker":
             return DockerTransport(settings, tools)
         case "bubblewrap":

@@ -2,9 +2,7 @@
 
 import asyncio
 import contextlib
-import shutil
 import socket
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any, Protocol
 from apigen_ray.errors import SandboxLost
 from apigen_ray.records import Call, CallResult, Failed, Reason
 from apigen_ray.rest.proxy import EgressProxy
+from apigen_ray.sandbox.folders import OwnedFolder
 from apigen_ray.sandbox.protocol import (
     MAX_REQUEST,
     Connection,
@@ -114,7 +113,8 @@ async def open_slot(transport: Transport, code: ToolCode, settings: SandboxSetti
 @contextlib.contextmanager
 def _listening(sockets: Path) -> Iterator[tuple[socket.socket, Path]]:
     """A socket in a folder of its own, reachable by those who know the name, for a single use."""
-    folder = Path(tempfile.mkdtemp(prefix="apigen-ray-socket-", dir=sockets))
+    owned = OwnedFolder("socket", sockets)
+    folder = owned.path
     with socket.socket(socket.AF_UNIX) as listener:
         try:
             folder.chmod(0o711)
@@ -124,7 +124,7 @@ def _listening(sockets: Path) -> Iterator[tuple[socket.socket, Path]]:
             listener.setblocking(False)
             yield listener, folder
         finally:
-            shutil.rmtree(folder)
+            owned.remove()
 
 
 async def _accept(listener: socket.socket, process: Process) -> socket.socket:

@@ -10,13 +10,13 @@ import asyncio
 import os
 import resource
 import secrets
-import shutil
 import signal
 import sysconfig
 import tempfile
 from pathlib import Path
 from typing import Any
 
+from apigen_ray.sandbox.folders import OwnedFolder
 from apigen_ray.sandbox.image import RUNNER, host_python, host_root
 from apigen_ray.sandbox.settings import SandboxSettings
 
@@ -49,7 +49,9 @@ def limits(settings: SandboxSettings) -> dict[str, Any]:
 class ChildProcess:
     """A runner that is a child of this process."""
 
-    def __init__(self, process: asyncio.subprocess.Process, scratch: Path | None = None) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, scratch: OwnedFolder | None = None
+    ) -> None:
         self._process = process
         self._scratch = scratch
 
@@ -66,7 +68,7 @@ class ChildProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
         if self._scratch:
-            shutil.rmtree(self._scratch, ignore_errors=True)
+            self._scratch.remove()
 
 
 class ProcessTransport:
@@ -81,16 +83,16 @@ class ProcessTransport:
     async def start(self, folder: Path) -> ChildProcess:
         """Start a runner with a folder of its own for files."""
         identity = own_identity()
-        scratch = Path(tempfile.mkdtemp(prefix="apigen-ray-scratch-"))
+        scratch = OwnedFolder("scratch", self.sockets)
         if identity:
-            os.chown(scratch, identity["user"], identity["group"])
+            os.chown(scratch.path, identity["user"], identity["group"])
         libraries = self._inside(Path(sysconfig.get_config_var("LIBDIR") or "/usr/lib"))
         process = await asyncio.create_subprocess_exec(
             self._inside(host_python()),
             *RUNNER[:-1],
             self._inside(Path(RUNNER[-1])),
             folder / "socket",
-            env=ENVIRONMENT | {"LD_LIBRARY_PATH": str(libraries), "TMPDIR": str(scratch)},
+            env=ENVIRONMENT | {"LD_LIBRARY_PATH": str(libraries), "TMPDIR": str(scratch.path)},
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

@@ -59,6 +59,8 @@ class SandboxSettings(BaseModel):
     """What is isolated: every call, or all calls of a data point together (faster)."""
     base_image: str = "python:3.12-slim"
     """Image with a `python3` to build the sandbox on; `host` copies this machine's Python."""
+    image: str | None = None
+    """A sandbox image that is there already; by default one is built on `base_image`."""
     runtime: str | None = None
     """Docker runtime, such as `runsc` (gVisor)."""
     socket_dir: str | None = None

@@ -1,11 +1,13 @@
 """Which kind of sandbox is chosen, and on which image it stands."""
 
+import asyncio
 import pickle
 
 import pytest
-from sandboxes import benign_code
+from sandboxes import benign_code, call, opened
 
 from apigen_ray.errors import BadInput
+from apigen_ray.records import CallResult, Returned
 from apigen_ray.sandbox import SandboxSettings, choose_kind, ensure_image, opening
 from apigen_ray.sandbox.image import RUNNER_FILES, host_root, runner_files
 
@@ -29,6 +31,32 @@ def test_auto_falls_back_and_says_what_is_weaker(
     assert kind == expected
     assert notice
     assert "\n" not in notice
+
+
+def test_a_kind_that_was_asked_for_is_no_fallback() -> None:
+    _, notice = choose_kind(SandboxSettings(kind="process"))
+    assert str(notice).startswith("sandbox: process: calls can read this machine's files")
+
+
+@pytest.mark.docker
+def test_what_was_chosen_is_not_chosen_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An actor is handed the kind and the image; another node may have others to choose from."""
+    tag = ensure_image(SandboxSettings(base_image="host")).tag
+    monkeypatch.setattr(opening, "choose_kind", None)
+    monkeypatch.setattr("apigen_ray.sandbox.image._image_on", None)
+
+    async def add() -> CallResult:
+        settings = SandboxSettings(kind="docker", image=tag, slots=1)
+        async with opened(settings) as sandbox:
+            return await call(sandbox, "add", a=1, b=2)
+
+    assert isinstance(asyncio.run(add()), Returned)
+
+
+@pytest.mark.docker
+def test_an_image_that_is_not_there_is_bad_input() -> None:
+    with pytest.raises(BadInput, match="no image no/such:image"):
+        ensure_image(SandboxSettings(image="no/such:image"))
 
 
 @pytest.mark.parametrize("kind", ["docker", "bubblewrap", "sidecar"])
