@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import datasets
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -62,6 +61,8 @@ def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _hub(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    import datasets  # takes a second, and most sources are files
+
     try:
         rows = datasets.load_dataset(name, split="train")
     except Exception as error:  # datasets and the hub client raise a dozen types here

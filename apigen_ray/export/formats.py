@@ -46,8 +46,9 @@ Form: TypeAlias = Callable[[Example], Record]
 
 
 def read_example(row: Mapping[str, Any]) -> Example:
-    """The data point of a row of `dataset`."""
-    return Example(row["id"], row["query"], json.loads(row["answers"]), json.loads(row["tools"]))
+    """The data point of a row of `dataset`; without tools, if it has no such column."""
+    tools = json.loads(row.get("tools", "[]"))
+    return Example(row["id"], row["query"], json.loads(row["answers"]), tools)
 
 
 def xlam(example: Example) -> Record:

@@ -22,7 +22,8 @@ from apigen_ray.export.preferences import KEYS, Preferences
 from apigen_ray.records import Outcome
 from apigen_ray.store import RunFolder
 
-COLUMNS = ("id", "query", "answers", "tools", "outcome")
+COLUMNS_WITHOUT_TOOLS = ("id", "query", "answers", "outcome")
+COLUMNS = (*COLUMNS_WITHOUT_TOOLS, "tools")
 PREFERENCES = "dpo"
 REJECTIONS = (Outcome.FAIL_FORMAT, Outcome.FAIL_EXECUTION, Outcome.FAIL_SEMANTIC)
 
@@ -57,7 +58,8 @@ def export(source: str | Path, form: str, out: Path, against: Sequence[str] = ()
     if manifest is None:
         raise BadInput(f"{source}: not a run folder (no manifest.json)")
     tests = read_test_data(against)
-    removed = clean(chain.from_iterable(_examples(folder)), tests)
+    columns = COLUMNS if tests.signatures else COLUMNS_WITHOUT_TOOLS
+    removed = clean(chain.from_iterable(_examples(folder, columns)), tests)
     without = {found.id for found in removed}
     if form == PREFERENCES:
         batches, keys = _pairs(folder, without), list(KEYS)
@@ -76,14 +78,14 @@ def export(source: str | Path, form: str, out: Path, against: Sequence[str] = ()
     return exported
 
 
-def _examples(folder: RunFolder) -> Iterator[list[Example]]:
+def _examples(folder: RunFolder, columns: Sequence[str]) -> Iterator[list[Example]]:
     verified = pa.compute.field("outcome") == Outcome.VERIFIED.value
-    for table in folder.tables(COLUMNS):
+    for table in folder.tables(columns):
         yield [read_example(row) for row in table.filter(verified).to_pylist()]
 
 
 def _records(folder: RunFolder, form: Form, without: Container[str]) -> Iterator[list[Record]]:
-    for examples in _examples(folder):
+    for examples in _examples(folder, COLUMNS):
         yield [form(example) for example in examples if example.id not in without]
 
 
@@ -107,11 +109,24 @@ def _write(batches: Iterator[list[Record]], keys: Iterable[str], out: Path) -> i
         pq.ParquetWriter(out / "train.parquet", schema, compression="zstd") as parquet,
     ):
         for records in filter(None, batches):
-            lines.writelines(f"{_text(record)}\n" for record in records)
             flat = [{key: _text(value) for key, value in record.items()} for record in records]
+            lines.writelines(map(_line, records, flat))
             parquet.write_table(pa.Table.from_pylist(flat, schema))
             written += len(records)
     return written
+
+
+def _line(record: Record, texts: Mapping[str, str]) -> str:
+    """A record as a line of JSONL; its nested parts are JSON text already."""
+    members = (
+        f"{_quoted(key)}: {_quoted(value) if isinstance(value, str) else texts[key]}"
+        for key, value in record.items()
+    )
+    return f"{{{', '.join(members)}}}\n"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _text(value: Any) -> str:
