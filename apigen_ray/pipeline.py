@@ -4,15 +4,16 @@ A run is one dataset. Each model has its `tasks -> generate(model)`, stage 1 wit
 its own; the streams of all models are one from there on, `-> execute -> judge`, through actors that
 they share. Rows stream into the driver, which alone writes.
 
-A row travels as the JSON text of one column: Arrow types nothing that a model wrote. Operators are
-async and take a small block each; many are in flight on each actor, and the gate of its model
-client is what bounds the calls (measured: 98 % of the ideal rate, where Ray's defaults reach 18 %).
-Rows are never lost to an exception: the steps of `stages` don't raise.
+Rows travel in the columns of `samples`, where what a model wrote is text: Arrow types nothing of
+it. Operators are async and take a small block each; many are in flight on each actor, and the gate
+of its model client is what bounds the calls (measured: 98 % of the ideal rate, where Ray's defaults
+reach 18 %). Rows are never lost to an exception: the steps of `stages` don't raise.
 """
 
 import asyncio
 import json
 import logging
+import math
 import os
 import queue
 import threading
@@ -32,7 +33,6 @@ import ray
 import ray.data
 from ray.data import ActorPoolStrategy, DataContext, Dataset
 from ray.data._internal.execution.backpressure_policy import (
-    ENABLED_BACKPRESSURE_POLICIES,
     ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY,
     BackpressurePolicy,
 )
@@ -56,9 +56,10 @@ from apigen_ray.rest import RestCaller, RestSettings
 from apigen_ray.sampling import Ask, Sampler
 from apigen_ray.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
 from apigen_ray.storage import is_local
-from apigen_ray.store import Row
+from apigen_ray.store import SCHEMA, Row
 
-ROWS_PER_BLOCK = 8
+MOST_ROWS_PER_BLOCK = 32
+"""A block takes some 10 ms of CPU at each operator and as much of the driver, however small."""
 QUEUED_BLOCKS = 6
 """An operator rests while the next one has this many blocks waiting: what is paid for is soon
 written. Ray's own back-pressure counts bytes, and rows are small."""
@@ -242,9 +243,11 @@ def _set_up_ray_data() -> None:
     context.print_on_execution_start = False
     context.execution_no_progress_timeout_s = 24 * 3600  # our own time-outs end what hangs
     context.issue_detectors_config.detectors = []
-    context.set_config(
-        ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY, [*ENABLED_BACKPRESSURE_POLICIES, _QueueCap]
-    )
+    # The cap below bounds memory by itself; Ray's budgets take a third of the driver's time here,
+    # and its watch over the memory of tasks starts a thread for each.
+    context.op_resource_reservation_enabled = False
+    context.memory_usage_poll_interval_s = None
+    context.set_config(ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY, [_QueueCap])
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
 
@@ -257,7 +260,10 @@ class _QueueCap(BackpressurePolicy):  # type: ignore[misc]
         if _ending.is_set() and all(isinstance(d, InputDataBuffer) for d in op.input_dependencies):
             for queued in self._topology[op].input_queues:
                 queued.clear()  # as if the dataset ended here
-        waiting = (self._topology[d].total_enqueued_input_blocks() for d in _downstream(op))
+        following = list(_downstream(op))
+        waiting = [self._topology[d].total_enqueued_input_blocks() for d in following]
+        if not following:  # what the driver has yet to take
+            waiting = [self._topology[op].output_queue.num_blocks]
         return all(blocks < QUEUED_BLOCKS for blocks in waiting)
 
     def max_task_output_bytes_to_read(self, op: Any) -> None:
@@ -294,19 +300,22 @@ def generate(
     streams = []
     for generation in generations:
         endpoint = generation.endpoint
+        per_block = _rows_per_block([endpoint])
         per_prompt = max((task.ask.count for task in generation.tasks), default=1)
-        source = _source([_task_item(task) for task in generation.tasks], per_prompt)
+        items = [_task_item(task) for task in generation.tasks]
+        source = _source(items, max(1, per_block // per_prompt))
         share = _share(endpoint, actors.generate)
         streams.append(
             source.map_batches(
                 _named(f"generate({endpoint.name})", _Generate),
                 fn_constructor_args=(shared, share, keeper, check, (pools, generation.owner)),
-                compute=_pool(actors.generate, endpoint.concurrency),
+                compute=_pool(actors.generate, endpoint.concurrency, per_block),
                 **_BLOCKWISE,
             )
         )
     points = streams[0].union(*streams[1:]) if len(streams) > 1 else streams[0]
-    yield from _stream(_verified(points, executor, jury, keeper, actors))
+    per_block = _rows_per_block(generation.endpoint for generation in generations)
+    yield from _stream(_verified(points, executor, jury, keeper, actors, per_block=per_block))
 
 
 def end_early(keeper: RemoteKeeper | None = None, pools: RemotePools | None = None) -> None:
@@ -327,8 +336,10 @@ def verify(
     actors: Actors,
 ) -> Iterator[list[Row]]:
     """Take rows that passed stage 1 through the stages that are given; yields like `generate`."""
-    source = _source([{"row": json.dumps(row)} for row in rows], 1)
-    yield from _stream(_verified(source, executor, jury, keeper, actors))
+    per_block = _rows_per_block(jury.endpoints if jury else ())
+    blocks = [_packed(rows[at : at + per_block]) for at in range(0, len(rows), per_block)]
+    source = ray.data.from_arrow(blocks)
+    yield from _stream(_verified(source, executor, jury, keeper, actors, per_block=per_block))
 
 
 def _verified(
@@ -337,13 +348,15 @@ def _verified(
     jury: Jury | None,
     keeper: RemoteKeeper,
     actors: Actors,
+    *,
+    per_block: int,
 ) -> Dataset:
     if executor:
         try_sidecars(executor)
         rows = rows.map_batches(
             _named("execute", _Execute),
             fn_constructor_args=(executor,),
-            compute=_pool(actors.execute, _calls_at_once(executor) * actors.execute),
+            compute=_pool(actors.execute, _calls_at_once(executor) * actors.execute, per_block),
             **_BLOCKWISE,
             **_placed(executor),
         )
@@ -352,7 +365,7 @@ def _verified(
         rows = rows.map_batches(
             _named("judge", _Judge),
             fn_constructor_args=(shares, jury.rule, keeper),
-            compute=_pool(actors.judge, max(e.concurrency for e in jury.endpoints)),
+            compute=_pool(actors.judge, max(e.concurrency for e in jury.endpoints), per_block),
             **_BLOCKWISE,
         )
     return rows
@@ -419,9 +432,20 @@ def _named(name: str, operator: type) -> type:
     return type(name, (operator,), {})
 
 
-def _pool(actors: int, concurrency: int) -> ActorPoolStrategy:
-    """Enough blocks in flight on each actor for `concurrency` calls, whose times vary widely."""
-    blocks = max(4, -(-concurrency * 7 // (2 * ROWS_PER_BLOCK * actors)))
+def _rows_per_block(endpoints: Iterable[Endpoint]) -> int:
+    """Few where replies are few, so that they get on soon; more where a block costs more."""
+    concurrency = max((endpoint.concurrency for endpoint in endpoints), default=MOST_ROWS_PER_BLOCK)
+    return min(max(4, concurrency // 4), MOST_ROWS_PER_BLOCK)
+
+
+def _pool(actors: int, concurrency: int, rows_per_block: int) -> ActorPoolStrategy:
+    """Enough blocks in flight on each actor for `concurrency` calls, whose times vary widely.
+
+    A block ends with its slowest call: as many times later than the mean call, with log-normal
+    times (sigma 1), as the factor below says.
+    """
+    slowest = 0.5 + math.log2(rows_per_block)
+    blocks = max(4, math.ceil(concurrency * slowest / rows_per_block / actors))
     return ActorPoolStrategy(
         size=actors,
         max_concurrent_calls_per_actor=blocks,
@@ -540,11 +564,9 @@ async def _advanced(block: pa.Table, step: Callable[[Row], Awaitable[Row]]) -> p
 # --- rows in and out
 
 
-def _source(items: Sequence[Mapping[str, Any]], points_per_item: int) -> Dataset:
-    per_block = max(1, ROWS_PER_BLOCK // points_per_item)
-    return ray.data.from_items(
-        [dict(item) for item in items], override_num_blocks=-(-len(items) // per_block)
-    )
+def _source(items: Sequence[Mapping[str, Any]], items_per_block: int) -> Dataset:
+    blocks = math.ceil(len(items) / items_per_block)
+    return ray.data.from_items([dict(item) for item in items], override_num_blocks=blocks)
 
 
 def _task_item(task: stages.Task) -> dict[str, Any]:
@@ -558,12 +580,12 @@ def _item_task(item: Mapping[str, Any]) -> stages.Task:
     return stages.Task(ask, tried)
 
 
-def _packed(rows: Iterable[Row]) -> pa.Table:
-    return pa.table({"row": pa.array([json.dumps(row) for row in rows], pa.string())})
+def _packed(rows: Sequence[Row]) -> pa.Table:
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
 def _unpacked(block: pa.Table) -> list[Row]:
-    return [json.loads(text) for text in block["row"].to_pylist()]
+    return cast("list[Row]", block.to_pylist())
 
 
 _END = object()
