@@ -11,7 +11,8 @@ from urllib.parse import quote, urlsplit
 
 from apigen_ray.records import Key, RestBackend, VirtualBackend
 
-PLACES = ("path", "query", "header", "cookie", "body")
+PLACES = ("path", "query", "header", "cookie", "body", "payload")
+"""Where an argument may go; one that goes to `payload` is the whole body."""
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -111,6 +112,9 @@ def _params_in(value: Mapping[str, Any], url: str) -> dict[str, str]:
             check_header(name or argument, "")
         if place == "cookie" and not _TOKEN.fullmatch(name or argument):
             raise UnreadableBackend(f"params_in {argument!r}: no name for a cookie")
+    places = [written.partition(":")[0] for written in params_in.values()]
+    if "payload" in places and places.count("payload") + places.count("body") > 1:
+        raise UnreadableBackend("params_in: beside a payload nothing else goes into the body")
     return params_in
 
 

@@ -7,7 +7,7 @@ a header value one line.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -20,6 +20,8 @@ from apigen_ray.rest.backend import PLACEHOLDER, UnreadableBackend, check_header
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _FORM = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+_IN_NAMES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})  # as browsers write them
 
 
 class Unsendable(ValueError):
@@ -35,7 +37,7 @@ class Request:
     query: list[tuple[str, str]] = field(default_factory=list)
     headers: dict[str, str] = field(default_factory=dict)
     cookies: list[tuple[str, str]] = field(default_factory=list)
-    body: JsonObject | None = None
+    body: Json = None
     keys: tuple[Key, ...] = ()
 
     @property
@@ -72,7 +74,8 @@ def build(backend: RestBackend | VirtualBackend, arguments: JsonObject) -> Reque
         return _virtual(backend, arguments)
     request = Request(backend.method, backend.url, headers=dict(backend.headers))
     request.keys = backend.auth_env
-    default = "query" if backend.method in _WITHOUT_BODY else "body"
+    whole_body = "payload" in {place.partition(":")[0] for place in backend.params_in.values()}
+    default = "query" if whole_body or backend.method in _WITHOUT_BODY else "body"
     in_url = set(PLACEHOLDER.findall(backend.url))
     segments = {}
     for argument, value in arguments.items():
@@ -100,8 +103,14 @@ def _put(request: Request, place: str, name: str, value: Json) -> None:
             request.headers[name] = text
         case "cookie":
             request.cookies.append((name, quote(",".join(_texts(value)), safe="")))
+        case "payload":
+            request.body = value
         case _:
-            request.body = {**(request.body or {}), name: value}
+            request.body = {**_members(request.body), name: value}
+
+
+def _members(body: Json) -> JsonObject:
+    return body if isinstance(body, dict) else {}
 
 
 def _segment(argument: str, value: Json) -> str:
@@ -169,7 +178,7 @@ def signed(request: Request, env: Mapping[str, str]) -> Signed:
             case "cookie":
                 cookies.append((key.name, value))
             case "body":
-                body = {**(body or {}), key.name: value}
+                body = {**_members(body), key.name: value}
     if cookies:
         headers["Cookie"] = "; ".join(f"{name}={value}" for name, value in cookies)
     return Signed(
@@ -187,14 +196,28 @@ def _with_query(url: str, query: list[tuple[str, str]]) -> str:
     return f"{url}{'&' if '?' in url else '?'}{urlencode(query, quote_via=quote, safe='')}"
 
 
-def _encoded(body: JsonObject | None, headers: dict[str, str]) -> bytes | None:
+def _encoded(body: Json, headers: dict[str, str]) -> bytes | None:
     """The body as bytes, in the form that a `Content-Type` of the tool asks for, or JSON."""
     if body is None:
         return None
-    content_type = next((v for k, v in headers.items() if k.lower() == "content-type"), None)
-    if content_type is None:
-        headers["Content-Type"] = "application/json"
-    elif content_type.startswith(_FORM):
+    header = next((name for name in headers if name.lower() == "content-type"), "Content-Type")
+    content_type = headers.setdefault(header, "application/json").lower()
+    if isinstance(body, str) and content_type.startswith("text/"):
+        return body.encode()
+    if isinstance(body, dict) and content_type.startswith((_FORM, _MULTIPART)):
         pairs = [(name, text) for name, value in body.items() for text in _texts(value)]
-        return urlencode(pairs).encode()
+        if content_type.startswith(_FORM):
+            return urlencode(pairs).encode()
+        boundary = sha256(canonical(body).encode()).hexdigest()  # no text holds its own hash
+        headers[header] = f"{_MULTIPART}; boundary={boundary}"
+        return _multipart(pairs, boundary)
     return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _multipart(pairs: Sequence[tuple[str, str]], boundary: str) -> bytes:
+    parts = (
+        f"--{boundary}\r\nContent-Disposition: form-data;"
+        f' name="{name.translate(_IN_NAMES)}"\r\n\r\n{text}\r\n'
+        for name, text in pairs
+    )
+    return "".join((*parts, f"--{boundary}--\r\n")).encode()

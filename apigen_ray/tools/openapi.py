@@ -23,7 +23,7 @@ from apigen_ray.tools.openapi_schemas import Schemas
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 MAX_HOPS = 20
 SUFFIXES = (".json", ".yaml", ".yml")
-_FORM = "application/x-www-form-urlencoded"
+_FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 _IGNORED_HEADERS = frozenset({"accept", "authorization", "content-type"})
 
 
@@ -245,23 +245,51 @@ class _Operation:
         media = content[media_type]
         schema = media.get("schema")
         members = self._schemas.members(schema, base)
-        if members is None or (not members.properties and members.free):
-            detail = f"a body of {media_type} that is no object with named members"
-            raise Unusable(RefusalReason.UNSUPPORTED_BODY, detail)
         plain = media_type.partition(";")[0].strip().lower()
         if plain not in ("application/json", "*/*", "application/*"):
             self._headers["Content-Type"] = plain
+        if members is None and plain not in _FORMS and schema:
+            self._add_whole_body(media, schema, base, required=body.get("required") is True)
+            return
+        if members is None or (not members.properties and members.free):
+            detail = f"a body of {media_type} whose members the document does not name"
+            raise Unusable(RefusalReason.UNSUPPORTED_BODY, detail)
         whole = next((e for e in told_examples(media) if isinstance(e, dict)), None)
         if whole is None:
             listed = self._schemas.plain(self._schemas.converted(schema, base)).get("examples")
             whole = next((e for e in listed or [] if isinstance(e, dict)), {})
         for name, described in members.properties.items():
             needed = name in members.required
+            if plain == _FORMS[1] and self._is_file(described):
+                if needed:
+                    raise Unusable(RefusalReason.UNSUPPORTED_BODY, f"{name!r} is a file")
+                self._notes.append(f"left out: {name!r} is a file")
+                continue
             argument = self._add(name, "body", described, required=needed)
             if name in whole:
                 self._examples[argument] = whole[name]
             elif told := values(self._schemas.plain(described)):
                 self._examples[argument] = told[0]
+
+    def _add_whole_body(
+        self, media: Mapping[str, Any], raw: Any, base: str, required: bool
+    ) -> None:
+        """Add an argument that is the body: a list, a text, or one of several things."""
+        schema = self._schemas.converted(raw, base)
+        argument = self._add("body", "payload", schema, required=required)
+        if told := [*told_examples(media), *values(self._schemas.plain(schema))]:
+            self._examples[argument] = told[0]
+
+    def _is_file(self, schema: Any) -> bool:
+        """Whether a field of a multipart form holds bytes, or a list of such."""
+        plain = self._schemas.plain(schema)
+        items = plain.get("items")
+        told = {"contentMediaType", "contentEncoding"} & plain.keys()
+        return (
+            bool(told)
+            or plain.get("format") == "binary"
+            or (isinstance(items, dict) and self._is_file(items))
+        )
 
     def _backend(self, keys: tuple[Key, ...]) -> RestBackend | None:
         told = {
@@ -342,14 +370,16 @@ class _Operation:
 
 
 def _media_type(content: Mapping[str, Any]) -> str:
-    """The media type that stage 2 sends: JSON if there is one, else a form."""
+    """The media type that stage 2 sends: JSON if there is one, else a form, else text."""
     plain = {name: name.partition(";")[0].strip().lower() for name in content}
-    for wanted in ("application/json", "+json", "*/*", "application/*", _FORM):
+    for wanted in ("application/json", "+json", "*/*", "application/*", *_FORMS, "text/plain"):
         for name, kind in plain.items():
             if kind == wanted or (wanted == "+json" and kind.endswith("+json")):
                 return name
     listed = ", ".join(content) or "no named type"
-    raise Unusable(RefusalReason.UNSUPPORTED_BODY, f"a body of {listed}; JSON and forms are sent")
+    raise Unusable(
+        RefusalReason.UNSUPPORTED_BODY, f"a body of {listed}; JSON, forms and text are sent"
+    )
 
 
 def _variable(name: str) -> str:

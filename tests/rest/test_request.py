@@ -4,8 +4,10 @@ import json
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import pytest
+from aiohttp import web
 
 from apigen_ray.records import Failed, Reason, RestBackend, Returned
+from apigen_ray.rest.backend import UnreadableBackend, read_rest
 from apigen_ray.rest.request import Unsendable, build
 
 
@@ -32,6 +34,56 @@ async def test_a_form_is_sent_where_the_tool_says_so(caller, echo):
         caller, RestBackend("POST", echo, headers=headers), {"a": "x&y=z", "b": [1, 2]}
     )
     assert parse_qsl(got["text"]) == [("a", "x&y=z"), ("b", "1"), ("b", "2")]
+
+
+@pytest.mark.parametrize("value", [[1, {"a": None}], "text", 1.5, False, {"a": 1}])
+async def test_an_argument_can_be_the_whole_body(caller, echo, value):
+    backend = RestBackend("POST", echo + "/{id}", {"items": "payload"})
+    got = await sent(caller, backend, {"items": value, "id": 7, "dry": True})
+    assert json.loads(got["text"]) == value
+    assert got["headers"]["content-type"] == "application/json"
+    assert got["target"] == "/7?dry=true"
+
+
+async def test_a_text_can_be_the_whole_body(caller, echo):
+    headers = {"Content-Type": "text/plain"}
+    backend = RestBackend("POST", echo, {"text": "payload"}, headers)
+    got = await sent(caller, backend, {"text": 'Grüße, "you"\n'})
+    assert got["text"] == 'Grüße, "you"\n'
+    assert got["headers"]["content-type"] == "text/plain"
+
+
+async def test_a_multipart_form_is_sent_where_the_tool_says_so(caller, serve):
+    async def answer(request: web.Request) -> web.Response:
+        form = await request.post()
+        return web.json_response([[name, value] for name, value in form.items()])
+
+    url = await serve(answer)
+    backend = RestBackend("POST", url, headers={"content-type": "multipart/form-data"})
+    arguments = {"a": "x\r\n--y\r\n\r\nz", "b": [1, True], 'q"\r\nX: ': "ü", "c": {"d": None}}
+    assert await sent(caller, backend, arguments) == [
+        ["a", "x\r\n--y\r\n\r\nz"], ["b", "1"], ["b", "true"], ["q%22%0D%0AX: ", "ü"],
+        ["c", '{"d": null}'],
+    ]  # fmt: skip
+
+
+async def test_no_field_of_a_multipart_form_ends_it(caller, echo):
+    """A boundary that an argument could know would let it add fields of its own."""
+    backend = RestBackend("POST", echo, headers={"Content-Type": "multipart/form-data"})
+    got = await sent(caller, backend, {"a": "x"})
+    boundary = got["headers"]["content-type"].partition("boundary=")[2]
+    forged = f'x\r\n--{boundary}\r\nContent-Disposition: form-data; name="b"\r\n\r\ny'
+    again = await sent(caller, backend, {"a": forged})
+    true_boundary = again["headers"]["content-type"].partition("boundary=")[2]
+    assert len(again["text"].split(f"--{true_boundary}")) == 3
+
+
+@pytest.mark.parametrize(
+    "places", [{"a": "payload", "b": "payload"}, {"a": "payload", "b": "body"}]
+)
+def test_beside_a_payload_nothing_goes_into_the_body(places):
+    with pytest.raises(UnreadableBackend, match="beside a payload"):
+        read_rest({"method": "POST", "url": "http://a.example.com/", "params_in": places})
 
 
 async def test_each_argument_goes_where_the_tool_says(caller, echo):

@@ -271,14 +271,44 @@ def test_a_form_is_sent_as_a_form(tool):
     assert made.backend.headers == {"Content-Type": "application/x-www-form-urlencoded"}
 
 
+FILE = {"type": "string", "format": "binary"}
+
+
+def test_a_multipart_form_is_sent_without_the_files_that_it_can_do_without(tool):
+    fields = {"a": {"type": "string"}, "b": FILE, "c": {"type": "array", "items": FILE}}
+    schema = {"type": "object", "properties": fields, "required": ["a"]}
+    made = tool(body(schema, "multipart/form-data"), method="post")
+    assert set(made.parameters["properties"]) == {"a"}
+    assert made.backend.headers == {"Content-Type": "multipart/form-data"}
+
+
+@pytest.mark.parametrize(
+    ("schema", "media_type", "headers"),
+    [
+        ({"type": "array", "items": POINT}, "application/json", {}),
+        ({"type": "string"}, "text/plain", {"Content-Type": "text/plain"}),
+        ({"oneOf": [POINT, {"type": "string"}]}, "application/json", {}),
+    ],
+)
+def test_a_body_that_is_no_object_is_one_argument(tool, schema, media_type, headers):
+    written = body(schema, media_type)
+    written["requestBody"]["required"] = True
+    written["parameters"] = [query("body", {"type": "string"})]
+    made = tool(written, method="post")
+    assert made.parameters["properties"] == {"body": {"type": "string"}, "payload_body": schema}
+    assert made.parameters["required"] == ["payload_body"]
+    assert made.backend.params_in == {"body": "query", "payload_body": "payload:body"}
+    assert made.backend.headers == headers
+
+
 @pytest.mark.parametrize(
     ("schema", "media_type"),
     [
-        (POINT, "multipart/form-data"),
-        ({"type": "string", "format": "binary"}, "application/octet-stream"),
-        ({"type": "array", "items": POINT}, "application/json"),
+        (FILE, "application/octet-stream"),
+        ({"type": "object", "properties": {"a": FILE}, "required": ["a"]}, "multipart/form-data"),
+        ({"type": "array", "items": POINT}, "multipart/form-data"),
         ({"type": "object"}, "application/json"),
-        ({"oneOf": [POINT, {"type": "string"}]}, "application/json"),
+        ({}, "application/json"),
     ],
 )
 def test_a_body_that_arguments_cannot_make_is_refused(read, schema, media_type):
