@@ -4,12 +4,14 @@ Strict by default. The value `"9.8"` where a number belongs is `wrong_type`, not
 trains on a coerced call trains on a wrong one.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
+import jsonschema_rs
 from jsonschema import Draft202012Validator, ValidationError
 from jsonschema.protocols import Validator
 from jsonschema.validators import extend
@@ -194,7 +196,9 @@ def _call(
     arguments = _field(answer, "arguments", dict, where)
     if name not in tools:
         raise _Flaw(Reason.UNKNOWN_FUNCTION, f"{where}.name: {_shown(name)} was not shown")
-    validator = _validator(jsontext.canonical(tools[name].parameters))
+    quick, validator = _validators(jsontext.canonical(tools[name].parameters))
+    if quick and quick.is_valid(arguments) and not _has_whole_float(arguments):
+        return Call(name, arguments), []
     changed: list[str] = []
     if settings.coerce == "lossless":
         arguments, changed = _coerced(arguments, validator, where)
@@ -263,12 +267,34 @@ _StrictValidator: Callable[..., Validator] = extend(  # type: ignore[no-untyped-
 
 
 @lru_cache(maxsize=8192)
-def _validator(parameters: str) -> Validator:
-    """The validator of a parameters schema, which also refuses arguments that it doesn't name."""
+def _validators(parameters: str) -> tuple[jsonschema_rs.Draft202012Validator | None, Validator]:
+    """The validators of a parameters schema, which also refuse arguments that it doesn't name.
+
+    The first is fast, and passes what is right; it has no say where the two could differ. The
+    second says what is wrong.
+    """
     schema = jsontext.parse(parameters)
     assert isinstance(schema, dict)
+    schema = closed(schema)
+    quick = None
+    if '"pattern' not in parameters:  # two dialects of regular expressions
+        with contextlib.suppress(jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
+            quick = jsonschema_rs.Draft202012Validator(schema, retriever=_no_retrieval)
     # An empty registry fetches nothing.
-    return _StrictValidator(closed(schema), registry=Registry())
+    return quick, _StrictValidator(schema, registry=Registry())
+
+
+def _no_retrieval(uri: str) -> NoReturn:
+    raise LookupError(f"{uri} is outside the schema")
+
+
+def _has_whole_float(value: Json) -> bool:
+    """Whether a number such as 5.0 occurs, which is an integer to other validators."""
+    if isinstance(value, dict):
+        return any(map(_has_whole_float, value.values()))
+    if isinstance(value, list):
+        return any(map(_has_whole_float, value))
+    return isinstance(value, float) and value.is_integer()
 
 
 def closed(parameters: JsonObject) -> JsonObject:

@@ -8,13 +8,14 @@ of one text see two values, so none is accepted.
 import json
 import math
 import re
+from collections import Counter
 from typing import Any, NoReturn
 
 from apigen_ray.records import Json
 
 MAX_CHARACTERS = 1 << 20
 MAX_DEPTH = 64
-_STRING_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.?)*+(?:"|\Z)|[\[\]{}]', re.DOTALL)
+_NO_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.?)*+(?:"|\Z)|[^"\[\]{}]++', re.DOTALL)
 
 
 class NotJson(ValueError):
@@ -37,7 +38,8 @@ def parse(text: str) -> Json:
     _check_depth(text)
     try:
         value: Json = _DECODER.decode(text)
-        json.dumps(value, ensure_ascii=False).encode("utf-8")
+        written = json.dumps(value, ensure_ascii=False) if "\\u" in text else text
+        written.encode("utf-8")
     except NotJson:
         raise
     except UnicodeEncodeError as error:
@@ -58,23 +60,20 @@ def canonical(value: Json) -> str:
 
 
 def _check_depth(text: str) -> None:
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return
     depth = 0
-    for match in _STRING_OR_BRACKET.finditer(text):
-        bracket = match.group()
-        if bracket in "[{":
-            depth += 1
-            if depth > MAX_DEPTH:
-                raise NotJson(f"nested deeper than {MAX_DEPTH} levels")
-        elif bracket in "]}":
-            depth -= 1
+    for bracket in _NO_BRACKETS.sub("", text):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise NotJson(f"nested deeper than {MAX_DEPTH} levels")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in result:
-            raise DuplicateKey(f"key {key[:80]!r} stands twice in one object")
-        result[key] = value
+    result = dict(pairs)
+    if len(result) < len(pairs):
+        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
+        raise DuplicateKey(f"key {twice[:80]!r} stands twice in one object")
     return result
 
 
