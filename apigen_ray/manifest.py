@@ -1,6 +1,7 @@
 """What a run was made with, and whether a folder may be resumed with a config."""
 
 import importlib.metadata
+import json
 import os
 import platform
 import subprocess
@@ -98,7 +99,7 @@ def manifest_of(
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "host": platform.node(),
         "git": _git_revision(),
-        "job": os.environ.get("RAY_JOB_ID"),
+        "job": _job(),
     }
     return {
         "config": config.model_dump(mode="json"),
@@ -123,6 +124,13 @@ def _leaves(value: Any, path: str = "") -> dict[str, Any]:
     if isinstance(value, list) and value:
         return _leaves(dict(enumerate(value)), path)
     return {path: value}
+
+
+def _job() -> str | None:
+    """The id of the job, if `ray job submit` started this program."""
+    told = json.loads(os.environ.get("RAY_JOB_CONFIG_JSON_ENV_VAR", "{}"))
+    id_: str | None = told.get("metadata", {}).get("job_submission_id")
+    return id_
 
 
 def _git_revision() -> str | None:

@@ -1,4 +1,4 @@
-"""The Kubernetes manifests: of the real schemas, unknown fields refused, and as guarded as they say."""
+"""The Kubernetes manifests: of the real schemas, and as guarded as they say."""
 
 import functools
 import gzip
