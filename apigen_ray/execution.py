@@ -21,10 +21,15 @@ from apigen_ray.records import (
     VirtualBackend,
 )
 from apigen_ray.rest import RestCaller
+from apigen_ray.rest.envelopes import ErrorForm, error_in
 from apigen_ray.sandbox import Sandbox
 
 RestTools = Mapping[str, RestBackend | VirtualBackend]
 REPEATABLE = {"GET", "HEAD", "OPTIONS"}
+PYTHON_ERRORS = (
+    ErrorForm(key="error", matches=r"^(?!(false|null|none|no|ok|\[\]|\{\}|[-+\d.e]*)$)"),
+)
+"""An `error` that says something; a number is how exact a result is."""
 
 
 class ExecuteSettings(BaseModel):
@@ -34,6 +39,9 @@ class ExecuteSettings(BaseModel):
 
     check_determinism: bool = False
     """Run each call twice, and mark the results that differ; REST calls only where GET is."""
+    errors: tuple[ErrorForm, ...] = PYTHON_ERRORS
+    """How a Python tool's result looks that tells of an error in place of raising it; `rest.errors`
+    says the same of REST tools."""
 
 
 class Runner(Protocol):
@@ -68,12 +76,17 @@ class Dispatcher:
     """Runs Python calls in the sandbox and REST calls through the guarded client."""
 
     def __init__(
-        self, rest_tools: RestTools, rest: RestCaller, opened: Callable[[], Awaitable[Sandbox]]
+        self,
+        rest_tools: RestTools,
+        rest: RestCaller,
+        opened: Callable[[], Awaitable[Sandbox]],
+        errors: Sequence[ErrorForm] = PYTHON_ERRORS,
     ) -> None:
         """Take where REST calls go, and what gives the sandbox once a Python call needs it."""
         self._rest_tools = rest_tools
         self._rest = rest
         self._opened = opened
+        self._errors = errors
 
     async def run(self, calls: Sequence[Call]) -> list[CallResult]:
         """One result a call; neighbouring Python calls go to the sandbox together."""
@@ -85,7 +98,8 @@ class Dispatcher:
                     results.append(await self._rest.call(backend, call.arguments))
             else:
                 sandbox = await self._opened()
-                results += await sandbox.run(list(group))
+                returned = await sandbox.run(list(group))
+                results += [_judged(result, self._errors) for result in returned]
         return results
 
     def repeatable(self, call: Call) -> bool:
@@ -102,8 +116,7 @@ async def execute(calls: Sequence[Call], runner: Runner) -> Executed:
     """
     start = time.monotonic()
     results = await runner.run(calls) if calls else []
-    answered = tuple(_answered(result) for result in results)
-    return Executed(answered, time.monotonic() - start)
+    return Executed(tuple(results), time.monotonic() - start)
 
 
 async def execute_twice(calls: Sequence[Call], runner: Dispatcher) -> Executed:
@@ -127,18 +140,16 @@ async def execute_twice(calls: Sequence[Call], runner: Dispatcher) -> Executed:
     return Executed(marked, first.seconds + second.seconds)
 
 
-def _answered(result: CallResult) -> CallResult:
-    """A call that returns nothing, or an error object in place of raising, did not succeed."""
+def _judged(result: CallResult, errors: Sequence[ErrorForm]) -> CallResult:
+    """A call that returns nothing, or tells of an error in place of raising it, did not succeed."""
     if isinstance(result, Failed):
         return result
     if result.result is None:
         return Failed(Reason.EMPTY_RESULT, "returned null", result.seconds)
-    error = result.result.get("error") if isinstance(result.result, dict) else None
-    if error:
-        return Failed(
-            Reason.ERROR_IN_BODY, f"returned an error: {str(error)[:500]}", result.seconds
-        )
-    return result
+    error = error_in(result.result, errors)
+    if error is None:
+        return result
+    return Failed(Reason.ERROR_IN_BODY, f"returned an error: {error[:500]}", result.seconds)
 
 
 def result_form(result: CallResult) -> JsonObject:

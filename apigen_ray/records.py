@@ -154,8 +154,8 @@ class RestBackend:
 
     `url` may hold `{name}`, which is filled from an argument. `params_in` maps an argument to
     `path`, `query`, `header`, `cookie` or `body`, with the name it has there if that differs
-    (`query:filter[size]`), or to `payload`: then it is the whole body. Arguments it doesn't mention go into the query, or into the body if
-    the method has one.
+    (`query:filter[size]`), or to `payload`: then it is the whole body. Arguments it doesn't mention
+    go into the query, or into the body if the method has one.
     """
 
     method: str

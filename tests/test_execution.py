@@ -4,6 +4,7 @@ import itertools
 
 from apigen_ray.execution import Dispatcher, execute, execute_twice, result_form
 from apigen_ray.records import Call, Failed, Reason, RestBackend, Returned
+from apigen_ray.rest.envelopes import ErrorForm
 
 
 class Scripted:
@@ -57,13 +58,39 @@ async def test_null_and_error_objects_are_failures_and_falsehoods_are_not():
     for value, reason in (
         (None, Reason.EMPTY_RESULT),
         ({"error": "out of stock"}, Reason.ERROR_IN_BODY),
+        ({"error": {"code": 7}}, Reason.ERROR_IN_BODY),
+        ({"result": {"error": "no such city"}}, Reason.ERROR_IN_BODY),
         ({"error": None, "data": 1}, None),
+        ({"error": False}, None),
+        ({"error": ""}, None),
+        ({"error": {}}, None),
+        ({"integral": 2.0, "error": 1.5e-9}, None),
+        ({"valid": False, "errors": ["no @"]}, None),
+        ("Not Found", None),
         (False, None),
         (0, None),
         ([], None),
     ):
         done = await execute([Call("f", {})], dispatcher(returning(value)))
         assert (done.rejection and done.rejection.reason) == reason, value
+
+
+async def test_what_tells_of_an_error_is_the_users_choice():
+    async def reason(errors):
+        async def opened():
+            return returning({"success": False, "error": "x"})
+
+        done = await execute([Call("f", {})], Dispatcher({}, returning(1), opened, errors))
+        return done.rejection and done.rejection.reason
+
+    assert await reason(()) is None
+    assert await reason([ErrorForm(key="success", matches="^false$")]) == Reason.ERROR_IN_BODY
+
+
+async def test_results_of_rest_calls_are_judged_where_they_are_read():
+    scripted = returning({"error": "said the API, and the user's forms let it pass"})
+    done = await execute([Call("r", {})], dispatcher(scripted, r=RestBackend("GET", "http://r")))
+    assert done.rejection is None
 
 
 async def test_no_call_is_no_failure_and_runs_nothing():
