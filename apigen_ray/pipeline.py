@@ -525,9 +525,7 @@ class _Execute:
         self._sandbox: Sandbox | None = None
         self._opening = asyncio.Lock()
         rest = RestCaller(executor.rest, os.environ)
-        self._runner = Dispatcher(
-            executor.rest_tools, rest, self._opened, executor.settings.errors
-        )
+        self._runner = Dispatcher(executor.rest_tools, rest, self._opened, executor.settings.errors)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         return await _advanced(block, self._executed)
