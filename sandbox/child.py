@@ -11,6 +11,7 @@ import os
 import resource
 import struct
 
+import binding
 import seccomp
 
 VALUE, RAISED, OUT_OF_MEMORY, NOT_JSON, TOO_LARGE = b"V", b"R", b"M", b"N", b"L"
@@ -113,8 +114,9 @@ def describe(error):
 
 def to_json(value, result_bytes):
     """JSON text that means the same value. Tuples become lists, as `json` has it."""
-    Measure(result_bytes).add(value, 0)
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False).encode("utf-8")
+    measure = Measure(result_bytes)
+    measure.add(value, 0)
+    text = json.dumps(value, allow_nan=False, ensure_ascii=False, default=measure.plain).encode()
     if len(text) > result_bytes:
         raise TooLarge(f"the result has {len(text)} bytes, over {result_bytes}")
     return text
@@ -145,6 +147,12 @@ class Measure:
                 self.add(item, depth + 1)
         else:
             self.spend(1)
+
+    def plain(self, value):
+        """What stands for a value that JSON doesn't have."""
+        told = binding.plain(value)
+        self.add(told, 0)
+        return told
 
     def spend(self, characters):
         """Take from the budget."""

@@ -43,6 +43,7 @@ import struct
 import sys
 import time
 
+import binding
 import child
 import cleanup
 import egress
@@ -371,14 +372,14 @@ def load(host, null, configuration):
     faulthandler.dump_traceback_later(IMPORT_TIMEOUT_S, exit=True, file=null)
     sys.path[0] = configuration["tools"]
     # ours; a tool module may have the same name
-    for name in ("child", "cleanup", "egress", "seccomp"):
+    for name in ("binding", "child", "cleanup", "egress", "seccomp"):
         del sys.modules[name]
     functions = {}
     for tool, (module, function) in configuration["functions"].items():
         if module not in sys.modules:
             tell(host, event="loading", module=module)
         try:
-            functions[tool] = resolve(module, function)
+            functions[tool] = binding.bound(resolve(module, function))
         except BaseException as error:  # also SystemExit: a module may do anything
             text = child.describe(error).decode()
             tell(host, event="failed", module=module, function=function, message=text)
@@ -407,6 +408,7 @@ def resolve(module, function):
 
 def is_async(function):
     """Whether a plain function is declared `async def`."""
+    function = getattr(function, "__wrapped__", function)
     return bool(getattr(getattr(function, "__code__", None), "co_flags", 0) & CO_COROUTINE)
 
 

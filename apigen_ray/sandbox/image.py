@@ -33,7 +33,9 @@ from apigen_ray.sandbox.settings import SandboxSettings
 REPOSITORY = "apigen-ray-sandbox"
 HOST = "host"
 RUNNER = ("-s", "-E", "-B", "-u", "/opt/sandbox/runner.py")  # what follows the interpreter
-RUNNER_FILES = ("Dockerfile", "child.py", "cleanup.py", "egress.py", "runner.py", "seccomp.py")
+RUNNER_FILES = (
+    "Dockerfile", "binding.py", "child.py", "cleanup.py", "egress.py", "runner.py", "seccomp.py"
+)  # fmt: skip
 MOUNT_POINTS = ("dev", "opt/sandbox", "opt/tools", "proc", "run/sandbox", "sys", "tmp")
 DEVICES = ("null", "random", "urandom", "zero")
 # Of the standard library, what no tool needs. It is most of its size.

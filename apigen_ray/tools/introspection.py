@@ -5,20 +5,24 @@ Types become schemas through pydantic (`Literal`, `Optional`, `TypedDict`,
 keywords in `Annotated` is merged into the schema too. Descriptions come from the docstring (Google,
 NumPy, reST or epydoc style), example calls from its doctests.
 
-A call passes what JSON has, as Python's `json` reads it: nothing is converted on the way. So a
-function that takes an `Enum`, a dataclass, a pydantic model, a set, a date, ... is not described:
-it would be given a plain text, list or dict. (A tuple is: it is given a list.)
+A call passes what JSON has. The runner (`sandbox/binding.py`) makes enums, dataclasses, pydantic
+models, dates, times and sets out of it; a function that takes anything else (bytes, a generic class
+of its own, ...) is not described: it would be given a plain text, list or dict. (A tuple is: it is
+given a list.)
 """
 
 import ast
 import contextlib
+import dataclasses
 import doctest
 import importlib
 import inspect
 import json
 import pkgutil
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from datetime import date, datetime, time
+from enum import Enum
 from pathlib import Path
 from types import ModuleType, NoneType, UnionType
 from typing import (
@@ -36,7 +40,7 @@ from typing import (
 
 import docstring_parser
 import typing_extensions
-from pydantic import Field, create_model
+from pydantic import BaseModel, Field, create_model
 from typing_extensions import TypeAliasType
 
 Function = Callable[..., Any]
@@ -45,6 +49,8 @@ _JSON_TYPES = frozenset(
      Iterable, Collection}
 )  # fmt: skip
 """What a function may ask for and gets, when it is given a JSON value."""
+_ACCEPTED = _JSON_TYPES | {date, datetime, time, set, frozenset, Set}
+"""The same, and what the runner makes besides enums, dataclasses and pydantic models."""
 _LITERALS = frozenset({bool, int, str, NoneType})
 _QUALIFIERS = frozenset(
     {typing_extensions.Required, typing_extensions.NotRequired, typing_extensions.ReadOnly}
@@ -139,9 +145,13 @@ def _schema(function: Function, signature: inspect.Signature) -> dict[str, Any]:
             raise Undescribable(f"parameter {parameter.name!r} can't be given by name")
         if parameter.name not in hints:
             raise Undescribable(f"parameter {parameter.name!r} has no type")
-        if foreign := _foreign(hints[parameter.name]):
+        try:
+            foreign = _foreign(hints[parameter.name])
+        except NameError as error:
+            raise Undescribable(f"parameter {parameter.name!r}: {error}") from error
+        if foreign:
             raise Undescribable(
-                f"parameter {parameter.name!r} takes {foreign}, but calls pass plain JSON values"
+                f"parameter {parameter.name!r} takes {foreign}, which is not made of JSON values"
             )
         default = ... if parameter.default is parameter.empty else parameter.default
         # Aliased, because pydantic keeps names such as `schema` or `_x` for itself.
@@ -162,26 +172,44 @@ def _foreign(annotation: Any, inside: tuple[Any, ...] = ()) -> str | None:
     if origin is Annotated:
         return _foreign(get_args(annotation)[0], inside)
     if origin is Literal:
-        kinds = (type(value) for value in get_args(annotation))
-        return next((kind.__name__ for kind in kinds if kind not in _LITERALS), None)
-    if is_typeddict(annotation):
+        values = (v.value if isinstance(v, Enum) else v for v in get_args(annotation))
+        return next((type(v).__name__ for v in values if type(v) not in _LITERALS), None)
+    if origin is None and isinstance(annotation, type) and issubclass(annotation, Enum):
+        odd = any(type(member.value) not in (bool, int, float, str) for member in annotation)
+        return f"{annotation.__name__}, whose values are not all plain," if odd else None
+    if origin is None and (isinstance(annotation, TypeVar) or _accepted(annotation)):
+        return None
+    if is_typeddict(annotation) or dataclasses.is_dataclass(annotation):
         if annotation in inside:
-            return f"{annotation.__name__}, which holds itself"
+            return (
+                f"{annotation.__name__}, which holds itself" if is_typeddict(annotation) else None
+            )
         inside = (*inside, annotation)
-        hints = get_type_hints(annotation, include_extras=True)
-        members = [_member(hint) for hint in hints.values()]
+        members = _members(annotation)
     elif isinstance(annotation, TypeAliasType):
         members = [annotation.__value__]
     elif isinstance(annotation, NewType):
         members = [annotation.__supertype__]
-    elif origin in (Union, UnionType) or (origin is not None and origin in _JSON_TYPES):
+    elif origin in (Union, UnionType) or (origin is not None and origin in _ACCEPTED):
         members = [argument for argument in get_args(annotation) if argument is not ...]
-    elif origin is None and (isinstance(annotation, TypeVar) or annotation in _JSON_TYPES):
-        return None
     else:
         named = origin or annotation
         return str(getattr(named, "__name__", named))
     return next(filter(None, (_foreign(member, inside) for member in members)), None)
+
+
+def _accepted(annotation: Any) -> bool:
+    """Whether a class can be asked for, whatever it holds; pydantic describes its models itself."""
+    model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
+    return model or annotation in _ACCEPTED
+
+
+def _members(record: Any) -> list[Any]:
+    """The types of the members that are given to a TypedDict or dataclass."""
+    hints = get_type_hints(record, include_extras=True)
+    if is_typeddict(record):
+        return [_member(hint) for hint in hints.values()]
+    return [hints[field.name] for field in dataclasses.fields(record) if field.init]
 
 
 def _member(hint: Any) -> Any:

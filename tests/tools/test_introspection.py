@@ -154,14 +154,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum, StrEnum
-from typing import Annotated, Any, Literal, NotRequired, Optional, TypedDict
+from typing import Annotated, Any, Generic, Literal, NotRequired, Optional, TypedDict, TypeVar
 from pydantic import BaseModel
+
+T = TypeVar("T")
 
 class Colour(Enum):
     RED = "red"
 
 class Size(StrEnum):
     S = "s"
+    L = "l"
+
+class Odd(Enum):
+    PAIR = (1, 2)
 
 @dataclass
 class Point:
@@ -176,6 +182,17 @@ class Plain(TypedDict):
 
 class Holds(TypedDict):
     point: Point
+
+@dataclass
+class Wraps:
+    raw: bytes
+
+@dataclass
+class Node:
+    more: "list[Node]"
+
+class Box(Generic[T]):
+    pass
 
 class Endless(TypedDict):
     more: list["Endless"]
@@ -198,11 +215,51 @@ def test_what_json_has_can_be_a_parameter(library):
     assert len(found.tools) == len(annotations)
 
 
-def test_what_a_call_would_pass_as_something_else_is_not_offered(tmp_path):
+def resolved(schema, defs):
+    """A schema with its definitions in place, without what docstrings add."""
+    if isinstance(schema, list):
+        return [resolved(item, defs) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if "$ref" in schema:
+        beside = {key: value for key, value in schema.items() if key != "$ref"}
+        return resolved(defs[schema["$ref"].removeprefix("#/$defs/")] | beside, defs)
+    return {k: resolved(v, defs) for k, v in schema.items() if k != "description"}
+
+
+POINT = {"type": "object", "properties": {"x": {"type": "integer"}}, "required": ["x"]}
+
+
+@pytest.mark.parametrize(
+    ("annotation", "schema"),
+    [
+        ("Colour", {"type": "string", "enum": ["red"]}),
+        ("Size | None", {"anyOf": [{"type": "string", "enum": ["s", "l"]}, {"type": "null"}]}),
+        ("Literal[Size.S]", {"type": "string", "const": "s"}),
+        ("list[Point]", {"type": "array", "items": POINT}),
+        ("dict[str, Model]", {"type": "object", "additionalProperties": POINT}),
+        ("Holds", {"type": "object", "properties": {"point": POINT}, "required": ["point"]}),
+        ("Point | int", {"anyOf": [POINT, {"type": "integer"}]}),
+        ("set[int]", {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}),
+        ("date", {"type": "string", "format": "date"}),
+        ("Point = Point(3)", POINT | {"default": {"x": 3}}),
+        ("Size = Size.S", {"type": "string", "enum": ["s", "l"], "default": "s"}),
+    ],
+)
+def test_what_the_runner_makes_out_of_json_is_described_as_that(library, annotation, schema):
+    parameters = library(functions([annotation])).tools[0].parameters
+    assert resolved(parameters["properties"]["x"], parameters.get("$defs")) == schema
+
+
+def test_a_dataclass_that_holds_itself_is_described(library):
+    parameters = library(functions(["Node"])).tools[0].parameters
+    assert parameters["$defs"]["Node"]["properties"]["more"]["items"] == {"$ref": "#/$defs/Node"}
+
+
+def test_what_no_json_value_can_become_is_not_offered(tmp_path):
     named = {
-        "Colour": "Colour", "Size | None": "Size", "list[Point]": "Point",
-        "dict[str, Model]": "Model", "Holds": "Point", "Endless": "Endless", "set[int]": "set",
-        "date": "date", "bytes": "bytes", "Literal[Size.S]": "Size",
+        "Odd": "Odd, whose values", "bytes": "bytes", "Endless": "Endless, which holds itself",
+        "Wraps": "bytes", "list[type]": "type", "Box[int]": "Box",
     }  # fmt: skip
     path = tmp_path / "mine.py"
     path.write_text(functions(named))
@@ -210,7 +267,6 @@ def test_what_a_call_would_pass_as_something_else_is_not_offered(tmp_path):
     assert not tools
     for reason, name in zip(reasons, named.values(), strict=True):
         assert f"parameter 'x' takes {name}" in reason
-        assert "plain JSON" in reason
 
 
 def test_docstrings_that_no_parser_reads_do_no_harm(library):
