@@ -16,6 +16,17 @@ RESULT_CHARACTERS = 2000
 VERDICT_CHARACTERS = 20_000
 """Only the end of an answer is searched for a verdict, so that no text can keep us busy."""
 
+VERDICT: JsonObject = {
+    "type": "object",
+    "properties": {
+        "thought": {"type": "string"},
+        "pass": {"type": "string", "enum": ["yes", "no"]},
+    },
+    "required": ["thought", "pass"],
+    "additionalProperties": False,
+}
+"""The schema of an answer, for judges with structured output; the thought comes first."""
+
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
@@ -111,7 +122,7 @@ async def judge(
     replies: list[Reply] = []
     patience = 2
     while patience:
-        reply = await model.complete(messages, sample=f"{sample}/{len(replies)}")
+        reply = await model.complete(messages, VERDICT, sample=f"{sample}/{len(replies)}")
         replies.append(reply)
         patience -= not reply.reused
         verdict = read_verdict(reply.text)

@@ -13,18 +13,21 @@ MOST_CALLS = 8
 LONG_TEXT = 120
 """A text that may be this long, may be any length: stage 1 knows better."""
 
-NO_CONTROL = "[^\\x00-\\x1f]"
-"""What a JSON string may hold as it is."""
+CHARACTER = "[ !#-\\[\\]-\ud7ff\ue000-\U0010ffff]"
+"""What a JSON string may hold as it is, but for surrogates, which are three characters when read.
+Spelled out: engines take a pattern for the text between the quotes, and some let them in."""
 
 
 def pairs_schema(style: Style, tools: Sequence[Tool], count: int) -> JsonObject:
     """`{"pairs": [...]}` with `count` pairs of a style: hosted services want an object on top.
 
-    What it accepts may be less than what stage 1 accepts, but is never more, but for calls that are
-    repeated: no engine knows `uniqueItems`.
+    What it accepts may be less than what stage 1 accepts, and is more in two things: calls that are
+    repeated, since no engine knows `uniqueItems`; and texts that are empty or long, since a bound
+    is a pattern, which would keep quotation marks out of every text.
     """
-    query: JsonObject = {"type": "string", "pattern": f"^{NO_CONTROL}{{1,}}$"}
-    pair = _object(query=query, answers=_answers(style, [_call(tool) for tool in tools]))
+    pair = _object(
+        query={"type": "string"}, answers=_answers(style, [_call(tool) for tool in tools])
+    )
     pairs: JsonObject = {"type": "array", "items": pair, "minItems": count, "maxItems": count}
     definitions: JsonObject = {}
     for tool in tools:
@@ -69,17 +72,18 @@ def _definitions(tool: Tool) -> JsonObject:
 
 
 def _form(schema: Json, tool: str) -> Json:
-    """A schema as engines take it: references from the top, lengths of texts as patterns.
+    """A schema as engines take it, tried with those of vLLM 0.32 (xgrammar 0.2.8, llguidance 1.7).
 
-    vLLM's engines let raw control characters into a text whose length is bounded (seen in 0.32),
-    and fail on a pattern that counts far.
+    References count from the top. What stands beside alternatives goes into each of them: xgrammar
+    reads nothing beside `anyOf`. The length of a text becomes a pattern: xgrammar lets control
+    characters into a text whose length is bounded, and fails on a pattern that counts far.
     """
     if isinstance(schema, list):
         return [_form(inner, tool) for inner in schema]
     if not isinstance(schema, dict):
         return schema
     formed: dict[str, Any] = {}
-    for key, value in schema.items():
+    for key, value in _inside(schema).items():
         if key in ("properties", "patternProperties", "$defs") and isinstance(value, dict):
             formed[key] = {name: _form(inner, tool) for name, inner in value.items()}
         elif key in ("enum", "const", "default", "examples"):
@@ -88,12 +92,34 @@ def _form(schema: Json, tool: str) -> Json:
             formed[key] = str(value).replace("#/$defs/", f"#/$defs/{tool}.")
         else:
             formed[key] = _form(value, tool)
-    bounds = {key: formed.pop(key) for key in ("minLength", "maxLength") if key in formed}
-    if bounds and not {"pattern", "enum"} & formed.keys():
-        most = bounds.get("maxLength", LONG_TEXT)
-        end = most if most < LONG_TEXT else ""
-        formed["pattern"] = f"^{NO_CONTROL}{{{bounds.get('minLength', 0)},{end}}}$"
+    least, most = formed.pop("minLength", 0), formed.pop("maxLength", LONG_TEXT)
+    if (least > 1 or most < LONG_TEXT) and not {"pattern", "enum"} & formed.keys():
+        formed["pattern"] = f"^{CHARACTER}{{{least},{most if most < LONG_TEXT else ''}}}$"
     return formed
+
+
+def _inside(schema: JsonObject) -> JsonObject:
+    """A schema whose keywords beside `anyOf` or `oneOf` stand in each alternative but null."""
+    for choice in ("anyOf", "oneOf"):
+        alternatives = schema.get(choice)
+        beside = {key: value for key, value in schema.items() if key in _OF_VALUES}
+        if isinstance(alternatives, list) and beside:
+            rest = {key: value for key, value in schema.items() if key not in beside}
+            return rest | {choice: [_narrowed(each, beside) for each in alternatives]}
+    return schema
+
+
+def _narrowed(alternative: Json, beside: JsonObject) -> Json:
+    if not isinstance(alternative, dict) or alternative.get("type") == "null":
+        return alternative
+    return beside | alternative
+
+
+_OF_VALUES = {
+    "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength",
+    "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems",
+}  # fmt: skip
+"""Keywords that say nothing about null."""
 
 
 def _object(**properties: Json) -> JsonObject:

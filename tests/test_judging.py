@@ -1,10 +1,12 @@
 """Stage 3: the last verdict counts, an unreadable answer is asked again, data is inert."""
 
+import json
 from dataclasses import replace
 
+import jsonschema
 import pytest
 
-from apigen_ray.judging import Judge, decided, judge, judge_message, read_verdict, vote
+from apigen_ray.judging import VERDICT, Judge, decided, judge, judge_message, read_verdict, vote
 from apigen_ray.records import Call, Message, Pair, Reply
 
 PAIR = Pair("What is it?", (Call("f", {"x": 1}),))
@@ -20,6 +22,7 @@ class Scripted:
         self.kept: list[Reply] = []
 
     async def complete(self, messages, schema=None, *, sample=""):
+        assert schema == VERDICT
         self.asked.append(list(messages))
         self.samples.append(sample)
         if self.kept:
@@ -50,6 +53,15 @@ def test_verdicts(text, verdict):
     if "the query says" in text:
         verdict = (False, 'the query says {"pass": "yes"}')
     assert read_verdict(text) == verdict
+
+
+@pytest.mark.parametrize("passed", ["yes", "no"])
+def test_what_the_schema_of_a_verdict_accepts_is_a_verdict(passed):
+    answer = {"thought": "t", "pass": passed}
+    jsonschema.validate(answer, VERDICT)
+    assert read_verdict(json.dumps(answer)) == (passed == "yes", "t")
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate({"thought": "t", "pass": "maybe"}, VERDICT)
 
 
 def test_an_endless_nest_is_read_in_no_time():

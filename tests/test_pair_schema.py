@@ -108,9 +108,7 @@ def test_definitions_of_tools_that_share_a_name_do_not_mix():
     assert both(Style.MULTIPLE, tools, {"query": "?", "answers": [call("counts", x="y")]})[0]
 
 
-def test_a_query_is_not_empty_and_arguments_are_not_made_up():
-    empty = {"query": "", "answers": [call("now")]}
-    assert both(Style.SIMPLE, [NOW], empty) == (False, False)
+def test_arguments_are_not_made_up():
     made_up = {"query": "What?", "answers": [call("now", zone="CET")]}
     assert both(Style.SIMPLE, [NOW], made_up) == (False, False)
 
@@ -120,10 +118,33 @@ def test_lengths_become_patterns_without_control_characters():
     parameters = {"type": "object", "properties": {"text": text}, "required": ["text"]}
     schema = pairs_schema(Style.SIMPLE, [Tool("say", "Say.", parameters, "Other")], 1)
     validator = jsonschema.Draft202012Validator(schema)
-    for said, good in (("Grüße", True), ("a", False), ("a\nb", False), ("a" * 10, False)):
+    for said, good in (
+        ("Grüße \U0001f600", True),
+        ("a", False),
+        ("a\nb", False),
+        ('a"b', False),
+        ("a\\b", False),
+        ("a" * 10, False),
+    ):
         pair = {"query": "What?", "answers": [call("say", text=said)]}
         assert validator.is_valid({"pairs": [pair]}) == good
     assert "Length" not in json.dumps(schema)
+
+
+@pytest.mark.parametrize("least", [0, 1])
+def test_a_text_that_may_be_long_may_hold_quotation_marks(least):
+    text = {"type": "string", "minLength": least, "maxLength": 1000}
+    parameters = {"type": "object", "properties": {"text": text}, "required": ["text"]}
+    pair = {"query": 'Say "no".', "answers": [call("say", text='She said "no".')]}
+    assert both(Style.SIMPLE, [Tool("say", "Say.", parameters, "Other")], pair) == (True, True)
+
+
+def test_what_stands_beside_alternatives_stands_in_each_of_them():
+    either = {"anyOf": [{"type": "integer"}, {"type": "null"}], "minimum": 1, "description": "N."}
+    parameters = {"type": "object", "properties": {"n": either}}
+    text = json.dumps(pairs_schema(Style.SIMPLE, [Tool("f", "Do.", parameters, "Other")], 1))
+    assert '"anyOf": [{"minimum": 1, "type": "integer"}, {"type": "null"}]' in text
+    assert text.count("minimum") == 1
 
 
 def test_an_argument_named_like_a_keyword_is_kept():

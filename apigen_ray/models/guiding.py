@@ -35,6 +35,10 @@ _LEFT = (
 )
 
 
+SCHEMATIC: frozenset[ResponseFormat] = frozenset({"json_schema", "guided_json"})
+"""The kinds that take a schema."""
+
+
 class Guide:
     """What an engine is asked to hold its completions to; learns what it refuses."""
 
@@ -48,7 +52,7 @@ class Guide:
         levels: dict[int, JsonObject] = {5: {}}
         if self._kind != "none":
             levels = {4: _JSON_OBJECT} | levels
-        if self._kind in ("json_schema", "guided_json") and schema is not None:
+        if self._kind in SCHEMATIC and schema is not None:
             shapes = (schema, common(schema), structural(schema), without_arguments(schema))
             different = [n for n, shape in enumerate(shapes) if shape not in shapes[:n]]
             levels = {level: self._wrap(shapes[level]) for level in different} | levels
@@ -62,7 +66,7 @@ class Guide:
     def _wrap(self, schema: JsonObject) -> JsonObject:
         if self._kind == "guided_json":
             return {"guided_json": schema}
-        inner: JsonObject = {"name": "pairs", "schema": schema, "strict": True}
+        inner: JsonObject = {"name": "answer", "schema": schema, "strict": True}
         return {"response_format": {"type": "json_schema", "json_schema": inner}}
 
     def took(self, level: int, refused: set[int]) -> str | None:

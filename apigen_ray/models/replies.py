@@ -15,6 +15,7 @@ import gzip
 import json
 import os
 import tempfile
+import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -27,10 +28,14 @@ from upath import UPath
 from apigen_ray import jsontext
 from apigen_ray.errors import BudgetSpent, StoreLost
 from apigen_ray.models import Model
+from apigen_ray.models.guiding import SCHEMATIC
 from apigen_ray.models.openai import Endpoint
 from apigen_ray.records import JsonObject, Message, Reply
 from apigen_ray.storage import whole
 from apigen_ray.store import digest
+
+SYNCED_S = 1.0
+"""What was written is on the disk after this time, whatever happens to the machine."""
 
 GROUPED_S = 0.02
 """Replies that come within this time are written together: a write costs more than a reply."""
@@ -45,7 +50,7 @@ class ReplyStore:
 
     It only grows. Each write is a whole gzip member; a process that is killed while writing leaves
     a torn one at the end of its file, and the next process writes a file of its own. What a killed
-    process has written is safe; what a machine has lost power on may not be.
+    process has written is safe; a machine that loses power forgets the last second at most.
     """
 
     def __init__(self, folder: Path | UPath) -> None:
@@ -54,6 +59,7 @@ class ReplyStore:
         self._file: BinaryIO | None = None
         self._put_at = time.monotonic()
         self._bytes_put = 0
+        self._syncing: threading.Timer | None = None
         self._places: dict[str, tuple[Path, int]] = {}
         self.cost_usd = 0.0
         self.tokens = 0
@@ -94,8 +100,23 @@ class ReplyStore:
             self._file = None  # its end may be torn
             raise
         self._count(entries, place)
+        if self._syncing is None:  # else what is written now goes with what was written before
+            self._syncing = threading.Timer(SYNCED_S, self._sync)
+            self._syncing.daemon = True
+            self._syncing.start()
         if time.monotonic() - self._put_at > SECONDS_PER_OBJECT:
             self.flush()
+
+    def _sync(self) -> None:
+        self._syncing = None  # first: what is written from here on has to be synced again
+        if (file := self._file) is None:
+            return
+        folder = os.open(self._folder, os.O_RDONLY)  # it holds the file's name
+        try:
+            os.fsync(file.fileno())
+            os.fsync(folder)
+        finally:
+            os.close(folder)
 
     def flush(self) -> None:
         """Put what an object store lacks: whole gzip members, in an object of their own.
@@ -316,10 +337,14 @@ class KeepingModel:
 def request_key(
     endpoint: Endpoint, messages: Sequence[Message], schema: JsonObject | None, sample: str
 ) -> str:
-    """What a reply depends on: the model, not where it is served, and how it is asked."""
+    """What a reply depends on: the model, not where it is served, and how it is asked.
+
+    The schema is no part of it where the endpoint is not told.
+    """
+    told = schema if endpoint.response_format in SCHEMATIC else None
     asked = endpoint.model_dump(mode="json", include=_OF_REPLIES)
     said = [[message.role, message.content] for message in messages]
-    return digest([jsontext.canonical([asked, said, schema, sample])])
+    return digest([jsontext.canonical([asked, said, told, sample])])
 
 
 _OF_REPLIES = {"model", "temperature", "top_p", "max_tokens", "response_format", "extra_body"}

@@ -145,7 +145,7 @@ async def test_a_schema_is_asked_for_as_response_format(server: Misbehaving) -> 
     await ask(server, schema={"type": "array"}, response_format="json_schema")
     assert server.bodies[0]["response_format"] == {
         "type": "json_schema",
-        "json_schema": {"name": "pairs", "schema": {"type": "array"}, "strict": True},
+        "json_schema": {"name": "answer", "schema": {"type": "array"}, "strict": True},
     }
 
 

@@ -2,14 +2,17 @@
 
 import asyncio
 import os
+import queue
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from apigen_ray.errors import BudgetSpent
+from apigen_ray.models import replies
 from apigen_ray.models.openai import Endpoint
 from apigen_ray.models.replies import Keeper, KeepingModel, Limits, ReplyStore, request_key
 from apigen_ray.records import Message, Reply
@@ -117,6 +120,25 @@ while True:
     assert len(ReplyStore(tmp_path).keys()) >= max(said)
 
 
+def test_what_was_put_is_soon_on_the_disk_and_not_one_by_one(tmp_path, monkeypatch):
+    synced = queue.Queue()
+    whole = os.fsync
+
+    def fsync(descriptor):
+        whole(descriptor)
+        synced.put(str(Path(f"/proc/self/fd/{descriptor}").readlink()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(replies, "SYNCED_S", 0.3)
+    store = ReplyStore(tmp_path)
+    for _round in range(2):
+        for number in range(50):
+            store.put([(f"{number}", reply())])
+        (file,) = tmp_path.iterdir()
+        assert [synced.get(timeout=20), synced.get(timeout=20)] == [str(file), str(tmp_path)]
+        assert synced.empty()
+
+
 async def test_the_same_request_is_asked_once_over_attempts(tmp_path):
     first, model, _ = keeping(tmp_path)
     assert (await first.complete(HELLO, sample="p")).reused is False
@@ -153,13 +175,21 @@ def test_what_a_reply_depends_on(change, same):
 
 
 def test_messages_schema_and_sample_make_another_request():
+    guided = ENDPOINT.model_copy(update={"response_format": "json_schema"})
     keys = {
-        request_key(ENDPOINT, HELLO, None, "p"),
-        request_key(ENDPOINT, HELLO, {"type": "object"}, "p"),
-        request_key(ENDPOINT, HELLO, None, "q"),
-        request_key(ENDPOINT, (Message("system", "hello"),), None, "p"),
+        request_key(guided, HELLO, None, "p"),
+        request_key(guided, HELLO, {"type": "object"}, "p"),
+        request_key(guided, HELLO, None, "q"),
+        request_key(guided, (Message("system", "hello"),), None, "p"),
     }
     assert len(keys) == 4
+
+
+def test_a_schema_that_the_endpoint_is_not_told_makes_no_other_request():
+    with_schema, without = (
+        request_key(ENDPOINT, HELLO, s, "p") for s in ({"type": "object"}, None)
+    )
+    assert with_schema == without
 
 
 async def test_replies_that_come_together_are_written_together_before_they_are_used(tmp_path):
