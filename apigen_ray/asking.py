@@ -70,8 +70,15 @@ class Asking:
             self.asks = self._asks()
         return bool(wave)
 
-    def shortfalls(self) -> Iterator[str]:
-        """What the target lacks, a line each."""
+    def complaints(self) -> Iterator[str]:
+        """What the run will not bring, a line each."""
+        _, tried = self._folder.attempts_by_id()
+        most = self._config.max_attempts
+        if given_up := sum(times >= most for times in tried.values()):
+            yield (
+                f"{given_up} data points ended in an error {most} times and are given up; to ask "
+                f"them again, run the same command with --set max_attempts={2 * most}"
+            )
         if self._config.target.count == "generated":
             return
         for model, cells in self._tallies().items():

@@ -28,7 +28,11 @@ MEANINGS = {
 
 
 def dataset_card(
-    stats: Stats, manifest: Mapping[str, Any], example: Mapping[str, Any] | None
+    stats: Stats,
+    manifest: Mapping[str, Any],
+    example: Mapping[str, Any] | None,
+    *,
+    surplus: int = 0,
 ) -> str:
     """A README.md that the Hub and `datasets.load_dataset` understand.
 
@@ -36,8 +40,9 @@ def dataset_card(
         stats: The funnel of the run.
         manifest: What the run was made with.
         example: A row of the data set, if it has any.
+        surplus: How many verified rows are left out, because they were more than wanted.
     """
-    verified = stats.whole.outcomes[Outcome.VERIFIED]
+    verified = stats.whole.outcomes[Outcome.VERIFIED] - surplus
     styles = {
         name: funnel
         for name, funnel in sorted(stats.by_style.items())

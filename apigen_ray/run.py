@@ -167,15 +167,16 @@ def conclude(
     stats = count(folder.tables(COLUMNS), requested)
     manifest = folder.read_manifest() or {}
     surplus = asking.surplus() if asking else set()
-    folder.write_dataset(dataset_card(stats, manifest, folder.first_verified()), surplus)
+    card = dataset_card(stats, manifest, folder.first_verified(), surplus=len(surplus))
+    folder.write_dataset(card, surplus)
     folder.write_json("stats.json", stats.as_json())
     write_report(folder, stats)
     print_funnel(console, stats)
     if surplus:
         console.print(f"{len(surplus):,} verified data points beyond the target stay in samples")
-    shortfalls = list(asking.shortfalls()) if asking else []
-    for shortfall in shortfalls:
-        console.print(shortfall, style="yellow", soft_wrap=True)
+    complaints = list(asking.complaints()) if asking else []
+    for complaint in complaints:
+        console.print(complaint, style="yellow", soft_wrap=True)
     console.print(f"run folder: {folder.path}", soft_wrap=True)
     errors = stats.whole.outcomes[Outcome.ERROR]
     if errors or stats.missing:
@@ -185,4 +186,4 @@ def conclude(
             style="yellow",
             soft_wrap=True,
         )
-    return 1 if errors or stats.missing or shortfalls else 0
+    return 1 if errors or stats.missing or complaints else 0

@@ -133,10 +133,22 @@ def test_parallelism_changes_no_row(tmp_path):
         columns = ("id", "messages_hash", "query", "answers", "tools", "outcome", "reason")
         return sorted(tuple(row[c] for c in columns) for row in rows(out))
 
-    go(config(tmp_path / "one"))
+    rounds = {"round_points": 8}
+    go(config(tmp_path / "one", feedback=rounds))
     slow = {"kind": "simulated", "name": "fast", "latency_s": 0.05, "concurrency": 3}
-    go(config(tmp_path / "two", models=[slow], actors={"generate": 2, "execute": 2}))
+    more = {"generate": 2, "execute": 2}
+    go(config(tmp_path / "two", models=[slow], actors=more, feedback=rounds))
     assert content(tmp_path / "one") == content(tmp_path / "two")
+
+    go(config(tmp_path / "off", feedback="off"))
+    changed = {
+        one[0]
+        for one, off in zip(content(tmp_path / "one"), content(tmp_path / "off"), strict=True)
+        if one != off
+    }
+    of_late = {row["id"] for row in rows(tmp_path / "one") if row["round"] >= 2}
+    assert changed
+    assert changed <= of_late, "the first rounds draw from the seeds alone"
 
 
 def test_several_models_see_the_same_prompts(tmp_path):
@@ -352,16 +364,117 @@ def unlocked(out):
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
-def test_an_interrupted_run_keeps_what_has_come_and_says_how_to_go_on(sent, tmp_path):
-    settings = config(tmp_path / "run", points=100, models=[SLOW])
+def test_an_interrupted_run_finishes_what_is_in_flight_and_says_how_to_go_on(sent, tmp_path):
+    with served(latency_s=1.0, concurrency=16) as (running, models):
+        settings = config(tmp_path / "run", points=100, **models)
+        process = started(settings, tmp_path)
+        os.kill(process.pid, sent)
+        output, _ = process.communicate(timeout=60)
+        asked = planted_by(running["model"])["requests"]
+    assert process.returncode == 1
+    assert "finishing what is in flight" in output
+    assert "run the same command to continue" in output
+    assert "Traceback" not in output
+    assert len(rows(settings.out)) == asked < 400
+
+
+@pytest.mark.parametrize(
+    "sent", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM]], ids=["second ctrl-c", "no grace"]
+)
+def test_a_run_that_may_not_wait_stops_at_once(sent, tmp_path):
+    judge = {"kind": "simulated", "name": "judge", "latency_s": 500.0, "timeout_s": 600}
+    settings = config(tmp_path / "run", points=100, judge=judge, grace_s=0.0)
     process = started(settings, tmp_path)
-    os.kill(process.pid, sent)
+    for number in sent:
+        os.kill(process.pid, number)
+        time.sleep(0.3)  # two at the same time count as one
     output, _ = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "what has come is kept" in output
-    assert "run the same command to continue" in output
     assert "Traceback" not in output
-    assert 0 < len(rows(settings.out)) < 400
+    assert rows(settings.out), "what had failed before the judge was asked"
+
+
+def test_a_target_of_verified_points_is_met_exactly(tmp_path):
+    models = [
+        {"kind": "simulated", "name": name, "profile": profile, "latency_s": 0.01}
+        for name, profile in (("good", "perfect"), ("bad", "weak"))
+    ]
+    wanted = {"points": {"simple": 15, "parallel": 15}, "target": {"count": "verified"}}
+    assert go(config(tmp_path, models=models, **wanted)) == 0
+    loaded = datasets.load_dataset(
+        str(tmp_path / "dataset"), split="train", cache_dir=str(tmp_path / "cache")
+    )
+    assert Counter((row["model"], row["style"]) for row in loaded) == {
+        (model, style): 15 for model in ("good", "bad") for style in ("simple", "parallel")
+    }
+    found = rows(tmp_path)
+    assert sum(stats(tmp_path)["outcomes"].values()) == stats(tmp_path)["requested"] == len(found)
+    asked = {
+        name: {r["prompt_id"] for r in found if r["model"] == name} for name in ("good", "bad")
+    }
+    assert asked["good"] < asked["bad"]
+    parts = RunFolder(tmp_path).parts()
+    assert go(config(tmp_path, models=models, **wanted)) == 0
+    assert RunFolder(tmp_path).parts() == parts
+
+
+def test_a_target_that_cannot_be_met_is_said_to_be(tmp_path):
+    console = Console(file=io.StringIO(), width=200)
+    model = {"kind": "simulated", "name": "bad", "profile": "weak", "latency_s": 0.01}
+    target = {"count": "verified", "asked_at_most": 1.0}
+    settings = config(tmp_path, points={"simple": 30}, models=[model], target=target)
+    assert go(settings, console=console) == 1
+    verified = stats(tmp_path)["outcomes"]["verified"]
+    assert f"bad: simple: {verified} of 30 are verified, after 30 were asked" in (
+        console.file.getvalue()
+    )
+
+
+def test_a_point_that_fails_again_and_again_is_given_up(tmp_path):
+    console = Console(file=io.StringIO(), width=200)
+    with serving([SimulatedEndpoint(name="judge")]) as running:
+        up = running["judge"].model_dump(mode="json") | {"max_retries": 0}
+        broken = up | {"base_url": up["base_url"].removesuffix("/v1") + "/nowhere/v1"}
+        settings = config(tmp_path, points={"simple": 3}, judge=broken, max_attempts=2)
+        for _ in range(2):
+            assert go(settings) == 1
+        parts = RunFolder(tmp_path).parts()
+        assert go(settings, console=console) == 1
+    assert RunFolder(tmp_path).parts() == parts
+    assert "--set max_attempts=4" in console.file.getvalue()
+
+
+@pytest.fixture
+def tiny_disk(tmp_path):
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=160k", "tmpfs", str(place)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("no file system can be mounted here")
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_run_on_a_full_disk_stops_with_all_it_could_commit_and_goes_on_with_room(
+    tiny_disk, tmp_path
+):
+    settings = config(tiny_disk / "run", points=60)
+    command = [sys.executable, "-m", "apigen_ray", "run", str(config_file(settings, tmp_path))]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    whole = [row["id"] for row in rows(settings.out)]
+    assert len(whole) == len(set(whole)) < 240
+
+    subprocess.run(["mount", "-o", "remount,size=64m", str(tiny_disk)], check=True)
+    assert go(settings) == 0
+    assert len(rows(settings.out)) == 240
 
 
 @pytest.mark.parametrize(
