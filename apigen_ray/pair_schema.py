@@ -13,21 +13,23 @@ MOST_CALLS = 8
 LONG_TEXT = 120
 """A text that may be this long, may be any length: stage 1 knows better."""
 
-CHARACTER = "[ !#-\\[\\]-\ud7ff\ue000-\U0010ffff]"
-"""What a JSON string may hold as it is, but for surrogates, which are three characters when read.
-Spelled out: engines take a pattern for the text between the quotes, and some let them in."""
+CHARACTER = r'([^\x00-\x1f]|\\["\\/bfnrt])'
+"""Some engines (llguidance) hold a pattern against a text, others (xgrammar) against what stands
+between its quotation marks: there, the second half lets them be escaped."""
+
+LARGE = 10**15
+"""Without an end, a number may be 1e9100, which no program reads."""
 
 
 def pairs_schema(style: Style, tools: Sequence[Tool], count: int) -> JsonObject:
     """`{"pairs": [...]}` with `count` pairs of a style: hosted services want an object on top.
 
-    What it accepts may be less than what stage 1 accepts, and is more in two things: calls that are
-    repeated, since no engine knows `uniqueItems`; and texts that are empty or long, since a bound
-    is a pattern, which would keep quotation marks out of every text.
+    What it accepts may be less than what stage 1 accepts, but is never more, but for calls that are
+    repeated, since no engine knows `uniqueItems`, and texts that are too long where they may be
+    long.
     """
-    pair = _object(
-        query={"type": "string"}, answers=_answers(style, [_call(tool) for tool in tools])
-    )
+    query: JsonObject = {"type": "string", "pattern": f"^{CHARACTER}{{1,}}$"}
+    pair = _object(query=query, answers=_answers(style, [_call(tool) for tool in tools]))
     pairs: JsonObject = {"type": "array", "items": pair, "minItems": count, "maxItems": count}
     definitions: JsonObject = {}
     for tool in tools:
@@ -93,8 +95,13 @@ def _form(schema: Json, tool: str) -> Json:
         else:
             formed[key] = _form(value, tool)
     least, most = formed.pop("minLength", 0), formed.pop("maxLength", LONG_TEXT)
-    if (least > 1 or most < LONG_TEXT) and not {"pattern", "enum"} & formed.keys():
+    if (least or most < LONG_TEXT) and not {"pattern", "enum"} & formed.keys():
         formed["pattern"] = f"^{CHARACTER}{{{least},{most if most < LONG_TEXT else ''}}}$"
+    if formed.get("type") in ("number", "integer") and "enum" not in formed:
+        if not {"minimum", "exclusiveMinimum"} & formed.keys():
+            formed["minimum"] = -LARGE
+        if not {"maximum", "exclusiveMaximum"} & formed.keys():
+            formed["maximum"] = LARGE
     return formed
 
 

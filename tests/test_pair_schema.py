@@ -7,7 +7,7 @@ import pytest
 
 from apigen_ray.checking import CheckSettings, check
 from apigen_ray.models.guiding import common, structural, without_arguments
-from apigen_ray.pair_schema import pairs_schema
+from apigen_ray.pair_schema import LARGE, pairs_schema
 from apigen_ray.records import Checked, Style, Tool
 
 ADD = Tool(
@@ -108,7 +108,9 @@ def test_definitions_of_tools_that_share_a_name_do_not_mix():
     assert both(Style.MULTIPLE, tools, {"query": "?", "answers": [call("counts", x="y")]})[0]
 
 
-def test_arguments_are_not_made_up():
+def test_a_query_is_not_empty_and_arguments_are_not_made_up():
+    empty = {"query": "", "answers": [call("now")]}
+    assert both(Style.SIMPLE, [NOW], empty) == (False, False)
     made_up = {"query": "What?", "answers": [call("now", zone="CET")]}
     assert both(Style.SIMPLE, [NOW], made_up) == (False, False)
 
@@ -122,8 +124,7 @@ def test_lengths_become_patterns_without_control_characters():
         ("Grüße \U0001f600", True),
         ("a", False),
         ("a\nb", False),
-        ('a"b', False),
-        ("a\\b", False),
+        ('"a" \\', True),
         ("a" * 10, False),
     ):
         pair = {"query": "What?", "answers": [call("say", text=said)]}
@@ -143,8 +144,19 @@ def test_what_stands_beside_alternatives_stands_in_each_of_them():
     either = {"anyOf": [{"type": "integer"}, {"type": "null"}], "minimum": 1, "description": "N."}
     parameters = {"type": "object", "properties": {"n": either}}
     text = json.dumps(pairs_schema(Style.SIMPLE, [Tool("f", "Do.", parameters, "Other")], 1))
-    assert '"anyOf": [{"minimum": 1, "type": "integer"}, {"type": "null"}]' in text
+    bounded = {"minimum": 1, "type": "integer", "maximum": LARGE}
+    assert f'"anyOf": [{json.dumps(bounded)}, {{"type": "null"}}]' in text
     assert text.count("minimum") == 1
+
+
+def test_no_number_is_beyond_all_programs():
+    for kind in ("number", "integer"):
+        parameters = {"type": "object", "properties": {"n": {"type": kind, "exclusiveMinimum": 0}}}
+        schema = pairs_schema(Style.SIMPLE, [Tool("f", "Do.", parameters, "Other")], 1)
+        validator = jsonschema.Draft202012Validator(schema)
+        for number, good in ((5, True), (0, False), (10**16, False)):
+            pair = {"query": "What?", "answers": [call("f", n=number)]}
+            assert validator.is_valid({"pairs": [pair]}) == good
 
 
 def test_an_argument_named_like_a_keyword_is_kept():
