@@ -49,6 +49,7 @@ from apigen_ray.errors import BadInput, SandboxLost
 from apigen_ray.execution import Dispatcher, ExecuteSettings, RestTools
 from apigen_ray.feedback import LAG, Pool
 from apigen_ray.judging import Judge, Rule
+from apigen_ray.metrics import MeteredModel, RowMeter
 from apigen_ray.models.openai import Endpoint, OpenAIModel
 from apigen_ray.models.replies import Entry, Keeper, KeepingModel, Limits, Summary
 from apigen_ray.records import Reply, Seed, Style
@@ -234,7 +235,11 @@ def _start_ray() -> None:
     address = os.environ.get("RAY_ADDRESS", "local")
     local = address == "local"
     sizes = {"object_store_memory": 1 << 30, "include_dashboard": False} if local else {}
-    ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **sizes)
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **sizes)
+    except (ConnectionError, RuntimeError, ValueError) as error:  # also another version of Ray
+        why = str(error).strip().splitlines()[0]
+        raise BadInput(f"no Ray at RAY_ADDRESS={address}: {why}") from error
 
 
 def _set_up_ray_data() -> None:
@@ -468,7 +473,8 @@ def _share(endpoint: Endpoint, actors: int) -> Endpoint:
 
 def _client(endpoint: Endpoint, keeper: RemoteKeeper) -> KeepingModel:
     key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
-    return KeepingModel(OpenAIModel(endpoint, key, keeper.notice), endpoint, keeper)
+    model = MeteredModel(OpenAIModel(endpoint, key, keeper.notice), endpoint)
+    return KeepingModel(model, endpoint, keeper)
 
 
 class _Generate:
@@ -595,6 +601,7 @@ def _stream(dataset: Dataset) -> Iterator[list[Row]]:
     """The rows of a dataset as they come; a thread of its own runs it."""
     arrived: queue.Queue[Any] = queue.Queue()
     stopped = threading.Event()
+    meter = RowMeter()
 
     def consume() -> None:
         try:
@@ -619,6 +626,8 @@ def _stream(dataset: Dataset) -> Iterator[list[Row]]:
                 return
             if isinstance(item, BaseException):
                 raise item
-            yield [stages.finished(row) for row in _unpacked(item)]
+            rows = [stages.finished(row) for row in _unpacked(item)]
+            meter.count(rows)
+            yield rows
     finally:
         stopped.set()  # the caller has enough: what is in flight ends with its block

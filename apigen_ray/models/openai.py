@@ -215,6 +215,11 @@ class OpenAIModel:
             return reply
         raise AssertionError("the last level asks for nothing")
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """The requests in flight, and how many there may be."""
+        return self._gate.load
+
     async def _ask(self, fields: dict[str, object]) -> Reply:
         """Send a request until it is answered, or our patience ends."""
         body = json.dumps(fields).encode()

@@ -128,6 +128,11 @@ class Gate:
         self._shares = 0.0
         self._shared_at = 0.0
 
+    @property
+    def load(self) -> tuple[int, int]:
+        """The requests in flight, and how many there may be."""
+        return self._in_flight, int(self._pace.limit)
+
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Turn]:
         """Wait for a turn; the one who has it says in it what came of it."""

@@ -1,0 +1,165 @@
+"""A cluster of containers, as cluster/compose.yaml starts it, and jobs from outside it.
+
+`pytest -m cluster`: building the images takes up to ten minutes, the tests three.
+"""
+
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from apigen_ray.sandbox import SandboxSettings, ensure_image
+from apigen_ray.store import RunFolder
+
+ROOT = Path(__file__).parents[2]
+BASE, NODE = "apigen-ray-test-base:bookworm", "apigen-ray-node:test"
+MINUTES = 60
+pytestmark = [pytest.mark.cluster, pytest.mark.docker]
+
+
+class Cluster:
+    """The containers, and the commands a user types."""
+
+    def __init__(self, runs: Path):
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        self.runs = runs
+        self.name = f"apigen-ray-test-{os.getpid()}"
+        self.env = os.environ | {
+            "NODE_IMAGE": NODE,
+            "SANDBOX_IMAGE": ensure_image(SandboxSettings(base_image="host")).tag,
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            "RAY_API_SERVER_ADDRESS": f"http://127.0.0.1:{port}",
+            "DASHBOARD_PORT": port,
+            "RUNS": str(runs),
+            "LATENCY": "1.5",
+        }
+
+    def run(self, *command, check=True, **env):
+        return subprocess.run(
+            command, cwd=ROOT, env=self.env | env, check=check, capture_output=True, text=True
+        )
+
+    def compose(self, *arguments):
+        plugin = self.run("docker", "compose", "version", check=False).returncode == 0
+        program = ["docker", "compose"] if plugin else ["docker-compose"]
+        file = str(ROOT / "cluster" / "compose.yaml")
+        return self.run(*program, "-p", self.name, "-f", file, *arguments)
+
+    def ray(self, *arguments, check=True, **env):
+        return self.run(str(Path(sys.executable).parent / "ray"), *arguments, check=check, **env)
+
+    def submit(self, job, *overrides):
+        self.ray(
+            *("job", "submit", "--no-wait", "--submission-id", job, "--working-dir", "cluster/job"),
+            *("--", "apigen-ray", "run", "run.yaml", *overrides),
+        )
+
+    def status(self, job):
+        said = self.ray("job", "status", job).stdout + self.ray("job", "status", job).stderr
+        return next(
+            s for s in ("SUCCEEDED", "FAILED", "STOPPED", "RUNNING", "PENDING", "") if s in said
+        )
+
+    def ended(self, job):
+        wait_until(lambda: self.status(job) in ("SUCCEEDED", "FAILED", "STOPPED"))
+        return self.status(job), self.ray("job", "logs", job).stdout
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    if not shutil.which("docker-compose") and not shutil.which("docker"):
+        pytest.skip("no Docker Compose")
+    subprocess.run([ROOT / "tests" / "cluster" / "base_image.sh", BASE], check=True)
+    subprocess.run(
+        [
+            *("docker", "build", "--quiet", "--file", "cluster/Dockerfile", "--tag", NODE),
+            *("--build-arg", f"BASE_IMAGE={BASE}", "."),
+        ],
+        cwd=ROOT,
+        check=True,
+    )
+    runs = tmp_path_factory.mktemp("runs")
+    runs.chmod(0o777)  # the containers' user writes there
+    cluster = Cluster(runs)
+    cluster.compose("up", "--detach")
+    try:
+        wait_until(lambda: cluster.ray("job", "list", check=False).returncode == 0)
+        yield cluster
+    finally:
+        cluster.compose("down", "--volumes", "--timeout", "5")
+
+
+def wait_until(holds, minutes=5):
+    deadline = time.monotonic() + minutes * MINUTES
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.5)
+
+
+def rows(folder):
+    return [row for table in RunFolder(folder).tables() for row in table.to_pylist()]
+
+
+def assert_each_point_once(folder, requested):
+    found = rows(folder)
+    assert len({row["id"] for row in found}) == len(found) == requested
+    assert Counter(row["outcome"] for row in found).total() == requested
+
+
+def test_ray_refuses_who_has_no_token(cluster):
+    refused = cluster.ray("job", "list", check=False, RAY_AUTH_TOKEN="a" * 64)
+    assert refused.returncode != 0
+    assert "token" in refused.stdout + refused.stderr
+
+
+def test_a_run_survives_the_loss_of_a_worker(cluster):
+    out = cluster.runs / "lost"
+    cluster.submit("lost", "--out", "/runs/lost")
+    wait_until(lambda: RunFolder(out).parts() or cluster.status("lost") == "FAILED")
+    settled = len(rows(out))
+    assert 0 < settled < 400
+    cluster.compose("kill", "worker-1")
+    status, log = cluster.ended("lost")
+    assert status == "SUCCEEDED", log
+    assert_each_point_once(out, 400)
+    assert not any(row["outcome"] == "error" for row in rows(out))
+    (attempt,) = json.loads((out / "manifest.json").read_text())["attempts"]
+    assert attempt["job"] == "lost"
+    cluster.compose("up", "--detach")
+
+
+def test_a_run_is_stopped_cleanly_and_resumed_by_submitting_it_again(cluster):
+    out = cluster.runs / "stopped"
+    cluster.submit("stopped", "--out", "/runs/stopped")
+    wait_until(lambda: RunFolder(out).parts() or cluster.status("stopped") == "FAILED")
+    cluster.ray("job", "stop", "stopped")
+    status, log = cluster.ended("stopped")
+    assert status == "STOPPED"
+    assert "run the same command to continue" in log
+    settled = {row["id"] for row in rows(out) if row["outcome"] != "error"}
+    assert 0 < len(settled) < 400
+    cluster.submit("resumed", "--out", "/runs/stopped")
+    status, log = cluster.ended("resumed")
+    assert status == "SUCCEEDED", log
+    assert_each_point_once(out, 400)
+    attempts = json.loads((out / "manifest.json").read_text())["attempts"]
+    assert [attempt["job"] for attempt in attempts] == ["stopped", "resumed"]
+
+
+def test_a_config_that_is_wrong_is_one_line(cluster):
+    cluster.submit("wrong", "--set", "sandbox.slot=2")
+    status, log = cluster.ended("wrong")
+    assert status == "FAILED"
+    assert "did you mean 'slots'?" in log
+    assert "Traceback" not in log
