@@ -65,6 +65,8 @@ class Reason(StrEnum):
     DUPLICATE_KEY = "duplicate_key"
     DUPLICATE_CALL = "duplicate_call"
     STYLE_MISMATCH = "style_mismatch"
+    INVALID_TOOL = "invalid_tool"
+    """A row made elsewhere shows a tool that can't be read."""
 
     RAISED = "raised"
     TIMEOUT = "timeout"
@@ -87,6 +89,8 @@ class Reason(StrEnum):
     SANDBOX = "sandbox"
     JUDGE_UNREADABLE = "judge_unreadable"
     BUDGET = "budget"
+    WORKER_DIED = "worker_died"
+    """The process that worked on it died, three times."""
     INTERNAL = "internal"
     """A fault in this program. The log has the traceback."""
 
@@ -106,6 +110,7 @@ OUTCOME_OF: dict[Reason, Outcome] = {
     Reason.DUPLICATE_KEY: Outcome.FAIL_FORMAT,
     Reason.DUPLICATE_CALL: Outcome.FAIL_FORMAT,
     Reason.STYLE_MISMATCH: Outcome.FAIL_FORMAT,
+    Reason.INVALID_TOOL: Outcome.FAIL_FORMAT,
     Reason.RAISED: Outcome.FAIL_EXECUTION,
     Reason.TIMEOUT: Outcome.FAIL_EXECUTION,
     Reason.CRASHED: Outcome.FAIL_EXECUTION,
@@ -124,6 +129,7 @@ OUTCOME_OF: dict[Reason, Outcome] = {
     Reason.SANDBOX: Outcome.ERROR,
     Reason.JUDGE_UNREADABLE: Outcome.ERROR,
     Reason.BUDGET: Outcome.ERROR,
+    Reason.WORKER_DIED: Outcome.ERROR,
     Reason.INTERNAL: Outcome.ERROR,
 }
 

@@ -1,34 +1,42 @@
 """Data made elsewhere, through the same stages as our own."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from upath import UPath
 
 from apigen_ray import jsontext
-from apigen_ray.checking import CheckSettings, check, check_pair, pair_count
+from apigen_ray.checking import CheckSettings
 from apigen_ray.collecting import collect
 from apigen_ray.config import GRACE_S, Actors, RunConfig
+from apigen_ray.elsewhere import Batch, open_source, read_answers, read_batches
 from apigen_ray.errors import BadInput
 from apigen_ray.execution import ExecuteSettings
+from apigen_ray.models.openai import shared
 from apigen_ray.models.replies import Limits
 from apigen_ray.pipeline import Executor, Jury, RemoteKeeper, end_early, ray_session
 from apigen_ray.pipeline import verify as verified
-from apigen_ray.preparation import endpoints_of, judge_settings, prepare_executor
-from apigen_ray.records import Checked, JsonObject, Reason, Rejected, Stage, Style, Tool
+from apigen_ray.preparation import (
+    cluster_endpoints_of,
+    endpoints_of,
+    judge_settings,
+    prepare_executor,
+)
+from apigen_ray.records import Reason, Rejected, Stage
 from apigen_ray.rest import RestSettings
 from apigen_ray.run import conclude
 from apigen_ray.sandbox import SandboxSettings
-from apigen_ray.stages import checked_row, finished, new_row, rejected_row, tried_again
-from apigen_ray.store import REPLIES, Row, RunFolder
-from apigen_ray.tools import Library, load_library
-from apigen_ray.xlam import json_field, read_rows, row_tools, style_of
+from apigen_ray.stages import finished, rejected_row, tried_again
+from apigen_ray.store import REPLIES, Row, RunFolder, digest
+from apigen_ray.tools import Library, load_library, prompt_form
 
 STAGES = ("format", "execution", "semantic")
+WAVE = 20_000
+"""Rows that go through Ray at once: no more of them wait in memory."""
+MOST_UNREAD_SHOWN = 10
 
 
 def verify(
@@ -39,23 +47,25 @@ def verify(
     out: str | Path,
     config: RunConfig | None,
     console: Console,
+    answers: Path | None = None,
 ) -> int:
     """Take the rows of a file through the stages asked for, into a run folder.
 
     Args:
-        data: JSONL, Parquet or a data-set name; rows as in DESIGN: xLAM columns, or
-            `{"id", "completion", "tools"?}`.
+        data: JSONL, Parquet, a folder of them or a data-set name, in a form of `elsewhere.forms`.
         tools: Sources of tools, for rows without any and for the code to execute.
         stages: Of `format`, `execution`, `semantic`; the first is always taken.
         out: The run folder.
         config: Where the judge and the settings of the stages come from.
         console: Where progress and the funnel are shown.
+        answers: A file with the calls of the rows, if they stand apart, as BFCL's do.
 
     Returns:
         The exit code: 0 if every row has an outcome other than `error`, else 1.
 
     Raises:
-        BadInput: if a file, a row's form, or the choice of stages is wrong.
+        BadInput: if a source can't be read, or the choice of stages is wrong. Rows that can't be
+            read are no reason to stop: they fail stage 1.
     """
     for stage in stages:
         if stage not in STAGES:
@@ -64,18 +74,28 @@ def verify(
         raise BadInput(
             "--stages: `semantic` needs a judge: give --config, or --stages format,execution"
         )
-    library = load_library(tools)
-    check_settings = config.check if config else CheckSettings()
-    rows = list(_checked_rows(data, library, check_settings))
+    if "execution" in stages and not tools:
+        raise BadInput("--stages: `execution` needs --tools with the code of the calls")
+    library = load_library(tools) if tools else Library((), (), ())
+    settings = config.check if config else CheckSettings()
+    source = open_source(data)
+    apart = read_answers(answers) if answers else {}
     folder = RunFolder(out)
     with ExitStack() as stack:
         stack.enter_context(folder.writing())
-        manifest = _manifest(data, tools, stages, len(rows), config)
-        _check_same(folder, manifest)
-        settled, tried = folder.attempts_by_id()
-        wanted = [
-            tried_again(row, tried.get(row["id"], 0)) for row in rows if row["id"] not in settled
-        ]
+        made_with = {
+            "data": data,
+            "answers": str(answers) if answers else None,
+            "tools": digest(jsontext.canonical(prompt_form(tool)) for tool in library.tools),
+            "stages": list(stages),
+            "check": settings.model_dump(mode="json"),
+        }
+        _check_same(folder, made_with)
+        manifest: dict[str, Any] = {
+            "requested": source.count,
+            "verify": made_with,
+            "config": config.model_dump(mode="json") if config else {},
+        }
         executor = jury = None
         if "execution" in stages:
             executor, manifest["sandbox"] = prepare_executor(
@@ -85,106 +105,130 @@ def verify(
                 sandbox=config.sandbox if config else SandboxSettings(),
                 rest=config.rest if config else RestSettings(),
             )
-            wanted = [_with_code(row, executor) for row in wanted]
         if "semantic" in stages and config:
-            endpoints = stack.enter_context(endpoints_of(judge_settings(config), console))
-            jury = Jury(tuple(endpoints.values()), config.votes)
+            settings = judge_settings(config)
+            endpoints = stack.enter_context(endpoints_of(settings, console))
+            if len(endpoints) < len(settings):  # the cluster serves the others
+                stack.enter_context(ray_session(folder.path / "ray.log"))
+                endpoints |= stack.enter_context(cluster_endpoints_of(settings, console))
+            jury = Jury(tuple(shared(endpoints)[key] for key in settings), config.votes)
         folder.write_json("manifest.json", manifest)
-        actors = config.actors if config else Actors()
-        limits = Limits(config.budget_usd, config.max_tokens_total) if config else Limits()
+        reading = _Reading(read_batches(source.chunks, library.tools, settings, apart), folder)
+        rows = map(_all_finished, reading)
+        if executor or jury:
+            limits = Limits(config.budget_usd, config.max_tokens_total) if config else Limits()
+            actors = config.actors if config else Actors()
+            rows = _through(
+                reading, executor, jury, folder=folder, limits=limits, actors=actors, stack=stack
+            )
         collect(
-            _through(
-                wanted, executor, jury, limits=limits, actors=actors, out=folder.path, stack=stack
-            ),
+            rows,
             folder,
-            len(rows),
+            source.count,
             console,
-            end=end_early,
+            end=reading.end,
             grace_s=config.grace_s if config else GRACE_S,
         )
-        return conclude(folder, len(rows), console)
+        reading.report(console)
+        requested = reading.points if reading.done else max(source.count, reading.points)
+        folder.write_json("manifest.json", manifest | {"requested": requested})
+        return conclude(folder, requested, console)
+
+
+class _Reading:
+    """Rows as stage 1 leaves them, without those that an earlier attempt has settled."""
+
+    def __init__(self, batches: Iterable[Batch], folder: RunFolder) -> None:
+        self.points = 0
+        """Data points read so far."""
+        self.done = False
+        """Whether all were."""
+        self.ending = False
+        self._batches = batches
+        self._settled, self._tried = folder.attempts_by_id()
+        self._seen: set[str] = set()
+        self._unread: list[str] = []
+        self._unread_count = 0
+        self._renamed: list[str] = []
+
+    def end(self) -> None:
+        """Read no more, and have what is in flight finish."""
+        self.ending = True
+        end_early()
+
+    def __iter__(self) -> Iterator[list[Row]]:
+        for batch in self._batches:
+            if self.ending:
+                return
+            self._unread += batch.unread[: MOST_UNREAD_SHOWN - len(self._unread)]
+            self._unread_count += len(batch.unread)
+            named = [self._named(row) for row in batch.rows]
+            yield [
+                tried_again(row, self._tried.get(row["id"], 0))
+                for row in named
+                if row["id"] not in self._settled
+            ]
+        self.done = True
+
+    def report(self, console: Console) -> None:
+        """Say which rows could not be read, and which were given another id."""
+        for line in self._unread:
+            console.print(line, style="yellow", markup=False, soft_wrap=True)
+        if self._unread_count > len(self._unread):
+            console.print(f"... {self._unread_count:,} rows could not be read", style="yellow")
+        if self._renamed:
+            console.print(
+                f"{len(self._renamed):,} ids stood more than once, the first {self._renamed[0]!r}: "
+                "the rows are kept as ID@PLACE",
+                style="yellow",
+                markup=False,
+                soft_wrap=True,
+            )
+
+    def _named(self, row: Row) -> Row:
+        """A row by an id that no row before it has."""
+        self.points += 1
+        if row["id"] in self._seen:
+            self._renamed.append(row["id"])
+            row["id"] = f"{row['id']}@{self.points}"
+        self._seen.add(row["id"])
+        return row
+
+
+def _all_finished(rows: Iterable[Row]) -> list[Row]:
+    return [finished(row) for row in rows]
 
 
 def _through(
-    rows: Sequence[Row],
+    reading: _Reading,
     executor: Executor | None,
     jury: Jury | None,
     *,
+    folder: RunFolder,
     limits: Limits,
     actors: Actors,
-    out: UPath,
     stack: ExitStack,
 ) -> Iterator[list[Row]]:
-    """What stage 1 rejected is done; the rest needs Ray, if it needs any further stage."""
-    pending = [row for row in rows if not row["outcome"]]
-    yield [row for row in rows if row["outcome"]]
-    if not executor and not jury:
-        yield [finished(row) for row in pending]
-    elif pending:
-        stack.enter_context(ray_session(out / "ray.log"))
-        keeper = RemoteKeeper(out / REPLIES, limits)
-        yield from verified(pending, executor=executor, jury=jury, keeper=keeper, actors=actors)
+    """What stage 1 rejected is done; the rest goes through Ray, in waves."""
+    keeper: RemoteKeeper | None = None
 
+    def wave(rows: Sequence[Row]) -> Iterator[list[Row]]:
+        nonlocal keeper
+        if keeper is None:
+            stack.enter_context(ray_session(folder.path / "ray.log"))
+            keeper = RemoteKeeper(folder.path / REPLIES, limits, *folder.spent())
+        yield from verified(rows, executor=executor, jury=jury, keeper=keeper, actors=actors)
 
-def _checked_rows(data: str, library: Library, settings: CheckSettings) -> Iterator[Row]:
-    seen: set[str] = set()
-    known = library.by_name()
-    for number, (where, given) in enumerate(read_rows(data)):
-        try:
-            listed = json_field(given, "tools")
-        except jsontext.NotJson as error:
-            raise BadInput(f"{where}: tools: {error}") from error
-        tools = row_tools(listed, known, where, library.tools)
-        style = _style(where, given)
-        id_ = str(given.get("id", number))
-        results = _results(where, given, tools, style, settings)
-        for index, result in enumerate(results):
-            point = id_ if len(results) == 1 else f"{id_}-{index}"
-            if point in seen:
-                raise BadInput(f"{where}: id: {point!r} stands twice")
-            seen.add(point)
-            row = new_row(point, model="given", style=style, tools=tools, prompt_id=id_, tried=0)
-            if isinstance(result, Checked):
-                names = [call.name for call in result.pair.calls]
-                row["style"] = style or style_of(len(tools), names)
-            if "completion" in given:
-                row["completion"] = str(given["completion"])
-            yield checked_row(row, result)
-
-
-def _results(
-    where: str,
-    given: Mapping[str, Any],
-    tools: Sequence[Tool],
-    style: Style | None,
-    settings: CheckSettings,
-) -> list[Checked | Rejected]:
-    if "completion" in given:
-        text = str(given["completion"])
-        count = pair_count(text, settings)
-        return check(
-            text, finish_reason="", style=style, tools=tools, count=count, settings=settings
-        )
-    pair: JsonObject = {key: given[key] for key in ("query", "answers") if key in given}
-    if not pair:
-        raise BadInput(f"{where}: a row has `query` and `answers`, or `completion`")
-    try:
-        if "answers" in pair:
-            pair["answers"] = json_field(given, "answers")
-    except jsontext.NotJson as error:
-        reason = Reason.DUPLICATE_KEY
-        if not isinstance(error, jsontext.DuplicateKey):
-            reason = Reason.INVALID_JSON
-        query = given.get("query")
-        return [Rejected(reason, f"answers: {error}", query if isinstance(query, str) else None)]
-    return [check_pair(pair, style=style, tools=tools, settings=settings)]
-
-
-def _style(where: str, given: Mapping[str, Any]) -> Style | None:
-    try:
-        return Style(given["style"]) if given.get("style") else None
-    except ValueError as error:
-        raise BadInput(f"{where}: style: {error}") from error
+    waiting: list[Row] = []
+    for read in reading:
+        rows = [_with_code(row, executor) for row in read] if executor else read
+        yield [row for row in rows if row["outcome"]]
+        waiting += [row for row in rows if not row["outcome"]]
+        if len(waiting) >= WAVE:
+            yield from wave(waiting)
+            waiting = []
+    if waiting and not reading.ending:
+        yield from wave(waiting)
 
 
 def _with_code(row: Row, executor: Executor) -> Row:
@@ -199,17 +243,7 @@ def _with_code(row: Row, executor: Executor) -> Row:
     return row
 
 
-def _manifest(
-    data: str, tools: Sequence[str], stages: Sequence[str], rows: int, config: RunConfig | None
-) -> dict[str, Any]:
-    return {
-        "requested": rows,
-        "verify": {"data": data, "tools": list(tools), "stages": list(stages)},
-        "config": config.model_dump(mode="json") if config else {},
-    }
-
-
-def _check_same(folder: RunFolder, manifest: Mapping[str, Any]) -> None:
+def _check_same(folder: RunFolder, made_with: Mapping[str, Any]) -> None:
     before: Any = folder.read_manifest()
-    if before is not None and before.get("verify") != manifest["verify"]:
+    if before is not None and before.get("verify") != made_with:
         raise BadInput(f"{folder.path}: holds another run; give another --out")

@@ -13,12 +13,22 @@ def add_verify(commands: Commands) -> None:
         "take data made elsewhere through the same stages",
         "apigen-ray verify data.jsonl --tools tools.py --stages format,execution --out runs/theirs",
     )
-    parser.add_argument("data", help="JSONL, Parquet or a data-set name, in the xLAM row format")
+    parser.add_argument(
+        "data",
+        help="JSONL, Parquet, a folder of them or a data-set name: rows with query, answers and "
+        "tools (xLAM, distilabel), with completion, with messages, or BFCL's questions",
+    )
     parser.add_argument(
         "--tools",
         action="append",
-        required=True,
+        default=[],
         help="a Python file or package, or a tool list; for rows without tools, and for the code",
+    )
+    parser.add_argument(
+        "--answers",
+        type=Path,
+        metavar="FILE",
+        help="the calls, where they stand apart: BFCL's ground truth, or a model's results",
     )
     parser.add_argument(
         "--stages",
@@ -37,6 +47,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     return verify(
         arguments.data,
         tools=arguments.tools,
+        answers=arguments.answers,
         stages=arguments.stages.split(","),
         out=arguments.out,
         config=load_config(arguments.config) if arguments.config else None,

@@ -16,8 +16,20 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
-from apigen_ray.records import OUTCOME_OF, Outcome, Reason, Rejected, Stage, Style, Tool
+from apigen_ray.checking import CheckSettings, check_pair
+from apigen_ray.records import (
+    OUTCOME_OF,
+    Checked,
+    JsonObject,
+    Outcome,
+    Reason,
+    Rejected,
+    Stage,
+    Style,
+    Tool,
+)
 from apigen_ray.stages import finished, new_row, rejected_row
 from apigen_ray.store import Row, RunFolder
 from apigen_ray.tools import load_library
@@ -33,7 +45,7 @@ FAILURES = {
     Reason.JUDGED_NO: Stage.JUDGE,
     Reason.RATE_LIMITED: Stage.GENERATE,
 }
-_VALUES = {"integer": 7, "number": 9.5, "string": "Lisbon", "boolean": True, "array": []}
+_VALUES: JsonObject = {"integer": 7, "number": 9.5, "string": "Lisbon", "boolean": True, "array": []}
 _WORDS = [f"{a}{b}{c}" for a in "bdfklmnprst" for b in "aeiou" for c in ("ne", "ra", "lo", "ti")]
 
 
@@ -67,7 +79,7 @@ def main() -> None:
 
 def make_run(path: Path, count: int) -> None:
     """A run folder as 160,000 data points of two models would leave it."""
-    tools = load_library([str(TOOLS)]).tools
+    tools = _callable_tools()
     folder = RunFolder(path)
     with folder.writing():
         folder.write_json("manifest.json", {"requested": count, "config": {}})
@@ -81,14 +93,14 @@ def make_run(path: Path, count: int) -> None:
 
 def make_foreign(path: Path, count: int) -> None:
     """Rows in the xLAM format, one in ten with a flaw; each with its tools, like the released."""
-    tools = load_library([str(TOOLS)]).tools
+    tools = _callable_tools()
     with path.open("w", encoding="utf-8") as file:
         for number in range(count):
             drawn = random.Random(number)
             shown = drawn.sample(tools, drawn.randint(1, 4))
             calls = [_call(tool) for tool in shown[: drawn.randint(1, 2)]]
             if number % 10 == 0:
-                calls[0]["arguments"]["invented"] = 1
+                calls[0] |= {"arguments": {"invented": 1}}
             row = {
                 "id": number,
                 "query": _query(drawn),
@@ -136,11 +148,24 @@ def _row(number: int, tools: Sequence[Tool]) -> Row:
     return rejected_row(new, stage, Rejected(reason, f"calls[0].arguments: {_query(drawn)}"))
 
 
-def _call(tool: Tool) -> dict[str, dict[str, object]]:
-    properties: dict[str, dict[str, str]] = tool.parameters["properties"]  # type: ignore[assignment]
-    needed: list[str] = tool.parameters.get("required", [])  # type: ignore[assignment]
-    arguments = {name: _VALUES.get(properties[name].get("type", ""), {}) for name in needed}
-    return {"name": tool.name, "arguments": arguments}  # type: ignore[dict-item]
+def _callable_tools() -> list[Tool]:
+    """The tools of our library that take the simplest arguments."""
+    found = []
+    for tool in load_library([str(TOOLS)]).tools:
+        pair: JsonObject = {"query": "q", "answers": [_call(tool)]}
+        result = check_pair(pair, style=None, tools=[tool], settings=CheckSettings())
+        if isinstance(result, Checked):
+            found.append(tool)
+    return found
+
+
+def _call(tool: Tool) -> JsonObject:
+    schema: Any = tool.parameters
+    arguments: JsonObject = {
+        name: _VALUES.get(schema["properties"][name].get("type", ""), {})
+        for name in schema.get("required", [])
+    }
+    return {"name": tool.name, "arguments": arguments}
 
 
 def _query(drawn: random.Random) -> str:
