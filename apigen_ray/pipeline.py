@@ -17,7 +17,16 @@ import math
 import os
 import queue
 import threading
-from collections.abc import Awaitable, Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Awaitable,
+    Callable,
+    Collection,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -52,12 +61,13 @@ from apigen_ray.judging import Judge, Rule
 from apigen_ray.metrics import MeteredModel, RowMeter
 from apigen_ray.models.openai import Endpoint, OpenAIModel
 from apigen_ray.models.replies import Entry, Keeper, KeepingModel, Limits, Summary
-from apigen_ray.records import Reply, Seed, Style
+from apigen_ray.records import Reply, Seed, Stage, Style
 from apigen_ray.rest import RestCaller, RestSettings
 from apigen_ray.sampling import Ask, Sampler
 from apigen_ray.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
 from apigen_ray.storage import is_local
 from apigen_ray.store import SCHEMA, Row
+from apigen_ray.watch import Watched, Watchlist
 
 MOST_ROWS_PER_BLOCK = 32
 """A block takes some 10 ms of CPU at each operator and as much of the driver, however small."""
@@ -105,6 +115,14 @@ class Generation:
     owner: str = ""
 
 
+class _KeeperAndWatchlist(Keeper, Watchlist):
+    """Both live as long as the run, on the machine of the driver: one process will do."""
+
+    def __init__(self, *kept: Any) -> None:
+        Keeper.__init__(self, *kept)
+        Watchlist.__init__(self)
+
+
 class RemoteKeeper:
     """The keeper as an actor on the machine of the driver, which holds the run folder."""
 
@@ -113,7 +131,7 @@ class RemoteKeeper:
     ) -> None:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self._actor = (
-            ray.remote(Keeper)
+            ray.remote(_KeeperAndWatchlist)
             .options(num_cpus=0, scheduling_strategy=here, max_restarts=3, max_task_retries=3)
             .remote(folder.absolute() if folder else None, limits, cost_usd, tokens)
         )
@@ -129,6 +147,18 @@ class RemoteKeeper:
     async def put(self, entries: Sequence[Entry]) -> str | None:
         """See `Keeper.put`."""
         return cast("str | None", await self._actor.put.remote(entries))
+
+    async def begin(self, stage: str, ids: Collection[str]) -> frozenset[str]:
+        """See `Watchlist.begin`."""
+        return cast("frozenset[str]", await self._actor.begin.remote(stage, list(ids)))
+
+    async def begin_alone(self, stage: str, id_: str) -> bool:
+        """See `Watchlist.begin_alone`."""
+        return cast("bool", await self._actor.begin_alone.remote(stage, id_))
+
+    async def done(self, stage: str, ids: Collection[str]) -> None:
+        """See `Watchlist.done`."""
+        await self._actor.done.remote(stage, list(ids))
 
     async def ending(self) -> bool:
         """See `Keeper.ending`."""
@@ -217,6 +247,12 @@ def ray_session(log: UPath) -> Iterator[None]:
         finally:
             if started:
                 ray.shutdown()
+
+
+def ray_nodes() -> str:
+    """What the cluster has, in words."""
+    alive = sum(node["Alive"] for node in ray.nodes())
+    return f"{alive} nodes, {ray.cluster_resources().get('CPU', 0):g} CPUs, Ray {ray.__version__}"
 
 
 @contextmanager
@@ -360,7 +396,7 @@ def _verified(
         try_sidecars(executor)
         rows = rows.map_batches(
             _named("execute", _Execute),
-            fn_constructor_args=(executor,),
+            fn_constructor_args=(executor, keeper),
             compute=_pool(actors.execute, _calls_at_once(executor) * actors.execute, per_block),
             **_BLOCKWISE,
             **_placed(executor),
@@ -495,11 +531,14 @@ class _Generate:
         self._name = endpoint.name
         self._check = check
         self._with_schema = endpoint.response_format in ("json_schema", "guided_json")
+        self._watched = Watched(f"generate({endpoint.name})", keeper)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         self._watch = self._watch or asyncio.create_task(self._see_the_end())
-        asked = [self._generated(_item_task(item)) for item in block.to_pylist()]
-        return _packed(list(chain.from_iterable(await asyncio.gather(*asked))))
+        tasks = [_item_task(item) for item in block.to_pylist()]
+        by_prompt = {str(task.ask.index): task for task in tasks}
+        rows = await self._watched.each(by_prompt, self._generated, self._refused)
+        return _packed(list(chain.from_iterable(rows)))
 
     async def _generated(self, task: stages.Task) -> list[Row]:
         sampler = await self._sampler_of(task.ask.round)
@@ -508,6 +547,9 @@ class _Generate:
         return await stages.generate_step(
             task, sampler, self._model, self._name, self._check, with_schema=self._with_schema
         )
+
+    async def _refused(self, task: stages.Task) -> list[Row]:
+        return stages.deadly_task(task, self._name)
 
     async def _sampler_of(self, round_: int) -> Sampler | None:
         if round_ not in self._samplers:
@@ -526,15 +568,16 @@ class _Generate:
 
 
 class _Execute:
-    def __init__(self, executor: Executor) -> None:
+    def __init__(self, executor: Executor, keeper: RemoteKeeper) -> None:
         self._executor = executor
+        self._watched = Watched("execute", keeper)
         self._sandbox: Sandbox | None = None
         self._opening = asyncio.Lock()
         rest = RestCaller(executor.rest, os.environ)
         self._runner = Dispatcher(executor.rest_tools, rest, self._opened, executor.settings.errors)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
-        return await _advanced(block, self._executed)
+        return await _advanced(block, self._executed, self._watched, Stage.EXECUTE)
 
     async def _executed(self, row: Row) -> Row:
         return await stages.execute_step(row, self._runner, self._executor.settings)
@@ -550,21 +593,27 @@ class _Judge:
     def __init__(self, endpoints: Sequence[Endpoint], rule: Rule, keeper: RemoteKeeper) -> None:
         self._judges = [Judge(endpoint.name, _client(endpoint, keeper)) for endpoint in endpoints]
         self._rule = rule
+        self._watched = Watched("judge", keeper)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
-        return await _advanced(block, self._judged)
+        return await _advanced(block, self._judged, self._watched, Stage.JUDGE)
 
     async def _judged(self, row: Row) -> Row:
         return await stages.judge_step(row, self._judges, self._rule)
 
 
-async def _advanced(block: pa.Table, step: Callable[[Row], Awaitable[Row]]) -> pa.Table:
+async def _advanced(
+    block: pa.Table, step: Callable[[Row], Awaitable[Row]], watched: Watched, stage: Stage
+) -> pa.Table:
     """Take the rows of a block that are still in the race through a stage, all at once."""
 
-    async def settled(row: Row) -> Row:
-        return row if row["outcome"] else await step(row)
+    async def refuse(row: Row) -> Row:
+        return stages.deadly_row(row, stage)
 
-    return _packed(await asyncio.gather(*map(settled, _unpacked(block))))
+    rows = _unpacked(block)
+    racing = {row["id"]: row for row in rows if not row["outcome"]}
+    moved = dict(zip(racing, await watched.each(racing, step, refuse), strict=True))
+    return _packed([moved.get(row["id"], row) for row in rows])
 
 
 # --- rows in and out

@@ -39,6 +39,7 @@ from apigen_ray.records import (
 from apigen_ray.sampling import Ask, Sampler, pair_form
 from apigen_ray.store import Row, digest
 from apigen_ray.tools import shown_form
+from apigen_ray.watch import GUILTY
 
 log = logging.getLogger(__name__)
 
@@ -269,6 +270,30 @@ async def _settling(rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]
         log.exception("%s of %s failed", stage, ", ".join(row["id"] for row in rows))
         rejected = Rejected(Reason.INTERNAL, f"{type(error).__name__}: {error}")
     return [rejected_row(row, stage, rejected) for row in rows]
+
+
+def deadly_task(task: Task, name: str) -> list[Row]:
+    """The rows of a prompt that is not tried again; not even its tools are drawn."""
+    ask = task.ask
+    rows = [
+        new_row(
+            point_id(name, ask.index, point),
+            model=name,
+            style=ask.style,
+            tools=(),
+            prompt_id=f"{ask.index:06d}",
+            tried=tried,
+            round_=ask.round,
+        )
+        for point, tried in task.tried.items()
+    ]
+    return [deadly_row(row, Stage.GENERATE) for row in rows]
+
+
+def deadly_row(row: Row, stage: Stage) -> Row:
+    """A row that is not tried again: the process that worked on it died each time."""
+    detail = f"the process of the stage {stage} died {GUILTY} times while it worked on this"
+    return rejected_row(row, stage, Rejected(Reason.WORKER_DIED, detail))
 
 
 def rejected_row(row: Row, stage: Stage, rejected: Rejected) -> Row:

@@ -1,12 +1,15 @@
 """The Ray shell: models that share a run, and what becomes of rows when its processes die."""
 
 import io
+import os
+import signal
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 import apigen_ray.run
+from apigen_ray import pipeline
 from apigen_ray.collecting import collect
 from apigen_ray.config import RunConfig
 
@@ -38,7 +41,7 @@ def arrived(out, monkeypatch, **settings):
             "points": {"simple": 60},
             "tools": [str(ROOT / "sandbox" / "tools")],
             "seeds": [str(ROOT / "configs" / "seeds.jsonl")],
-            "judge": simulated("judge", 0.01),
+            "judge": simulated("judge", 0.01, profile="perfect"),
             "sandbox": {"kind": "process"},
             **settings,
         }
@@ -56,3 +59,49 @@ def test_a_slow_model_holds_up_no_fast_one(tmp_path, monkeypatch):
     assert order.count("fast") == order.count("slow") == 60
     last_fast = len(order) - 1 - order[::-1].index("fast")
     assert order[:last_fast].count("slow") < 30
+
+
+@pytest.mark.parametrize(
+    ("operator", "method"),
+    [("_Generate", "_generated"), ("_Execute", "_executed"), ("_Judge", "_judged")],
+)
+def test_a_row_that_kills_its_worker_three_times_is_an_error_and_no_other_row_is(
+    operator, method, tmp_path, monkeypatch
+):
+    original = getattr(pipeline, operator)
+    deaths = tmp_path / "deaths"
+
+    async def deadly(self, item):
+        number = item.ask.index if operator == "_Generate" else int(item["prompt_id"])
+        if number == 7:
+            with deaths.open("a") as file:
+                file.write("x")
+            os._exit(1)
+        return await getattr(original, method)(self, item)
+
+    monkeypatch.setattr(pipeline, operator, type(operator, (original,), {method: deadly}))
+    perfect = simulated("model", 0.01, profile="perfect")
+    rows = arrived(tmp_path / "run", monkeypatch, models=[perfect], points={"simple": 40})
+    reasons = {row["prompt_id"]: row["reason"] for row in rows}
+    assert len(rows) == len(reasons) == 40
+    assert reasons.pop("000007") == "worker_died"
+    assert set(reasons.values()) == {None}
+    assert len(deaths.read_text()) == 3
+
+
+def test_rows_of_a_worker_that_is_killed_are_done_again_by_another(tmp_path, monkeypatch):
+    original = pipeline._Judge
+    killed = tmp_path / "killed"
+
+    async def judged(self, row):
+        if not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return await original._judged(self, row)
+
+    monkeypatch.setattr(pipeline, "_Judge", type("_Judge", (original,), {"_judged": judged}))
+    perfect = simulated("model", 0.01, profile="perfect")
+    rows = arrived(tmp_path / "run", monkeypatch, models=[perfect], points={"simple": 40})
+    assert killed.exists()
+    assert len(rows) == len({row["id"] for row in rows}) == 40
+    assert {row["outcome"] for row in rows} == {"verified"}
