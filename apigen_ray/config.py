@@ -15,13 +15,14 @@ from apigen_ray.feedback import FeedbackSettings
 from apigen_ray.judging import Rule
 from apigen_ray.models.openai import Endpoint
 from apigen_ray.models.simulated import SimulatedEndpoint
+from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.records import Style
 from apigen_ray.rest import RestSettings
 from apigen_ray.sampling import SamplingSettings
 from apigen_ray.sandbox import SandboxSettings
 from apigen_ray.targets import Target
 
-ModelSettings = Annotated[Endpoint | SimulatedEndpoint, Field(discriminator="kind")]
+ModelSettings = Annotated[Endpoint | VllmEndpoint | SimulatedEndpoint, Field(discriminator="kind")]
 
 
 GRACE_S = 60.0
@@ -153,7 +154,7 @@ def _override(values: dict[str, Any], override: str) -> None:
 def _first_problem(error: ValidationError) -> str:
     problems = error.errors(include_url=False)
     problem = problems[0]
-    tags = {"openai", "simulated"}  # pydantic puts the union's tag into the path
+    tags = {"openai", "vllm", "simulated"}  # pydantic puts the union's tag into the path
     steps = [str(step) for step in problem["loc"] if step not in tags]
     key = ".".join(steps) or "config"
     message = problem["msg"].removeprefix("Value error, ")
@@ -177,6 +178,7 @@ _SECTIONS: tuple[type[BaseModel], ...] = (
     FeedbackSettings,
     SamplingSettings,
     Endpoint,
+    VllmEndpoint,
     SimulatedEndpoint,
     CheckSettings,
     ExecuteSettings,

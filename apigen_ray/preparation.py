@@ -8,10 +8,12 @@ from contextlib import contextmanager
 from rich.console import Console
 
 from apigen_ray.config import ModelSettings, RunConfig
+from apigen_ray.engines import engines
 from apigen_ray.errors import BadInput, EndpointError
 from apigen_ray.execution import ExecuteSettings, RestTools
 from apigen_ray.models.openai import Endpoint, OpenAIModel
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
+from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.pipeline import Executor
 from apigen_ray.records import JsonObject, PythonBackend, RestBackend, VirtualBackend
 from apigen_ray.rest import RestSettings
@@ -49,6 +51,8 @@ def endpoints_of(
 ) -> Iterator[dict[str, Endpoint]]:
     """The endpoints of models, each seen to answer; simulated ones are served until the end.
 
+    Models of the cluster's own engines are left out: `engines` serves them, once Ray is up.
+
     Raises:
         BadInput: naming the URL, if one doesn't answer.
     """
@@ -64,10 +68,28 @@ def endpoints_of(
         endpoints = {
             key: served[s.name] if isinstance(s, SimulatedEndpoint) else s
             for key, s in settings.items()
+            if not isinstance(s, VllmEndpoint)
         }
         for endpoint in endpoints.values():
             probe(endpoint, lambda text: console.print(text, style="yellow", soft_wrap=True))
         yield endpoints
+
+
+@contextmanager
+def cluster_endpoints_of(
+    settings: Mapping[str, ModelSettings], console: Console
+) -> Iterator[dict[str, Endpoint]]:
+    """The endpoints of models that the cluster serves itself, until the end. Ray must be up.
+
+    Raises:
+        BadInput: naming the model, if it can't be served.
+    """
+    own = {key: s for key, s in settings.items() if isinstance(s, VllmEndpoint)}
+    if not own:
+        yield {}
+        return
+    with engines(own, lambda text: console.print(text, style="dim", soft_wrap=True)) as served:
+        yield served
 
 
 def probe(endpoint: Endpoint, notice: Callable[[str], object]) -> None:

@@ -12,6 +12,7 @@ from apigen_ray.collecting import collect
 from apigen_ray.config import RunConfig
 from apigen_ray.feedback import Feedback
 from apigen_ray.manifest import check_same_run, identity_of, manifest_of
+from apigen_ray.models.openai import shared
 from apigen_ray.models.replies import Limits, Summary
 from apigen_ray.pipeline import (
     Generation,
@@ -22,7 +23,13 @@ from apigen_ray.pipeline import (
     generate,
     ray_session,
 )
-from apigen_ray.preparation import check_styles, endpoints_of, judge_settings, prepare_executor
+from apigen_ray.preparation import (
+    check_styles,
+    cluster_endpoints_of,
+    endpoints_of,
+    judge_settings,
+    prepare_executor,
+)
 from apigen_ray.records import Outcome
 from apigen_ray.report.page import write_report
 from apigen_ray.report.stats import COLUMNS, count
@@ -97,6 +104,7 @@ def fill(
         manifest = manifest_of(config, identity, image, folder)
         console.print("starting Ray ...", style="dim")
         stack.enter_context(ray_session(folder.path / "ray.log"))
+        endpoints = shared(endpoints | stack.enter_context(cluster_endpoints_of(settings, console)))
         replies = folder.path / REPLIES if keep_replies else None
         limits = Limits(config.budget_usd, config.max_tokens_total)
         keeper = RemoteKeeper(replies, limits, *folder.spent())

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "apigen_ray"
-RAY_SHELL = {"apigen_ray.metrics", "apigen_ray.pipeline"}
+RAY_SHELL = {"apigen_ray.engines", "apigen_ray.metrics", "apigen_ray.pipeline"}
 
 
 def modules():

@@ -10,7 +10,8 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -69,23 +70,15 @@ def _is_loopback(url: str) -> bool:
         return host == "localhost"
 
 
-class Endpoint(BaseModel):
-    """Where a model is served, and how it is asked."""
+class Asking(BaseModel):
+    """How a model is asked, wherever it is served."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    kind: Literal["openai"] = "openai"
-    """Any endpoint that speaks OpenAI's chat completions."""
     name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
     """The label of the model in rows, ids and reports."""
-    base_url: Annotated[str, AfterValidator(_plain_base_url)] | None = None
-    """What stands before `/chat/completions`, such as `http://localhost:8000/v1`."""
-    base_urls: tuple[Annotated[str, AfterValidator(_plain_base_url)], ...] = ()
-    """In place of `base_url`, where several servers serve the model: the least loaded is asked."""
     model: str = Field(min_length=1)
     """The model's id, as the endpoint knows it."""
-    api_key_env: str | None = None
-    """The environment variable that holds the key; the key itself is never written anywhere."""
     temperature: float = Field(default=0.7, ge=0)
     """The sampling temperature."""
     top_p: float | None = Field(default=None, gt=0, le=1)
@@ -97,24 +90,37 @@ class Endpoint(BaseModel):
     JSON, `json_schema` for JSON of the right schema; `guided_json` is an older way to say that."""
     concurrency: int = Field(default=32, ge=1)
     """The most requests in flight at a time. An endpoint that refuses or gets slow has fewer."""
-    requests_per_minute: float | None = Field(default=None, gt=0)
-    """The most requests a minute, where the endpoint has such a limit."""
-    tokens_per_minute: float | None = Field(default=None, gt=0)
-    """The most tokens a minute, read and written, where the endpoint has such a limit."""
     timeout_s: float = Field(default=120, gt=0)
     """How long one attempt may take, in seconds."""
     max_retries: int = Field(default=10, ge=0)
     """How often a request is sent again after a fault that may pass. Ten outlast a minute."""
     extra_body: dict[str, JsonValue] = {}
     """Further fields of the request body, passed through as they are."""
+    usd_per_gpu_hour: float = Field(default=0, ge=0)
+    """The price of a GPU hour, for a server of one's own: its replies share the time it is busy."""
+
+
+class Endpoint(Asking):
+    """Where a model is served, and how it is asked."""
+
+    kind: Literal["openai"] = "openai"
+    """Any endpoint that speaks OpenAI's chat completions."""
+    base_url: Annotated[str, AfterValidator(_plain_base_url)] | None = None
+    """What stands before `/chat/completions`, such as `http://localhost:8000/v1`."""
+    base_urls: tuple[Annotated[str, AfterValidator(_plain_base_url)], ...] = ()
+    """In place of `base_url`, where several servers serve the model: the least loaded is asked."""
+    api_key_env: str | None = None
+    """The environment variable that holds the key; the key itself is never written anywhere."""
+    requests_per_minute: float | None = Field(default=None, gt=0)
+    """The most requests a minute, where the endpoint has such a limit."""
+    tokens_per_minute: float | None = Field(default=None, gt=0)
+    """The most tokens a minute, read and written, where the endpoint has such a limit."""
     usd_per_million_input: float = Field(default=0, ge=0)
     """The price of a million input tokens."""
     usd_per_million_output: float = Field(default=0, ge=0)
     """The price of a million output tokens."""
     usd_per_million_cached: float | None = Field(default=None, ge=0)
     """The price of a million input tokens that the endpoint had cached; else that of the others."""
-    usd_per_gpu_hour: float = Field(default=0, ge=0)
-    """The price of a GPU hour, for a server of one's own: its replies share the time it is busy."""
     gpus: int = Field(default=1, ge=1)
     """How many GPUs serve the model, over all servers."""
 
@@ -128,6 +134,27 @@ class Endpoint(BaseModel):
     def urls(self) -> tuple[str, ...]:
         """The base URL of each server."""
         return (self.base_url,) if self.base_url else self.base_urls
+
+
+def shared(endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint]:
+    """Split what a server allows by the minute, and what it costs, among those who ask it.
+
+    A generator and a judge may be one model on one server. Their `concurrency` is not split: each
+    slows down when the server does, so they come to share it, and neither waits for the other's
+    idle part.
+    """
+    askers = Counter((endpoint.urls, endpoint.model) for endpoint in endpoints.values())
+    return {
+        key: part_of(endpoint, askers[endpoint.urls, endpoint.model])
+        for key, endpoint in endpoints.items()
+    }
+
+
+def part_of(endpoint: Endpoint, askers: int) -> Endpoint:
+    """What one of several equal askers may take of the limits a minute, and pays of the hour."""
+    limits = ("requests_per_minute", "tokens_per_minute", "usd_per_gpu_hour")
+    parts = {limit: whole / askers for limit in limits if (whole := getattr(endpoint, limit))}
+    return endpoint.model_copy(update=parts)
 
 
 class _Transient(Exception):

@@ -1,0 +1,110 @@
+"""vLLM on the cluster's GPUs: one actor holds one engine, where Ray finds room for it."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any
+
+import ray
+from ray.exceptions import RayError, RayTaskError
+
+from apigen_ray.errors import BadInput, EndpointError
+from apigen_ray.models.openai import Endpoint
+from apigen_ray.models.vllm import STOP_S, Engine, VllmEndpoint
+
+POLLED_S = 1.0
+
+
+class _Engine:
+    """The actor. Its end, however it comes, is the end of the engine."""
+
+    def start(self, settings: VllmEndpoint, *, alone: bool) -> str:
+        """Start the engine; returns its URL."""
+        self._engine = Engine(settings, "127.0.0.1" if alone else ray.util.get_node_ip_address())
+        return self._engine.url
+
+    def ready(self) -> bool:
+        """See `Engine.ready`."""
+        return self._engine.ready()
+
+    def stop(self) -> None:
+        """See `Engine.stop`."""
+        self._engine.stop()
+
+
+@contextmanager
+def engines(
+    settings: Mapping[str, VllmEndpoint], notice: Callable[[str], object]
+) -> Iterator[dict[str, Endpoint]]:
+    """Serve models until the end, each seen to answer. Ray must be up.
+
+    Raises:
+        BadInput: naming the model, if the cluster has no room for it, or it doesn't start.
+    """
+    different: dict[str, VllmEndpoint] = {}
+    for entry in settings.values():
+        different.setdefault(entry.engine, entry)
+    for entry in different.values():
+        _see_room(entry)
+    with ExitStack() as stack:
+        # All are started before any is waited for.
+        actors = {
+            key: [stack.enter_context(_actor(entry)) for _ in range(entry.replicas)]
+            for key, entry in different.items()
+        }
+        urls = {}
+        for key, entry in different.items():
+            notice(f"{entry.name}: starting {entry.replicas} x vLLM with {entry.model} ...")
+            urls[key] = _ready(entry, actors[key])
+        yield {key: entry.served_at(urls[entry.engine]) for key, entry in settings.items()}
+
+
+def _see_room(entry: VllmEndpoint) -> None:
+    most = max(node["Resources"].get("GPU", 0) for node in ray.nodes() if node["Alive"])
+    whole = ray.cluster_resources().get("GPU", 0)
+    if most < entry.gpus_each:
+        raise BadInput(
+            f"model {entry.name}: an engine takes {entry.gpus_each} GPUs of one node, and no node "
+            f"has more than {most:g}; give the cluster GPUs, or set num_gpus and "
+            "tensor_parallel_size"
+        )
+    if whole < entry.gpus_each * entry.replicas:
+        raise BadInput(
+            f"model {entry.name}: {entry.replicas} engines take {entry.gpus_each} GPUs each, and "
+            f"the cluster has {whole:g} in all; set replicas"
+        )
+
+
+@contextmanager
+def _actor(entry: VllmEndpoint) -> Iterator[Any]:
+    # Next to no CPUs: on a small machine, whole ones would leave none for the run.
+    actor = ray.remote(_Engine).options(num_cpus=0.1, num_gpus=entry.gpus_each).remote()
+    try:
+        yield actor
+    finally:
+        with suppress(RayError):
+            ray.get(actor.stop.remote(), timeout=2 * STOP_S)
+        ray.kill(actor)
+
+
+def _ready(entry: VllmEndpoint, actors: Sequence[Any]) -> tuple[str, ...]:
+    """The URLs of engines, once all of them answer."""
+    patience = entry.startup_timeout_s
+    until = time.monotonic() + patience
+    alone = len(ray.nodes()) == 1
+    try:
+        urls = ray.get([a.start.remote(entry, alone=alone) for a in actors], timeout=patience)
+        while not all(ray.get([a.ready.remote() for a in actors], timeout=patience)):
+            if time.monotonic() > until:
+                raise TimeoutError
+            time.sleep(POLLED_S)
+    except TimeoutError:  # as Ray's own
+        raise BadInput(
+            f"model {entry.name}: vLLM is not ready after {patience:g} s; is there room for its "
+            "GPUs? raise startup_timeout_s if the model only takes long to load"
+        ) from None
+    except RayTaskError as error:
+        if isinstance(error.cause, EndpointError | OSError):
+            raise BadInput(f"model {entry.name}: {error.cause}") from None
+        raise
+    return tuple(urls)
