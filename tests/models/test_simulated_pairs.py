@@ -109,6 +109,21 @@ def test_references_in_a_circle_come_to_an_end() -> None:
     assert resolve({"$ref": "#/a"}, {"a": {"$ref": "#/b"}, "b": {"$ref": "#/a"}})
 
 
+def test_a_single_example_of_a_choice_yields_the_other_choices() -> None:
+    book = {"type": "string", "enum": ["a", "b", "c"]}
+    parameters: JsonObject = {
+        "type": "object",
+        "properties": {"book": book},
+        "required": ["book"],
+        "examples": [{"book": "a"}],
+    }
+    tool = Tool("get_book", "Look up a book.", parameters, "Other")
+    calls: list[Call] = []
+    while call := draw_call(Random(0), tool, calls):
+        calls.append(call)
+    assert {call.arguments["book"] for call in calls} == {"a", "b", "c"}
+
+
 def test_examples_are_varied_within_their_ranges(zoo: tuple[Tool, ...]) -> None:
     loan = zoo[0]
     drawn = [draw_call(Random(seed), loan) for seed in range(300)]

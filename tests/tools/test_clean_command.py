@@ -58,7 +58,7 @@ def config_of(path, server, *, rest=None, models=None, **more):
         "tools": [str(path.parent / "clean.jsonl")],
         "models": models or [model],
         "judge": model | {"name": "judge"},
-        "rest": {"allow": [server.place], "timeout_s": 1, **(rest or {})},
+        "rest": {"allow": [server.place], "timeout_s": 5, **(rest or {})},
         **more,
     }
     path.write_text(yaml.safe_dump(value))
@@ -247,14 +247,18 @@ def test_python_tools_are_cleaned_with_their_code(run, tmp_path):
         "    return 2 * x\n\n"
         "def fail(x: int = 1) -> int:\n"
         '    """Fail whatever the number is."""\n'
-        "    raise ValueError(x)\n"
+        "    raise ValueError(x)\n\n"
+        "def tell(x: int = 1) -> dict:\n"
+        '    """Tell of an error whatever the number is."""\n'
+        '    return {"error": "no such number"}\n'
     )
     tools = tmp_path / "tools.jsonl"
     assert run("tools", "import", "python", source, "--out", tools)[0] == 0
     code, said, _ = run("tools", "clean", tools, source, "--out", out)
     assert code == 0, said
     assert [line["name"] for line in lines(out)] == ["double"]
-    assert lines(tmp_path / "clean.dropped.jsonl")[0]["reason"] == "raised"
+    lost = [item["reason"] for item in lines(tmp_path / "clean.dropped.jsonl")]
+    assert lost == ["raised", "error_in_body"]
     code, _, err = run("tools", "clean", tools, "--out", tmp_path / "again.jsonl")
     assert code == 2
     assert "name its file or package among the tools" in err

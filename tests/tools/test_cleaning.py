@@ -229,8 +229,8 @@ async def test_a_tool_that_answers_is_kept_with_the_arguments_that_worked(clean)
     ("result", "reason"),
     [
         (Failed(Reason.TIMEOUT, "10 s", 10), "timeout"),
-        (Returned({"error": "no such city"}, 0.1), "error_in_body"),
-        (Returned(None, 0.1), "empty_result"),
+        (Failed(Reason.ERROR_IN_BODY, "no such city", 0.1), "error_in_body"),
+        (Failed(Reason.RAISED, "ValueError", 0.1), "raised"),
     ],
 )
 async def test_a_tool_that_does_not_answer_is_dropped_for_the_reason_of_stage_2(

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections import Counter
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from apigen_ray.tools.importing import RefusalReason, gather
 from apigen_ray.tools.openapi import OpenApiOptions, read_openapi
 
 DATA = Path(__file__).parents[1] / "data" / "imports"
+APIS = Path(__file__).parents[2] / "configs" / "apis"
 SERVER = [{"url": "https://api.test/v1"}]
 
 
@@ -56,7 +58,7 @@ def refusals(result):
 
 
 def test_a_real_document_becomes_one_tool_an_operation():
-    result = gather(read_openapi([str(DATA / "museum.yaml")], OpenApiOptions()))
+    result = gather(read_openapi([str(APIS / "museum.yaml")], OpenApiOptions()))
     tools = {item.tool.name: item.tool for item in result.imported}
     assert not result.refused
     assert len(tools) == 8
@@ -68,6 +70,22 @@ def test_a_real_document_becomes_one_tool_an_operation():
     assert buy.backend.method == "POST"
     assert set(buy.parameters["required"]) == {"ticketType", "ticketDate"}
     assert buy.backend.params_in["email"] == "body"
+
+
+def test_the_descriptions_of_the_project_are_imported_and_their_source_is_named():
+    result = gather(read_openapi([str(APIS)], OpenApiOptions()))
+    sources = Counter(item.source for item in result.imported)
+    assert sources == {
+        "openapi:box.json": 3,
+        "openapi:ga4gh-tes.yaml": 5,
+        "openapi:museum.yaml": 8,
+        "openapi:petstore.yaml": 18,
+    }
+    assert [(item.where.rpartition(" ")[2], item.reason) for item in result.refused] == [
+        ("/pet/{petId}/uploadImage", "unsupported_body")
+    ]
+    told = (APIS / "SOURCE.md").read_text()
+    assert all(f"`{path.name}`" in told for path in APIS.iterdir() if path.suffix != ".md")
 
 
 def test_a_toolalpaca_file_is_read_with_its_category():

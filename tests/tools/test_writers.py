@@ -23,7 +23,7 @@ REST = RestBackend(
 @pytest.fixture(scope="module")
 def tools():
     """All tools of ours, and those of an OpenAPI document."""
-    path = ROOT / "tests" / "data" / "imports" / "museum.yaml"
+    path = ROOT / "configs" / "apis" / "museum.yaml"
     museum = gather(read_openapi([str(path)], OpenApiOptions()))
     library = load_library([str(ROOT / "sandbox" / "tools")])
     return [*library.tools, *(item.tool for item in museum.imported)]

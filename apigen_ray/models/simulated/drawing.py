@@ -75,19 +75,22 @@ def _in_range(value: float, schema: Schema) -> bool:
 
 
 def _varied(random: Random, tool: Tool, arguments: JsonObject) -> JsonObject:
-    """Change one number or free text: what is left where a tool has a single example."""
+    """Change one number or free text, else one choice: what is left after a single example."""
     candidates: list[tuple[str, Json]] = []
+    choices: list[tuple[str, Json]] = []
     for name, declared in properties(tool).items():
         value = arguments.get(name)
         schema = resolve(declared, tool.parameters)
-        if isinstance(value, int | float) and not isinstance(value, bool):
+        if isinstance(schema.get("enum"), list) and name in arguments:
+            choices += [(name, other) for other in schema["enum"] if other != value]
+        elif isinstance(value, int | float) and not isinstance(value, bool):
             step = schema.get("multipleOf", 1) * random.randint(1, 9)
             candidates += [(name, value + step), (name, value - step)]
-        elif isinstance(value, str) and not {"enum", "format", "pattern"} & schema.keys():
+        elif isinstance(value, str) and not {"format", "pattern"} & schema.keys():
             candidates.append((name, f"{value} {random.choice(_WORDS)}"))
-    if not candidates:
+    if not candidates and not choices:
         return arguments
-    name, value = random.choice(candidates)
+    name, value = random.choice(candidates or choices)
     return {**arguments, name: value}
 
 

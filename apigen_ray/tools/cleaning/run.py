@@ -95,7 +95,7 @@ def clean_tools(
             executor, _ = prepare_executor(
                 Library(tuple(item.tool for item in fit), library.roots, ()),
                 console,
-                execute=ExecuteSettings(),
+                execute=config.execute if config else ExecuteSettings(),
                 sandbox=config.sandbox if config else SandboxSettings(),
                 rest=config.rest if config else RestSettings(),
             )
@@ -171,7 +171,8 @@ def _context(executor: "Executor | None") -> str:
     code = [f"{name}:{content!r}" for name, content in sorted(executor.code.files.items())]
     limits = executor.sandbox.model_dump_json(exclude={"slots"})
     pace = {"per_host_concurrency", "per_host_rate", "retries"}
-    return digest([executor.rest.model_dump_json(exclude=pace), limits, *code])
+    rest = executor.rest.model_dump_json(exclude=pace)
+    return digest([rest, limits, executor.settings.model_dump_json(), *code])
 
 
 class _LocalKeeper:
@@ -213,7 +214,8 @@ async def _running(executor: "Executor | None") -> AsyncIterator[Dispatcher]:
 
     rest = RestCaller(executor.rest if executor else RestSettings(), os.environ)
     try:
-        yield Dispatcher(executor.rest_tools if executor else {}, rest, sandbox)
+        errors = executor.settings.errors if executor else ()
+        yield Dispatcher(executor.rest_tools if executor else {}, rest, sandbox, errors)
     finally:
         await rest.close()
         for each in opened:
