@@ -8,6 +8,7 @@
 """
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,8 @@ from apigen_ray.records import Json, JsonObject, Reason, Style
 
 _OPTIONAL = ""
 """BFCL's word, among the values that an argument may have, for leaving it out."""
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
+"""What OpenAI's interface takes in no function's name; results have `_` in its place."""
 
 
 class Unreadable(ValueError):
@@ -78,7 +81,7 @@ def _of_columns(row: Mapping[str, Any], id_: str | None, answers: Mapping[str, J
         if row.get(key) is not None:
             pair["query"] = _query(row[key])
     if id_ is not None and id_ in answers:
-        pair["answers"] = read_answer(answers[id_])
+        pair["answers"] = _renamed(read_answer(answers[id_]), row.get("function"))
     elif row.get("answers") is not None:
         pair["answers"] = _text_or_json(row["answers"], "answers")
     if not pair:
@@ -139,6 +142,21 @@ def _text_or_json(value: Any, what: str) -> Json:
 # --- answers that stand apart
 
 
+def _renamed(calls: Json, functions: Any) -> Json:
+    """Calls by the names that functions have here, not by those that an interface gave them."""
+    listed = functions if isinstance(functions, list) else []
+    names = [str(function.get("name")) for function in listed if isinstance(function, Mapping)]
+    real = {_NOT_IN_NAMES.sub("_", name): name for name in names}
+    if not isinstance(calls, list):
+        return calls
+    return [
+        {**call, "name": real[call["name"]]}
+        if isinstance(call, dict) and call.get("name") in real
+        else call
+        for call in calls
+    ]
+
+
 def read_answer(value: Json) -> Json:
     """The calls of an entry of BFCL: its ground truth, or what a model answered.
 
@@ -171,12 +189,9 @@ def read_answer(value: Json) -> Json:
 def _first_values(accepted: JsonObject) -> JsonObject:
     found: JsonObject = {}
     for name, values in accepted.items():
-        listed = values if isinstance(values, list) else [values]
-        kept = [value for value in listed if value != _OPTIONAL]
-        if kept:
-            found[name] = _first_value(kept[0])
-        elif not listed:
-            found[name] = []
+        first = values[0] if isinstance(values, list) and values else values
+        if first != _OPTIONAL:
+            found[name] = _first_value(first)
     return found
 
 
@@ -209,5 +224,7 @@ def _call(node: ast.expr) -> Json:
 
 
 def _literal(node: ast.expr) -> Json:
-    value = ast.literal_eval(node)
-    return jsontext.parse(jsontext.dumps(value))
+    try:
+        return jsontext.parse(jsontext.dumps(ast.literal_eval(node)))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        raise ValueError(f"{ast.unparse(node)[:80]!r} is no value of JSON") from None

@@ -134,7 +134,5 @@ def _hub(name: str) -> Source:
             f"{name}: neither a file nor a data set that can be loaded: {first}"
         ) from error
     tables = rows.with_format("arrow").iter(ROWS_PER_CHUNK)
-    chunks = (
-        Chunk(name, place * ROWS_PER_CHUNK, 0, table) for place, table in enumerate(tables)
-    )
+    chunks = (Chunk(name, place * ROWS_PER_CHUNK, 0, table) for place, table in enumerate(tables))
     return Source(len(rows), chunks)

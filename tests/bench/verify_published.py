@@ -49,7 +49,7 @@ def main() -> None:
             why = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
             passed = len(rows) - reasons.total()
             print(f"| {source.name} | {len(rows)} | {passed} | {why} |", flush=True)
-            if given.show and given.show in source.name:
+            if given.show is not None and given.show in source.name:
                 for row in rows:
                     if row["outcome"] == Outcome.FAIL_FORMAT:
                         print(f"    {row['id']}: {row['reason']}: {row['detail']}")
@@ -117,7 +117,7 @@ def nestful(folder: Path) -> Iterator[Record]:
         spec["name"]: {
             "name": spec["name"],
             "description": spec["description"],
-            "parameters": spec.get("query_parameters", {}),
+            "parameters": spec.get("query_parameters") or spec["parameters"],
         }
         for spec in specs
     }
@@ -136,16 +136,10 @@ def toolalpaca(folder: Path) -> Iterator[Record]:
     """Golden answers over functions that are described in words."""
     for path in sorted(folder.glob("*.json")):
         api = json.loads(path.read_text("utf-8"))
-        tools = [
-            _described(name, text)
-            for name, text in api["Function_Description"].items()
-            if "Parameters: {" in text
-        ]
+        tools = [_described(*item) for item in api["Function_Description"].items()]
         answers = zip(api["Instructions"], api["Golden_Answers"], strict=True)
         for number, (query, steps) in enumerate(answers):
-            calls = [
-                {"name": s["Action"], "arguments": json.loads(s["Action_Input"])} for s in steps
-            ]
+            calls = [{"name": s["Action"], "arguments": _json(s["Action_Input"])} for s in steps]
             yield {
                 "id": f"{path.stem}-{number}",
                 "query": query,
@@ -154,9 +148,17 @@ def toolalpaca(folder: Path) -> Iterator[Record]:
             }
 
 
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text  # which stage 1 says is no object
+
+
 def _described(name: str, text: str) -> Record:
     """`Parameters: {"base": "Required. string. The base currency."}`"""
-    described: dict[str, str] = json.JSONDecoder().raw_decode(text.partition("Parameters: ")[2])[0]
+    listed = text.partition("Parameters: ")[2] or "{}"
+    described: dict[str, str] = json.JSONDecoder().raw_decode(listed)[0]
     properties, required = {}, []
     for parameter, words in described.items():
         if words.startswith("Required. "):
