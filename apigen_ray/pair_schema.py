@@ -73,12 +73,13 @@ def _definitions(tool: Tool) -> JsonObject:
     return {f"{tool.name}.{name}": _form(schema, tool.name) for name, schema in named}
 
 
-def _form(schema: Json, tool: str) -> Json:
+def _form(schema: Json, tool: str, *, whole: bool = True) -> Json:
     """A schema as engines take it, tried with those of vLLM 0.32 (xgrammar 0.2.8, llguidance 1.7).
 
     References count from the top. What stands beside alternatives goes into each of them: xgrammar
-    reads nothing beside `anyOf`. The length of a text becomes a pattern: xgrammar lets control
-    characters into a text whose length is bounded, and fails on a pattern that counts far.
+    reads nothing beside `anyOf`. The length of a text becomes a pattern, if it has none: xgrammar
+    lets control characters into a text whose length is bounded, and fails on a pattern that counts
+    far. Numbers have ends, and objects no properties that nobody declared.
     """
     if isinstance(schema, list):
         return [_form(inner, tool) for inner in schema]
@@ -90,19 +91,30 @@ def _form(schema: Json, tool: str) -> Json:
             formed[key] = {name: _form(inner, tool) for name, inner in value.items()}
         elif key in ("enum", "const", "default", "examples"):
             formed[key] = value
+        elif key == "allOf" and isinstance(value, list):
+            formed[key] = [_form(part, tool, whole=False) for part in value]
         elif key == "$ref":
             formed[key] = str(value).replace("#/$defs/", f"#/$defs/{tool}.")
         else:
             formed[key] = _form(value, tool)
-    least, most = formed.pop("minLength", 0), formed.pop("maxLength", LONG_TEXT)
-    if (least or most < LONG_TEXT) and not {"pattern", "enum"} & formed.keys():
-        formed["pattern"] = f"^{CHARACTER}{{{least},{most if most < LONG_TEXT else ''}}}$"
-    if formed.get("type") in ("number", "integer") and "enum" not in formed:
-        if not {"minimum", "exclusiveMinimum"} & formed.keys():
-            formed["minimum"] = -LARGE
-        if not {"maximum", "exclusiveMaximum"} & formed.keys():
-            formed["maximum"] = LARGE
-    return formed
+    if whole and "properties" in formed and not {"patternProperties", "allOf"} & formed.keys():
+        formed.setdefault("additionalProperties", False)
+    return _ended(formed)
+
+
+def _ended(schema: dict[str, Any]) -> Json:
+    """A schema whose texts are bounded by a pattern, and whose numbers are bounded."""
+    if not {"pattern", "enum"} & schema.keys():
+        least, most = schema.pop("minLength", 0), schema.pop("maxLength", LONG_TEXT)
+        if least or most < LONG_TEXT:
+            end = most if most < LONG_TEXT else ""
+            schema["pattern"] = f"^{CHARACTER}{{{least},{end}}}$"
+    if schema.get("type") in ("number", "integer") and "enum" not in schema:
+        if not {"minimum", "exclusiveMinimum"} & schema.keys():
+            schema["minimum"] = -LARGE
+        if not {"maximum", "exclusiveMaximum"} & schema.keys():
+            schema["maximum"] = LARGE
+    return schema
 
 
 def _inside(schema: JsonObject) -> JsonObject:

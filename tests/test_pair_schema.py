@@ -162,3 +162,21 @@ def test_no_number_is_beyond_all_programs():
 def test_an_argument_named_like_a_keyword_is_kept():
     schema = {"type": "object", "properties": {"pattern": {"type": "string", "pattern": "a"}}}
     assert structural(schema)["properties"] == {"pattern": {"type": "string"}}
+
+
+def test_a_text_with_a_pattern_keeps_its_length():
+    text = {"type": "string", "pattern": "^[ivx]+$", "maxLength": 4}
+    parameters = {"type": "object", "properties": {"n": text}, "required": ["n"]}
+    tools = [Tool("f", "Do.", parameters, "Other")]
+    for said, good in (("iv", True), ("ivxiv", False), ("a", False)):
+        pair = {"query": "What?", "answers": [call("f", n=said)]}
+        assert both(Style.SIMPLE, tools, pair) == (good, good)
+
+
+def test_properties_that_nobody_declared_are_not_invented_at_any_depth():
+    inner = {"type": "object", "properties": {"x": {"type": "integer"}}}
+    parameters = {"type": "object", "properties": {"o": inner}}
+    schema = pairs_schema(Style.SIMPLE, [Tool("f", "Do.", parameters, "Other")], 1)
+    validator = jsonschema.Draft202012Validator(schema)
+    for o, good in (({"x": 1}, True), ({"x": 1, "y": 2}, False)):
+        assert validator.is_valid({"pairs": [{"query": "?", "answers": [call("f", o=o)]}]}) == good
