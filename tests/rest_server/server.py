@@ -120,7 +120,8 @@ async def reprice_book(request):
 async def list_reviews(request):
     title = book(request.match_info["isbn"])["title"]
     texts = ("Could not put it down.", "Too long.", "A gift that was liked.")
-    return paged([{"book": title, "stars": 5 - i, "text": t} for i, t in enumerate(texts)], request.query)
+    reviews = [{"book": title, "stars": 5 - i, "text": text} for i, text in enumerate(texts)]
+    return paged(reviews, request.query)
 
 
 @routes.post("/reviews")
@@ -129,7 +130,8 @@ async def post_review(request):
         raise web.HTTPUnsupportedMediaType
     form = await request.post()
     title, stars = book(given(form, "isbn"))["title"], given(form, "stars", int)
-    return web.json_response({"book": title, "stars": stars, "words": len(given(form, "text").split())})
+    words = len(given(form, "text").split())
+    return web.json_response({"book": title, "stars": stars, "words": words})
 
 
 @routes.get("/authors")
@@ -158,8 +160,9 @@ async def search_books(request):
 @routes.get("/convert/{amount}/{from}/{to}")
 async def convert_price(request):
     path = request.match_info
-    rate = RATES[given(path, "to", allowed=tuple(RATES))] / RATES[given(path, "from", allowed=tuple(RATES))]
-    return web.json_response({"amount": round(given(path, "amount", float) * rate, 2), "rate": rate})
+    before, after = (RATES[given(path, end, allowed=tuple(RATES))] for end in ("from", "to"))
+    amount = given(path, "amount", float) * after / before
+    return web.json_response({"amount": round(amount, 2), "rate": after / before})
 
 
 @routes.get("/opening-hours")
@@ -167,8 +170,8 @@ async def opening_hours(request):
     date = given(request.query, "date")
     language = given(request.headers, "X-Language", default="en", allowed=tuple(HOURS))
     currency = given(request.cookies, "currency", default="EUR", allowed=tuple(RATES))
-    fee = round(2 * RATES[currency], 2)
-    return web.json_response({"date": date, "open": HOURS[language], "fee": fee, "currency": currency})
+    fee = {"amount": round(2 * RATES[currency], 2), "currency": currency}
+    return web.json_response({"date": date, "open": HOURS[language], "fee": fee})
 
 
 @routes.put("/shelves/{shelf}")
@@ -176,7 +179,8 @@ async def arrange_shelf(request):
     asked = await request.json()
     by = given(asked, "by", allowed=("title", "year", "price"))
     books = sorted(map(book, given(asked, "isbns", list)), key=lambda b: b[by])
-    return web.json_response({"shelf": request.match_info["shelf"], "order": [b["title"] for b in books]})
+    order = [b["title"] for b in books]
+    return web.json_response({"shelf": request.match_info["shelf"], "order": order})
 
 
 @routes.delete("/baskets/{basket}")
@@ -214,8 +218,9 @@ async def stock(request):
 
 @routes.get("/delivery")
 async def delivery(request):
-    base = {"DE": 3.0, "FR": 5.0, "PT": 6.0}[given(request.query, "country", allowed=("DE", "FR", "PT"))]
-    return web.json_response({"price": round(base + given(request.query, "weight_kg", float), 2)})
+    base = {"DE": 3.0, "FR": 5.0, "PT": 6.0}
+    price = base[given(request.query, "country", allowed=tuple(base))]
+    return web.json_response({"price": round(price + given(request.query, "weight_kg", float), 2)})
 
 
 @routes.get("/old/books/{isbn}")

@@ -37,8 +37,9 @@ async def virtual(request):
     for word, (error, response) in ERRORS.items():
         if word in name:
             return web.json_response({"error": error, "response": response})
-    played = {"api": name, "of": asked["tool_name"], "asked": arguments, "found": None, "hits": 3}
-    return web.json_response({"error": "", "response": str(played)})  # Python's form, as the original
+    played = {"api": name, "of": asked["tool_name"], "asked": arguments, "more": None, "hits": 3}
+    # In Python's form, as the original has it.
+    return web.json_response({"error": "", "response": str(played)})
 
 
 @routes.get("/calls")

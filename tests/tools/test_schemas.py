@@ -71,3 +71,10 @@ def test_examples_stay_only_where_the_schema_allows_them():
     assert cleaned["properties"]["a"]["examples"] == [1]
     assert "examples" not in cleaned["properties"]["b"]
     assert cleaned["$defs"]["B"]["examples"] == [True]
+
+
+def test_an_enum_beside_array_is_that_of_its_items():
+    written = {"type": "array", "items": {"type": "string"}, "enum": ["a", "b"]}
+    assert modern(written) == {"type": "array", "items": {"enum": ["a", "b"], "type": "string"}}
+    lists = {"type": "array", "enum": [["a"], ["b"]]}
+    assert modern(lists) == lists
