@@ -17,9 +17,13 @@ import seccomp
 VALUE, RAISED, OUT_OF_MEMORY, NOT_JSON, TOO_LARGE = b"V", b"R", b"M", b"N", b"L"
 MAX_MESSAGE = 1000
 MAX_DEPTH = 100
+HEAD = struct.Struct("!II")  # before a group: calls to leave out, and its size
+SMALL = 4096
 FRAME_LENGTH = struct.Struct("!I")
+DECODE = json.JSONDecoder().scan_once
+SCALARS = frozenset({int, float, bool, type(None)})
 
-CHANNEL = 3
+ANSWERS, REQUESTS = 3, 4  # descriptors
 PR_SET_PDEATHSIG = 1
 SIGKILL = 9
 MAX_DESCRIPTORS = 256
@@ -35,43 +39,77 @@ class TooLarge(Exception):
     """The value's JSON text is over the cap."""
 
 
-def serve(functions, requests, ends, limits):
-    """Make the calls in order, answer each on the channel, and exit."""
-    enter(*ends, cpu_s=len(requests) * int(limits["timeout_s"] + 1) + 1)
-    for index, request in enumerate(requests):
-        if index and not os.read(CHANNEL, 1):  # the runner has taken the answer before
-            os._exit(0)
-        send(answer(functions, request, limits["result_bytes"]))
+def serve(functions, encoder, ends, limits):
+    """Wait for calls, make them in order, answer each, and exit."""
+    enter(*ends)
+    requests = receive(REQUESTS)
+    if os.getppid() != 1:  # PID 1 takes its namespace with it, and is deaf to it
+        guard(cpu_s=len(requests) * int(limits["timeout_s"] + 1) + 1)
+    make(functions, requests, encoder, REQUESTS, ANSWERS)
     os._exit(0)
 
 
-def enter(channel, output, null, cpu_s):
-    """Keep four descriptors, and limit the CPU time."""
-    os.setsid()
-    channel, output = _above_standard(channel), _above_standard(output)
+def enter(requests, answers, output, null):
+    """Keep five descriptors, and no other."""
+    os.setpgrp()  # for who signals its own group
+    requests, answers, output = map(_above_kept, (requests, answers, output))
     os.dup2(null, 0)
     os.dup2(output, 1)
     os.dup2(output, 2)
-    os.dup2(channel, CHANNEL)
-    os.closerange(CHANNEL + 1, MAX_DESCRIPTORS)
-    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))  # counts from the fork on
-    if os.getppid() != 1:  # PID 1 takes its namespace with it, and is deaf to it
-        _libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
-        seccomp.install_signal_guard()
+    os.dup2(answers, ANSWERS)
+    os.dup2(requests, REQUESTS)
+    os.closerange(REQUESTS + 1, MAX_DESCRIPTORS)
     gc.enable()
 
 
-def _above_standard(descriptor):
+def guard(cpu_s):
+    """What a runner needs that is not PID 1: calls could signal it, and may outlive it."""
+    _libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+    resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))  # counts from the fork on
+    seccomp.install_signal_guard()
+
+
+def _above_kept(descriptor):
     """A copy out of the way of the numbers that are about to be assigned."""
-    while descriptor <= CHANNEL:
+    while descriptor <= REQUESTS:
         descriptor = os.dup(descriptor)
     return descriptor
 
 
-def answer(functions, request, result_bytes):
+def receive(source):
+    """The requests of a group of calls, without those that an earlier fork has made."""
+    data = os.read(source, SMALL)
+    first, size = HEAD.unpack_from(data)
+    missing = HEAD.size + size - len(data)
+    if missing:
+        data += read_rest(source, missing)
+    return data[HEAD.size :].split(b"\n")[first:]
+
+
+def read_rest(source, size):
+    """So many bytes, or the end of this process: the runner is gone."""
+    data = bytearray(size)
+    rest = memoryview(data)
+    while rest:
+        count = os.readv(source, [rest])
+        if not count:
+            os._exit(0)
+        rest = rest[count:]
+    return data
+
+
+def make(functions, requests, encoder, source, sink):
+    """Make the calls; each after the first when the runner has taken the answer before."""
+    for index, request in enumerate(requests):
+        if index and not os.read(source, 1):
+            return
+        send(sink, answer(functions, request, encoder))
+
+
+def answer(functions, request, encoder):
     """Make one call; -> kind byte and text."""
     try:
-        name, arguments = json.loads(bytes(request))
+        name, arguments = DECODE(request.decode(), 0)[0]
         if name not in functions:
             return RAISED + f"NameError: no tool is named {name!r}".encode("utf-8", "replace")
         value = functions[name](**arguments)
@@ -82,7 +120,7 @@ def answer(functions, request, result_bytes):
     except BaseException as error:  # SystemExit and KeyboardInterrupt are the call's, not ours
         return RAISED + describe(error)
     try:
-        return VALUE + to_json(value, result_bytes)
+        return VALUE + encoder.encode(value)
     except TooLarge as error:
         return TOO_LARGE + describe(error)
     except MemoryError as error:
@@ -112,57 +150,70 @@ def describe(error):
     return line[:MAX_MESSAGE].encode("utf-8", "replace")
 
 
-def to_json(value, result_bytes):
-    """JSON text that means the same value. Tuples become lists, as `json` has it."""
-    measure = Measure(result_bytes)
-    measure.add(value, 0)
-    text = json.dumps(value, allow_nan=False, ensure_ascii=False, default=measure.plain).encode()
-    if len(text) > result_bytes:
-        raise TooLarge(f"the result has {len(text)} bytes, over {result_bytes}")
-    return text
-
-
-class Measure:
-    """Refuses what `json` would coerce in silence, and a size that it would take long to write."""
+class Encoder:
+    """Makes JSON text that means the same value. Tuples become lists, as `json` has it."""
 
     def __init__(self, result_bytes):
         self.limit = self.left = result_bytes
+        self.write = writer(self.plain)
 
-    def add(self, value, depth):
-        """Count the characters that a value takes at the least."""
-        if depth > MAX_DEPTH:
-            raise NotJson(f"the result is nested deeper than {MAX_DEPTH} levels")
-        if isinstance(value, str):
-            self.spend(len(value) + 2)
-        elif isinstance(value, dict):
-            self.spend(2)
+    def encode(self, value):
+        """The text; raises NotJson for what has no faithful form, TooLarge over the cap."""
+        self.left = self.limit
+        self.measure(value, 0)
+        text = self.write(value).encode()
+        if len(text) > self.limit:
+            raise TooLarge(f"the result has {len(text)} bytes, over {self.limit}")
+        return text
+
+    def measure(self, value, depth):
+        """Count the characters that a value takes at the least: what is too long isn't written.
+
+        Refuses what `json` would coerce in silence.
+        """
+        size = 1
+        if type(value) not in SCALARS:
+            if depth > MAX_DEPTH:
+                raise NotJson(f"the result is nested deeper than {MAX_DEPTH} levels")
+            if isinstance(value, (str, list, tuple, dict)):
+                size = len(value) + 2
+        self.left -= size
+        if self.left < 0:
+            raise TooLarge(f"the result has over {self.limit} bytes")
+        if isinstance(value, dict):
             for key, item in value.items():
                 if not isinstance(key, str):
                     raise NotJson(f"a key of the result is not a string but {type(key).__name__}")
-                self.spend(len(key) + 3)
-                self.add(item, depth + 1)
+                self.left -= len(key)
+                self.measure(item, depth + 1)
         elif isinstance(value, (list, tuple)):
-            self.spend(max(2, len(value)))
             for item in value:
-                self.add(item, depth + 1)
-        else:
-            self.spend(1)
+                self.measure(item, depth + 1)
 
     def plain(self, value):
         """What stands for a value that JSON doesn't have."""
         told = binding.plain(value)
-        self.add(told, 0)
+        self.measure(told, 0)
         return told
 
-    def spend(self, characters):
-        """Take from the budget."""
-        self.left -= characters
-        if self.left < 0:
-            raise TooLarge(f"the result has over {self.limit} bytes")
+
+def writer(default):
+    """Writes values; `json` would make anew for each what is made here once.
+
+    In a fork, that copies 40 pages. Cycles have been refused as too deep.
+    """
+    plain = json.JSONEncoder(allow_nan=False, ensure_ascii=False, default=default)
+    strings, options = json.encoder.encode_basestring, (None, ": ", ", ", False, False, False)
+    try:
+        write = json.encoder.c_make_encoder(None, default, strings, *options)
+        write(0, 0)
+    except TypeError:  # this Python has another one, or none
+        return plain.encode
+    return lambda value: "".join(write(value, 0))
 
 
-def send(frame):
-    """Write one frame to the runner."""
+def send(sink, frame):
+    """Write one frame."""
     data = memoryview(FRAME_LENGTH.pack(len(frame)) + frame)
     while data:
-        data = data[os.write(CHANNEL, data) :]
+        data = data[os.write(sink, data) :]

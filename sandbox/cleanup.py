@@ -1,38 +1,38 @@
 """Leaving nothing of a call: its processes, its files, and who pays when memory ends."""
 
-import contextlib
 import itertools
 import os
-import signal
 
 # as in runner.py
 # ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH118, PTH123, PTH208
 
+SIGKILL = 9
 WIPE_ENTRIES = 20_000
 
 
-def sweep(alone):
-    """Kill and reap until nothing but this process is left.
+def kill_others(alone):
+    """SIGKILL for all but this process.
 
     `alone`: with a pid namespace or a uid of its own, kill(-1) reaches all at once, so that no fork
     bomb outruns it.
     """
-    while True:
-        if alone:
-            kill(-1)
-        else:
-            for pid in descendants(os.getpid()):
-                kill(pid)
-        try:
-            os.wait()
-        except ChildProcessError:
-            return
+    for pid in [-1] if alone else descendants(os.getpid()):
+        try:  # noqa: SIM105 - suppress() is three more functions that each call would copy
+            os.kill(pid, SIGKILL)
+        except ProcessLookupError:
+            pass
 
 
-def kill(pid):
-    """SIGKILL, whoever is left to take it."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
+def reap(alone):
+    """Wait until those are gone who were killed; whoever is still there is killed again."""
+    try:
+        os.wait()
+        while True:
+            if not os.waitpid(-1, os.WNOHANG)[0]:
+                kill_others(alone)
+                os.wait()
+    except ChildProcessError:
+        pass
 
 
 def descendants(pid):
@@ -48,9 +48,12 @@ def descendants(pid):
 def wipe(folders):
     """Empty the folders; False if that failed."""
     try:
-        return all(not os.listdir(folder) or empty(folder) for folder in folders)
+        for folder in folders:
+            if os.listdir(folder) and not empty(folder):
+                return False
     except OSError:
         return False
+    return True
 
 
 def empty(folder):
@@ -120,21 +123,24 @@ class OomKills:
     def __init__(self):
         found = [path for path in self.FILES if os.access(path, os.R_OK)]
         self.file = os.open(found[0], os.O_RDONLY) if found else None
-        self.marked = 0
+        self.marked = b""
 
     def mark(self):
         """Count from now on."""
-        self.marked = self.count()
+        self.marked = self.read()
 
     def happened(self):
         """Whether there was one since."""
-        return self.count() > self.marked
+        return count_kills(self.read()) > count_kills(self.marked)
 
-    def count(self):
-        """The kernel's count."""
-        if self.file is None:
-            return 0
-        for line in os.pread(self.file, 4096, 0).splitlines():
-            if line.startswith(b"oom_kill "):
-                return int(line.split()[1])
-        return 0
+    def read(self):
+        """The kernel's counts, as text."""
+        return os.pread(self.file, 4096, 0) if self.file is not None else b""
+
+
+def count_kills(text):
+    """The number of kills among the kernel's counts."""
+    for line in text.splitlines():
+        if line.startswith(b"oom_kill "):
+            return int(line.split()[1])
+    return 0

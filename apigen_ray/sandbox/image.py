@@ -4,6 +4,7 @@ The second is the base image where no registry answers, and what bubblewrap and 
 transport run: a Python that any uid may read, with nothing else of this machine around it.
 """
 
+import compileall
 import contextlib
 import fcntl
 import functools
@@ -22,6 +23,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from py_compile import PycInvalidationMode
 
 import docker
 import docker.errors
@@ -34,8 +36,16 @@ REPOSITORY = "apigen-ray-sandbox"
 HOST = "host"
 RUNNER = ("-s", "-E", "-B", "-u", "/opt/sandbox/runner.py")  # what follows the interpreter
 RUNNER_FILES = (
-    "Dockerfile", "binding.py", "child.py", "cleanup.py", "egress.py", "runner.py", "seccomp.py"
-)  # fmt: skip
+    "Dockerfile",
+    "binding.py",
+    "child.py",
+    "cleanup.py",
+    "egress.py",
+    "loading.py",
+    "runner.py",
+    "seccomp.py",
+    "service.py",
+)
 MOUNT_POINTS = ("dev", "opt/sandbox", "opt/tools", "proc", "run/sandbox", "sys", "tmp")
 DEVICES = ("null", "random", "urandom", "zero")
 # Of the standard library, what no tool needs. It is most of its size.
@@ -235,6 +245,8 @@ def _copy_python(root: Path) -> None:
         (root / "dev" / device).touch()
     for name in RUNNER_FILES:
         shutil.copyfile(runner_files() / name, root / "opt/sandbox" / name)
+    compiled = PycInvalidationMode.UNCHECKED_HASH  # the copy's name has a hash of the sources
+    compileall.compile_dir(root / "opt/sandbox", quiet=1, invalidation_mode=compiled)
     for folder in (root, *(path for path in root.rglob("*") if path.is_dir())):
         folder.chmod(0o755)
     (root / "tmp").chmod(0o1777)

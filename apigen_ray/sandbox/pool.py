@@ -15,6 +15,7 @@ from apigen_ray.sandbox.folders import OwnedFolder
 from apigen_ray.sandbox.protocol import (
     MAX_REQUEST,
     Connection,
+    Refused,
     configure,
     encode,
     take_listener,
@@ -191,6 +192,8 @@ class Pool:
             try:
                 async with self._slot() as slot:
                     await self._ask(slot, requests, results)
+            except Refused:  # by a runner that has been replaced
+                continue
             except SandboxLost:
                 failures += 1
                 if failures == ATTEMPTS:
@@ -210,8 +213,6 @@ class Pool:
                 del requests[index]
             if slot.proxy:
                 slot.proxy.cut()
-            if connection.worn:
-                return
 
     def _explained(self, result: CallResult, proxy: EgressProxy) -> CallResult:
         """The verdict on a call that raised after the proxy had refused it something."""
@@ -224,7 +225,7 @@ class Pool:
 
     def _groups(self, requests: Mapping[int, bytes]) -> list[list[int]]:
         """The calls that share a fork."""
-        fits = sum(map(len, requests.values())) <= MAX_REQUEST
+        fits = sum(len(one) + 1 for one in requests.values()) <= MAX_REQUEST
         if self._settings.fork_per == "data_point" and fits:
             return [list(requests)]
         return [[index] for index in requests]
@@ -237,7 +238,7 @@ class Pool:
         good = False
         try:
             yield slot
-            good = not slot.connection.worn
+            good = True
         finally:
             if good:
                 self._free.put_nowait(start)

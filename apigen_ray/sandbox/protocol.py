@@ -15,10 +15,11 @@ from typing import Any
 from apigen_ray.errors import BadInput, SandboxLost
 from apigen_ray.records import Call, CallResult, Failed, Json, Reason, Returned
 
-PROTOCOL = 1  # of sandbox/runner.py, as the two structs
+PROTOCOL = 2  # of sandbox/runner.py; the structs are those of sandbox/service.py
 LENGTH = struct.Struct("!I")
-ANSWER = struct.Struct("!B?idI")
-RESULT, TIMED_OUT, EXITED, SIGNALED, OUT_OF_MEMORY, FORGED = range(6)
+GROUP = struct.Struct("!II")
+ANSWER = struct.Struct("!BidI")
+RESULT, TIMED_OUT, EXITED, SIGNALED, OUT_OF_MEMORY, FORGED, REFUSED = range(7)
 
 MAX_REQUEST = 32 << 20
 MAX_EVENT = 64 << 10
@@ -34,6 +35,10 @@ _REASONS = {
 }
 
 
+class Refused(Exception):
+    """A runner that could not clean up after its last call makes no other: nothing was lost."""
+
+
 class Connection:
     """A runner that is connected."""
 
@@ -45,8 +50,6 @@ class Connection:
         self._timeout_s = timeout_s
         self._result_bytes = 0
         self._output_bytes = 0
-        self.worn = False
-        """The runner could not clean up after a call: it must not get another."""
 
     async def ready(self, configuration: dict[str, Any]) -> None:
         """Wait until a runner that was sent this configuration has imported all modules.
@@ -90,9 +93,8 @@ class Connection:
 
     def send(self, group: Sequence[bytes]) -> None:
         """Ask for calls that share a fork."""
-        sizes = [len(request) for request in group]
-        head = struct.pack(f"!{len(sizes) + 1}I", len(sizes), *sizes)
-        self._writer.write(b"".join((head, *group)))
+        texts = b"\n".join(group)  # JSON texts have no line ends
+        self._writer.write(GROUP.pack(len(group), len(texts)) + texts)
 
     async def receive(self) -> CallResult:
         """The answer to the next call asked for."""
@@ -100,7 +102,7 @@ class Connection:
             async with asyncio.timeout(self._timeout_s + GRACE_S):
                 await self._writer.drain()
                 head = await self._read(ANSWER.size)
-                outcome, worn, code, seconds, size = ANSWER.unpack(head)
+                outcome, code, seconds, size = ANSWER.unpack(head)
                 if size > max(self._result_bytes, self._output_bytes) + MAX_EVENT:
                     raise SandboxLost("the runner broke the protocol")
                 text = await self._read(size)
@@ -108,7 +110,8 @@ class Connection:
             raise SandboxLost("the runner did not answer in time") from error
         except ConnectionError as error:
             raise SandboxLost("the runner ended") from error
-        self.worn = worn
+        if outcome == REFUSED:
+            raise Refused
         return self._read_answer(outcome, code, seconds, text)
 
     async def _read(self, size: int) -> bytes:

@@ -234,7 +234,7 @@ async def test_a_shared_fork_that_ends_does_not_take_the_other_calls_along(kind:
 
 def kill(pids: set[int]) -> None:
     assert pids
-    for pid in pids:
+    for pid in sorted(pids):  # a runner before its forks
         with suppress(ProcessLookupError):  # it went with its parent
             os.kill(pid, signal.SIGKILL)
 

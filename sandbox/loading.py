@@ -1,0 +1,109 @@
+"""What a runner does once, before the first call: shut itself in, and import the tools."""
+
+import contextlib
+import ctypes
+import faulthandler
+import importlib
+import os
+import resource
+import sys
+
+import binding
+import child
+import seccomp
+import service
+
+MAX_FILE = 8 << 20
+IMPORT_TIMEOUT_S = 60
+OURS = ("binding", "child", "cleanup", "egress", "loading", "seccomp", "service")
+CO_COROUTINE = 0x80
+PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
+
+
+def isolate(limits, scratch):
+    """What holds for this process and is inherited by every fork."""
+    libc = ctypes.CDLL(None)
+    # No other process of this uid may trace this one, or open its memory or descriptors.
+    libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+    for kind, value in (
+        (resource.RLIMIT_NOFILE, child.MAX_DESCRIPTORS),
+        (resource.RLIMIT_AS, limits["address_space"]),
+        (resource.RLIMIT_FSIZE, MAX_FILE),
+        (resource.RLIMIT_NPROC, limits["processes"]),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_MEMLOCK, 0),
+        (resource.RLIMIT_STACK, 8 << 20),
+        (resource.RLIMIT_MSGQUEUE, 0),
+        (resource.RLIMIT_SIGPENDING, 256),
+    ):
+        lower_limit(kind, value)
+    os.environ.clear()
+    os.environ.update(HOME=scratch[0], TMPDIR=scratch[0], LANG="C.UTF-8", PATH="/usr/local/bin")
+    os.chdir(scratch[0])
+    seccomp.install(limits["egress"])
+
+
+def lower_limit(kind, value):
+    """Lower a resource limit, for good. Some kernels (gVisor) lack some of them."""
+    hard = resource.getrlimit(kind)[1]
+    if hard != resource.RLIM_INFINITY:
+        value = min(value, hard)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(kind, (value, value))
+
+
+def load(host, null, configuration):
+    """Import the tool modules; -> tool name to function. Says which module it is at, or failed."""
+    # A watchdog without need of the interpreter lock: an import that hangs must not outlive us.
+    faulthandler.dump_traceback_later(IMPORT_TIMEOUT_S, exit=True, file=null)
+    sys.path[0] = configuration["tools"]
+    for name in OURS:  # a tool module may have the same name
+        del sys.modules[name]
+    functions = {}
+    for tool, (module, function) in configuration["functions"].items():
+        if module not in sys.modules:
+            service.tell(host, event="loading", module=module)
+        try:
+            functions[tool] = binding.bound(resolve(module, function))
+        except BaseException as error:  # also SystemExit: a module may do anything
+            text = child.describe(error).decode()
+            service.tell(host, event="failed", module=module, function=function, message=text)
+            os._exit(1)
+    if any(is_async(function) for function in functions.values()):
+        importlib.import_module("asyncio")
+    faulthandler.cancel_dump_traceback_later()
+    return functions
+
+
+def warm_up(encoder, null):
+    """Run a fork's path here, so that the interpreter has adapted its code, and filled its caches.
+
+    What it would write to memory in a fork, it would write in every fork: each page a copy.
+    """
+    tools = {"echo": dict, "fail": int}
+    calls = b'["echo", {"a": [1, 2.5, "x", null]}]\n["fail", {"a": 1}]'
+    source, writable = os.pipe()
+    for _ in range(100):
+        os.write(writable, child.HEAD.pack(0, len(calls)) + calls)
+        requests = child.receive(source)
+        os.write(writable, b"+")
+        child.make(tools, requests, encoder, source, null)
+    os.close(source)
+    os.close(writable)
+
+
+def resolve(module, function):
+    """The function that a module offers under a name: by `get_tools()`, or as an attribute."""
+    offered = vars(importlib.import_module(module))
+    if "get_tools" in offered:
+        offered = offered["get_tools"]()
+    if not callable(offered.get(function)):
+        raise LookupError(f"no function {function}")
+    return offered[function]
+
+
+def is_async(function):
+    """Whether a plain function is declared `async def`."""
+    function = getattr(function, "__wrapped__", function)
+    return bool(getattr(getattr(function, "__code__", None), "co_flags", 0) & CO_COROUTINE)

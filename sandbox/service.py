@@ -1,0 +1,293 @@
+"""Answers a host: a fork for each group of calls, its bytes passed on unread, its traces wiped."""
+
+import contextlib
+import json
+import mmap
+import os
+import select
+import signal
+import struct
+import sys
+import time
+
+import child
+import cleanup
+
+# ruff: noqa: PTH106
+
+LENGTH = struct.Struct("!I")  # before JSON frames and the fork's frames
+GROUP = struct.Struct("!II")  # before a group of calls: their number, and the size of their lines
+ANSWER = struct.Struct("!BidI")  # how it ended, exit status or signal, seconds, text size
+RESULT, TIMED_OUT, EXITED, SIGNALED, OUT_OF_MEMORY, FORGED, REFUSED = range(7)
+
+MAX_REQUEST = 32 << 20
+SMALL = 64 << 10
+
+
+class Pages:
+    """A buffer for untrusted bytes.
+
+    Python objects would leave them in freed memory that later forks could read. These pages are
+    cleared after use, and are not inherited.
+    """
+
+    def __init__(self, size):
+        self.map = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if hasattr(mmap, "MADV_DONTFORK"):
+            self.map.madvise(mmap.MADV_DONTFORK)
+        self.view = memoryview(self.map)
+        self.used = 0
+
+    def read(self, descriptor, until):
+        """Read once, up to the fill level `until`; -> number of bytes, 0 at the end."""
+        count = os.readv(descriptor, [self.view[self.used : until]])
+        self.used += count
+        return count
+
+    def clear(self):
+        """Zero what was used; many pages are given back instead, which zeroes them too."""
+        if not self.used:
+            return
+        if self.used > SMALL:
+            self.map.madvise(mmap.MADV_DONTNEED)
+        else:
+            self.view[: self.used] = bytes(self.used)
+        self.used = 0
+
+
+class Service:
+    """Serves one host connection."""
+
+    def __init__(self, host, null, configuration, scratch):
+        self.host = host
+        self.null = null
+        self.limits = configuration
+        self.alone = configuration["alone"]
+        self.functions = {}
+        self.request = Pages(GROUP.size + MAX_REQUEST)
+        self.encoder = child.Encoder(configuration["result_bytes"])
+        self.largest_frame = max(configuration["result_bytes"], 4 * child.MAX_MESSAGE) + 1
+        self.frame = Pages(LENGTH.size + self.largest_frame + SMALL)
+        self.output_bytes = configuration["output_bytes"]
+        self.output = Pages(self.output_bytes + SMALL)  # what is over is read here and dropped
+        self.scratch = scratch
+        self.worn = False  # too much was left behind to clean up
+        self.oom_kills = cleanup.OomKills()
+        self.oom_score = cleanup.OomScore()
+
+    def serve(self):
+        """Answer requests until the host hangs up."""
+        self.start_fork()
+        while True:
+            count = self.read_request()
+            first = 0
+            while first < count:
+                if self.worn:
+                    self.refuse()
+                first = self.run_fork(first, count)
+            self.request.clear()
+
+    def read_request(self):
+        """Read a group of calls into `request`; -> how many there are."""
+        request = self.request
+        size = GROUP.size
+        while request.used < size:
+            if not request.read(self.host, len(request.view)):
+                self.leave()
+            if request.used >= GROUP.size:
+                count, texts = GROUP.unpack_from(request.view)
+                size = GROUP.size + texts
+        return count
+
+    def start_fork(self):
+        """Fork before there is a call to make: it comes while the host reads the last answer."""
+        requests, self.requests = os.pipe()
+        self.answers, answers = os.pipe()
+        self.printed, output = os.pipe()
+        self.oom_score.set_highest()
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                ends = (requests, answers, output, self.null)
+                child.serve(self.functions, self.encoder, ends, self.limits)
+            finally:
+                os._exit(70)
+        self.oom_score.reset()
+        os.close(requests)
+        os.close(answers)
+        os.close(output)
+        self.poll = select.poll()
+        self.poll.register(self.host, select.POLLRDHUP)
+        self.poll.register(self.answers, select.POLLIN)
+        self.poll.register(self.printed, select.POLLIN)
+
+    def run_fork(self, first, count):
+        """Have calls made until one of them ends the fork, and clean up; -> the next call."""
+        self.oom_kills.mark()
+        self.hand_over(first)
+        for index in range(first, count):
+            started = time.monotonic()
+            outcome = self.await_frame(started + self.limits["timeout_s"])
+            seconds = time.monotonic() - started
+            if outcome != RESULT or index == count - 1:
+                break
+            self.send_answer(RESULT, 0, seconds)
+            if not self.go_on():
+                self.end()
+                return index + 1
+        code = 0
+        if outcome == EXITED:
+            outcome, code = self.explain_exit()
+        cleanup.kill_others(self.alone)  # from here on it runs no more
+        self.send_answer(outcome, code, seconds)
+        self.clean_up()
+        return index + 1
+
+    def hand_over(self, first):
+        """Give the fork all requests, of which it is to make those from `first` on."""
+        texts = self.request.view[LENGTH.size : self.request.used]
+        try:
+            send(self.requests, LENGTH.pack(first), texts)
+        except OSError:  # the machine ran out of memory and took who was idle
+            self.end()
+            with contextlib.suppress(OSError):  # that one died of the requests: its status tells
+                send(self.requests, LENGTH.pack(first), texts)
+
+    def go_on(self):
+        """Let the fork make its next call; False if it has ended."""
+        try:
+            return os.write(self.requests, b"+") > 0
+        except OSError:
+            return False
+
+    def await_frame(self, deadline):
+        """Wait for the answer to one call, dropping what it prints over the cap; -> outcome."""
+        while True:
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return TIMED_OUT
+            for descriptor, _ in self.poll.poll(left * 1000 + 1):
+                if descriptor == self.answers:
+                    outcome = self.read_frame()
+                    if outcome is not None:
+                        return outcome
+                elif descriptor == self.printed:
+                    if not self.read_output():
+                        self.poll.unregister(self.printed)
+                else:
+                    self.leave()
+
+    def read_output(self):
+        """Take what was printed, so that printing never blocks a call; False at its end."""
+        room = self.output_bytes if self.output.used < self.output_bytes else len(self.output.view)
+        count = self.output.read(self.printed, room)
+        self.output.used = min(self.output.used, self.output_bytes)
+        return count > 0
+
+    def read_frame(self):
+        """Take a part of the answer; -> outcome, None while there is more to come."""
+        frame = self.frame
+        if not frame.read(self.answers, len(frame.view)):
+            return EXITED
+        if frame.used < LENGTH.size:
+            return None
+        (size,) = LENGTH.unpack_from(frame.view)
+        if size > self.largest_frame or frame.used > LENGTH.size + size:
+            return FORGED
+        return RESULT if frame.used == LENGTH.size + size else None
+
+    def explain_exit(self):
+        """A fork ended without an answer: -> outcome, exit status or signal."""
+        status = await_exit(self.pid)
+        os.set_blocking(self.printed, False)
+        with contextlib.suppress(BlockingIOError):
+            self.read_output()  # its last words
+        if status is None:  # it closed the channel and lived on
+            return FORGED, 0
+        if not os.WIFSIGNALED(status):
+            return EXITED, os.WEXITSTATUS(status)
+        if os.WTERMSIG(status) == signal.SIGKILL and self.oom_kills.happened():
+            return OUT_OF_MEMORY, 0
+        return SIGNALED, os.WTERMSIG(status)
+
+    def send_answer(self, outcome, code, seconds):
+        """Tell the host how a call ended, with the fork's bytes, or what a crashed one printed."""
+        text = b""
+        if outcome == RESULT:
+            text = self.frame.view[LENGTH.size : self.frame.used]
+        elif outcome in (EXITED, SIGNALED):
+            text = self.output.view[: self.output.used]
+        send(self.host, ANSWER.pack(outcome, code, seconds, len(text)), text)
+        self.frame.clear()
+        self.output.clear()
+
+    def end(self):
+        """End the fork, and make the next."""
+        cleanup.kill_others(self.alone)
+        self.clean_up()
+
+    def clean_up(self):
+        """Leave nothing of a killed fork and of what it started, and make the next."""
+        os.close(self.requests)
+        os.close(self.answers)
+        os.close(self.printed)
+        cleanup.reap(self.alone)
+        self.worn = not cleanup.wipe(self.scratch)
+        if not self.worn:
+            self.start_fork()
+
+    def refuse(self):
+        """Make no call where the last one left its traces: the host takes another runner."""
+        send(self.host, ANSWER.pack(REFUSED, 0, 0.0, 0), b"")
+        self.leave()
+
+    def leave(self):
+        """The host is gone: nobody waits for an answer."""
+        cleanup.kill_others(self.alone)
+        cleanup.reap(self.alone)
+        cleanup.wipe(self.scratch)
+        with contextlib.suppress(OSError):  # a plain process has a scratch folder of its own
+            os.rmdir(self.scratch[0])
+        os._exit(0)
+
+
+def await_exit(pid):
+    """The wait status of a fork that is about to end; None if it doesn't."""
+    deadline = time.monotonic() + 0.1
+    while time.monotonic() < deadline:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            return status
+        time.sleep(0.001)
+    return None
+
+
+def send(descriptor, head, text):
+    """Write both, at once if they fit."""
+    rest = text[os.writev(descriptor, (head, text)) - len(head) :]
+    while rest:
+        rest = rest[os.write(descriptor, rest) :]
+
+
+def tell(host, **event):
+    """Send the host a line about the start."""
+    text = json.dumps(event).encode()
+    send(host, LENGTH.pack(len(text)), text)
+
+
+def receive_json(host):
+    """One JSON frame from the host."""
+    with open(host, "rb", buffering=0, closefd=False) as stream:
+        (size,) = LENGTH.unpack(read_exactly(stream, LENGTH.size))
+        return json.loads(read_exactly(stream, size))
+
+
+def read_exactly(stream, size):
+    """`size` bytes, or the end of this process: the host hung up."""
+    data = b""
+    while len(data) < size:
+        more = stream.read(size - len(data))
+        if not more:
+            sys.exit(0)
+        data += more
+    return data
