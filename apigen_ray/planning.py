@@ -38,8 +38,8 @@ class Estimate:
     """With every slot busy: the slower of generating and judging."""
 
 
-def print_plan(config: RunConfig, prompts: int, console: Console) -> int:
-    """Run a pilot of `prompts` prompts a model, and print what the whole run will take.
+def print_plan(config: RunConfig, prompts: int, console: Console, command: str) -> int:
+    """Run a pilot of `prompts` prompts a model, and print what the whole run, `command`, will take.
 
     Returns:
         The exit code: 1 if a model has no data point to go by, else 0.
@@ -49,7 +49,7 @@ def print_plan(config: RunConfig, prompts: int, console: Console) -> int:
     """
     folder = RunFolder(config.out)
     with folder.writing():
-        fill(folder, config, console, prompts_each=prompts)
+        fill(folder, config, console, prompts_each=prompts, command=command)
         rows = [row for table in folder.tables(COLUMNS) for row in table.to_pylist()]
     by_model = {
         model.name: [r for r in rows if r["model"] == model.name] for model in config.models
@@ -65,6 +65,7 @@ def print_plan(config: RunConfig, prompts: int, console: Console) -> int:
         f"the whole run takes ${sum(e.cost_usd for e in estimates):,.2f}",
         soft_wrap=True,
     )
+    console.print(f"to make it: {command}", soft_wrap=True, markup=False, highlight=False)
     return 0 if len(estimates) == len(config.models) else 1
 
 

@@ -13,7 +13,7 @@ from apigen_ray.config import RunConfig
 from apigen_ray.feedback import Feedback
 from apigen_ray.manifest import check_same_run, identity_of, manifest_of
 from apigen_ray.models.openai import shared
-from apigen_ray.models.replies import Limits, Summary
+from apigen_ray.models.replies import SAME_COMMAND, Limits, Summary
 from apigen_ray.pipeline import (
     Generation,
     Jury,
@@ -41,7 +41,14 @@ from apigen_ray.store import REPLIES, Row, RunFolder, clear
 from apigen_ray.tools import load_library
 
 
-def run(config: RunConfig, *, fresh: bool, console: Console, keep_replies: bool = True) -> int:
+def run(
+    config: RunConfig,
+    *,
+    fresh: bool,
+    console: Console,
+    keep_replies: bool = True,
+    command: str = SAME_COMMAND,
+) -> int:
     """Generate and verify what is missing from a run folder.
 
     Args:
@@ -49,6 +56,7 @@ def run(config: RunConfig, *, fresh: bool, console: Console, keep_replies: bool 
         fresh: Make all rows anew. Replies that are still valid are used again.
         console: Where progress and the funnel are shown.
         keep_replies: Use the replies kept in the run folder, and keep new ones there.
+        command: What the user ran, to say how to go on.
 
     Returns:
         The exit code: 0 if every data point has an outcome other than `error`, else 1.
@@ -60,7 +68,7 @@ def run(config: RunConfig, *, fresh: bool, console: Console, keep_replies: bool 
         clear(config.out, sparing=(REPLIES,) if keep_replies else ())
     folder = RunFolder(config.out)
     with folder.writing():
-        asking = fill(folder, config, console, keep_replies=keep_replies)
+        asking = fill(folder, config, console, keep_replies=keep_replies, command=command)
         return conclude(folder, asking.requested, console, asking)
 
 
@@ -71,6 +79,7 @@ def fill(
     *,
     keep_replies: bool = True,
     prompts_each: int | None = None,
+    command: str = SAME_COMMAND,
 ) -> Asking:
     """Ask for the data points that a folder lacks; with `prompts_each`, only for its first prompts.
 
@@ -106,7 +115,7 @@ def fill(
         stack.enter_context(ray_session(folder.path / "ray.log"))
         endpoints = shared(endpoints | stack.enter_context(cluster_endpoints_of(settings, console)))
         replies = folder.path / REPLIES if keep_replies else None
-        limits = Limits(config.budget_usd, config.max_tokens_total)
+        limits = Limits(config.budget_usd, config.max_tokens_total, command)
         keeper = RemoteKeeper(replies, limits, *folder.spent())
         generating = partial(
             generate,

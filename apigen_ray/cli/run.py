@@ -1,6 +1,8 @@
 """`run` and `plan`: data from models."""
 
 import argparse
+import shlex
+from collections.abc import Sequence
 from pathlib import Path
 
 from apigen_ray.cli.arguments import Commands, command, make_console
@@ -27,6 +29,11 @@ def add_run(commands: Commands) -> None:
     parser.add_argument(
         "--no-cache", action="store_true", help="neither use the replies kept before nor keep any"
     )
+    parser.add_argument(
+        "--check",
+        action="store_true",
+        help="only try all that the run needs: tools, sandbox, models, keys, output, Ray",
+    )
     parser.set_defaults(command=_run)
 
 
@@ -38,12 +45,23 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.out:
         overrides.append(f"out={arguments.out}")
     config = load_config(arguments.config, overrides)
+    if arguments.check:
+        from apigen_ray.preflight import preflight
+
+        return preflight(config, make_console())
     return run(
         config,
         fresh=arguments.fresh,
         console=make_console(),
         keep_replies=not arguments.no_cache,
+        command=_run_command(arguments.config, overrides),
     )
+
+
+def _run_command(config: Path, overrides: Sequence[str]) -> str:
+    """The command of a run, to say how to go on."""
+    settings = [word for override in overrides for word in ("--set", override)]
+    return shlex.join(["apigen-ray", "run", str(config), *settings])
 
 
 def add_plan(commands: Commands) -> None:
@@ -71,4 +89,9 @@ def _plan(arguments: argparse.Namespace) -> int:
         overrides.append(f"out={arguments.out}")
     if arguments.prompts < 1:
         raise BadInput("--prompts: a pilot has at least one prompt")
-    return print_plan(load_config(arguments.config, overrides), arguments.prompts, make_console())
+    return print_plan(
+        load_config(arguments.config, overrides),
+        arguments.prompts,
+        make_console(),
+        _run_command(arguments.config, overrides),
+    )

@@ -20,8 +20,8 @@ _STRUCTURAL = {
 _RARE = {
     "uniqueItems", "contains", "minContains", "maxContains", "not", "if", "then", "else",
     "dependentRequired", "dependentSchemas", "propertyNames", "patternProperties", "multipleOf",
-    "unevaluatedProperties", "unevaluatedItems", "minProperties", "maxProperties", "format", "minLength",
-    "maxLength",
+    "unevaluatedProperties", "unevaluatedItems", "minProperties", "maxProperties", "format",
+    "minLength", "maxLength",
 }  # fmt: skip
 """What few engines understand."""
 

@@ -170,12 +170,17 @@ def _members(path: Path, offset: int = 0) -> Iterator[tuple[int, list[Entry]]]:
             offset = file.tell() - len(unpacking.unused_data)
 
 
+SAME_COMMAND = "the same command with"
+
+
 @dataclass(frozen=True, slots=True)
 class Limits:
     """What all attempts at a run may take together; None is no limit."""
 
     budget_usd: float | None = None
     max_tokens_total: int | None = None
+    command: str = SAME_COMMAND
+    """What to run to go on, up to the `--set` of a higher limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,9 +192,6 @@ class Summary:
     reused: int
     """Replies that were there already."""
     notices: tuple[str, ...]
-
-
-_GO_ON = "to go on, run the same command with --set {}"
 
 
 class Keeper:
@@ -258,10 +260,12 @@ class Keeper:
         budget, tokens = self._limits.budget_usd, self._limits.max_tokens_total
         if budget is not None and self._cost_usd >= budget:
             spent = f"budget_usd: {self._cost_usd:.4g} of {budget:g} are spent"
-            return f"{spent}; {_GO_ON.format(f'budget_usd={2 * budget:g}')}"
+            return f"{spent}; to go on, run {self._limits.command} --set budget_usd={2 * budget:g}"
         if tokens is not None and self._tokens >= tokens:
             used = f"max_tokens_total: {self._tokens} of {tokens} are used"
-            return f"{used}; {_GO_ON.format(f'max_tokens_total={2 * tokens}')}"
+            return (
+                f"{used}; to go on, run {self._limits.command} --set max_tokens_total={2 * tokens}"
+            )
         return None
 
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from apigen_ray.errors import EndpointError, PromptTooLong, RateLimited
 from apigen_ray.models import openai
-from apigen_ray.models.openai import Endpoint, OpenAIModel
+from apigen_ray.models.openai import Endpoint, OpenAIModel, shared
 from apigen_ray.records import Message
 
 HELLO = (Message("user", "hello"),)
@@ -493,3 +493,14 @@ async def test_probe_names_the_url_that_cannot_be_reached(server: Misbehaving) -
 def test_an_endpoint_that_cannot_work_is_refused(fields: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Endpoint.model_validate({"name": "m", "base_url": "http://host/v1", "model": "x"} | fields)
+
+
+def test_who_asks_one_server_shares_what_it_allows_and_costs() -> None:
+    limits = {"requests_per_minute": 600, "usd_per_gpu_hour": 2, "concurrency": 64}
+    one = endpoint("http://a/v1", **limits)
+    other_url, other_model = endpoint("http://b/v1", **limits), endpoint(one.urls[0], model="x")
+    both = shared({"m": one, "judge/m": one, "n": other_url, "o": other_model})
+    shares = [both[key].requests_per_minute for key in ("m", "judge/m", "n", "o")]
+    assert shares == [300, 300, 600, None]
+    assert [both[key].usd_per_gpu_hour for key in ("m", "judge/m", "n")] == [1, 1, 2]
+    assert both["m"].concurrency == 64

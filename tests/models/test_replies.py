@@ -226,3 +226,11 @@ async def test_a_limit_ends_the_asking_but_not_the_use_of_what_is_kept(tmp_path,
     with pytest.raises(BudgetSpent, match="of"):
         await again.complete(HELLO, sample="another")
     assert asked_again.asked == 0
+
+
+async def test_who_reaches_a_limit_is_told_the_whole_command_to_go_on(tmp_path):
+    command = "apigen-ray run configs/a.yaml --set out=b"
+    model, _, _ = keeping(tmp_path, Limits(budget_usd=0.5, command=command))
+    await model.complete(HELLO)
+    with pytest.raises(BudgetSpent, match=f"run {command} --set budget_usd=1$"):
+        await model.complete(HELLO, sample="next")
