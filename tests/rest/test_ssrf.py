@@ -9,7 +9,13 @@ NOTATIONS = [
     "127.0.0.1", "127.1", "2130706433", "0x7f000001", "0x7f.1", "0177.0.0.1", "017700000001",
     "127.0.0.1.", "localhost", "localhost.", "[::1]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]",
     "[::]", "[0:0:0:0:0:0:0:1]", "0.0.0.0", "0", "\uff11\uff12\uff17.0.0.1",
-    "127\u30020\u30020\u30021",
+    "127\u30020\u30020\u30021", "127\uff0e0\uff0e0\uff0e1", "\u0661\u0662\u0667.0.0.1",
+    "\u2460\u2461\u2466.0.0.1", "\u24db\u24de\u24d2\u24d0\u24db\u24d7\u24de\u24e2\u24e3",
+    "0X7F.0.0.1", "0x7F.0x0.0x0.0x1", "0177.0.0.01", "127.0.1", "00127.0.0.1", "4294967296",
+    "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::7f00:1]", "[2002:7f00:1::]",
+    "[::ffff:0:127.0.0.1]", "[::1%25lo]", "[fe80::1%25lo]", "[::1%lo]", "[::ffff:127.0.0.1%25lo]",
+    "%31%32%37.0.0.1", "127.0.0.1%00.example.com", "127.0.0.1%2eexample.com", "LOCALHOST",
+    "127.0.0.1..",
 ]  # fmt: skip
 
 
@@ -29,12 +35,17 @@ async def inner(serve):
     return Inner
 
 
+def unknown(host: str, result: Failed) -> bool:
+    """Some resolvers don't know the one, and the other is no URL."""
+    return (host == "localhost." or "\\" in host) and result.reason == Reason.CONNECTION
+
+
 @pytest.mark.parametrize("host", NOTATIONS)
 async def test_loopback_is_refused_in_every_notation(caller, inner, host):
     backend = RestBackend("GET", f"http://{host}:{inner.port}/")
     result = await caller(allow=()).call(backend, {})
     assert isinstance(result, Failed)
-    assert result.reason in (Reason.EGRESS_DENIED, Reason.CONNECTION)
+    assert result.reason == Reason.EGRESS_DENIED or unknown(host, result)
     assert inner.reached == 0
 
 
@@ -59,7 +70,7 @@ async def test_a_redirect_to_loopback_is_refused_in_every_notation(caller, serve
         RestBackend("GET", outer), {}
     )
     assert isinstance(result, Failed)
-    assert result.reason in (Reason.EGRESS_DENIED, Reason.CONNECTION)
+    assert result.reason == Reason.EGRESS_DENIED or unknown(host, result)
     assert inner.reached == 0
 
 
