@@ -16,6 +16,7 @@ import logging
 import math
 import os
 import queue
+import socket
 import threading
 from collections.abc import (
     Awaitable,
@@ -255,6 +256,12 @@ def ray_nodes() -> str:
     return f"{alive} nodes, {ray.cluster_resources().get('CPU', 0):g} CPUs, Ray {ray.__version__}"
 
 
+def ray_nodes() -> str:
+    """What the cluster has, in words."""
+    alive = sum(node["Alive"] for node in ray.nodes())
+    return f"{alive} nodes, {ray.cluster_resources().get('CPU', 0):g} CPUs, Ray {ray.__version__}"
+
+
 @contextmanager
 def _stderr_to(log: UPath) -> Iterator[None]:
     kept = os.dup(2)
@@ -270,12 +277,25 @@ def _stderr_to(log: UPath) -> Iterator[None]:
 def _start_ray() -> None:
     address = os.environ.get("RAY_ADDRESS", "local")
     local = address == "local"
+    if not local:
+        _see_that_it_answers(address)
     sizes = {"object_store_memory": 1 << 30, "include_dashboard": False} if local else {}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **sizes)
     except (ConnectionError, RuntimeError, ValueError) as error:  # also another version of Ray
         why = str(error).strip().splitlines()[0]
         raise BadInput(f"no Ray at RAY_ADDRESS={address}: {why}") from error
+
+
+def _see_that_it_answers(address: str) -> None:
+    """Ray itself would take minutes to give up."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon:
+        return  # `auto`
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise BadInput(f"no Ray at RAY_ADDRESS={address}: {error}") from error
 
 
 def _set_up_ray_data() -> None:
