@@ -216,7 +216,7 @@ def _unread(id_: str, raw: Any, rejected: Rejected) -> Row:
     row = _new(id_, MODEL, None, id_)
     line = isinstance(raw, bytes)
     text = raw.decode("utf-8", "replace") if line else json.dumps(raw, default=str)
-    row["completion"] = text[:LONGEST_UNREAD]
+    row["completion"] = text.strip()[:LONGEST_UNREAD]
     return rejected_row(row, Stage.CHECK, rejected)
 
 

@@ -73,6 +73,7 @@ def modern(schema: Mapping[str, Any], reference: Reference | None = None) -> Jso
         elif key not in _DROPPED and not str(key).startswith("x-"):
             _keyword(str(key), value, result)
     _older_bounds(result)
+    _enum_of_items(result)
     return _nullable(result) if schema.get("nullable") is True else result
 
 
@@ -137,6 +138,15 @@ def _older_bounds(result: dict[str, Any]) -> None:
             del result[exclusive]
             if flag and bound in result:
                 result[exclusive] = result.pop(bound)
+
+
+def _enum_of_items(result: dict[str, Any]) -> None:
+    """Some write the values that the items of an array may have beside `array` itself."""
+    values, items = result.get("enum"), result.get("items", {})
+    if result.get("type") != "array" or not values or not isinstance(items, dict):
+        return
+    if not any(isinstance(value, list) for value in values):
+        result["items"] = {"enum": result.pop("enum")} | items
 
 
 def _nullable(schema: dict[str, Any]) -> JsonObject:
