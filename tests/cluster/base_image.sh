@@ -2,6 +2,7 @@
 # A base image for cluster/Dockerfile where no image registry answers: Debian, its Python, and the
 # certificates of this machine.   tests/cluster/base_image.sh TAG
 set -euo pipefail
+docker image inspect "$1" > /dev/null 2>&1 && exit
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 mmdebstrap --quiet --variant=minbase --include=python3,python3-venv,ca-certificates bookworm "$folder/debian.tar"
