@@ -78,18 +78,19 @@ def _above_kept(descriptor):
 
 def receive(source):
     """The requests of a group of calls, without those that an earlier fork has made."""
-    data = os.read(source, SMALL)
-    first, size = HEAD.unpack_from(data)
-    missing = HEAD.size + size - len(data)
-    if missing:
-        data += read_rest(source, missing)
-    return data[HEAD.size :].split(b"\n")[first:]
+    start = os.read(source, SMALL)
+    first, size = HEAD.unpack_from(start)
+    texts = start[HEAD.size :]
+    if len(texts) < size:
+        texts = complete(texts, size, source)
+    return texts.split(b"\n")[first:]
 
 
-def read_rest(source, size):
-    """So many bytes, or the end of this process: the runner is gone."""
+def complete(start, size, source):
+    """Read on until there are `size` bytes, or exit: the runner is gone."""
     data = bytearray(size)
-    rest = memoryview(data)
+    data[: len(start)] = start
+    rest = memoryview(data)[len(start) :]
     while rest:
         count = os.readv(source, [rest])
         if not count:

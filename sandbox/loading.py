@@ -14,7 +14,7 @@ import seccomp
 import service
 
 MAX_FILE = 8 << 20
-IMPORT_TIMEOUT_S = 60
+WATCHDOG_S = 1  # after the host has given up
 OURS = ("binding", "child", "cleanup", "egress", "loading", "seccomp", "service")
 CO_COROUTINE = 0x80
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
@@ -55,8 +55,9 @@ def lower_limit(kind, value):
 
 def load(host, null, configuration):
     """Import the tool modules; -> tool name to function. Says which module it is at, or failed."""
-    # A watchdog without need of the interpreter lock: an import that hangs must not outlive us.
-    faulthandler.dump_traceback_later(IMPORT_TIMEOUT_S, exit=True, file=null)
+    # It needs no interpreter lock, and ends an import that hangs when nobody waits for it any more.
+    limit_s = configuration["import_timeout_s"] + WATCHDOG_S
+    faulthandler.dump_traceback_later(limit_s, exit=True, file=null)
     sys.path[0] = configuration["tools"]
     for name in OURS:  # a tool module may have the same name
         del sys.modules[name]

@@ -24,7 +24,7 @@ RESULT, TIMED_OUT, EXITED, SIGNALED, OUT_OF_MEMORY, FORGED, REFUSED = range(7)
 MAX_REQUEST = 32 << 20
 MAX_EVENT = 64 << 10
 MAX_DEPTH = 100
-IMPORT_TIMEOUT_S = 45.0
+IMPORT_TIMEOUT_S = 30.0
 GRACE_S = 10.0  # beyond a call's own time, for the runner to clean up, before it counts as lost
 
 _REASONS = {
@@ -151,7 +151,7 @@ async def configure(channel: socket.socket, configuration: dict[str, Any]) -> No
     Raises:
         SandboxLost: it has ended.
     """
-    text = json.dumps(configuration).encode()
+    text = json.dumps(configuration | {"import_timeout_s": IMPORT_TIMEOUT_S}).encode()
     try:
         await asyncio.get_running_loop().sock_sendall(channel, LENGTH.pack(len(text)) + text)
     except ConnectionError as error:
