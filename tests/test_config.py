@@ -35,7 +35,7 @@ def test_overrides_reach_into_mappings_and_lists():
         ("points={}", "no data point is asked for"),
         ("sampling.examples={min: 4, max: 2}", "min 4 is larger than max 2"),
         ("models=[]", "models: .*at least 1"),
-        ("models.0.kind=magic", r"models\.0: .*'openai', 'simulated'"),
+        ("models.0.kind=magic", r"models\.0: .*'openai', 'vllm', 'simulated'"),
         ("models.5.name=x", "--set models.5.name=x: no such key"),
         ("seed", "KEY=VALUE is needed"),
         ("sandbox.timeout_s=-1", r"sandbox\.timeout_s: .*greater than 0"),
