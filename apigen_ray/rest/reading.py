@@ -15,6 +15,9 @@ from apigen_ray.rest.envelopes import ErrorForm, error_in
 LITERAL_CHARS = 1 << 15
 """Longer texts are not tried as Python literals: it would hold up every other call."""
 
+SHORT_CHARS = 10
+"""What is shorter says little without what stands beside it."""
+
 
 class _Unreadable(ValueError):
     """A body that is no JSON value, and no text either."""
@@ -71,7 +74,8 @@ def _judged(body: Json, errors: Sequence[ErrorForm], seconds: float) -> CallResu
         return Failed(Reason.NOT_SERIALIZABLE, "the answer is binary data, not text", seconds)
     error = error_in(body, errors)
     if error is not None:
-        return Failed(Reason.ERROR_IN_BODY, f"the answer says: {error}", seconds)
+        words = error if len(error) > SHORT_CHARS else dumps(body)  # `false`, or a number
+        return Failed(Reason.ERROR_IN_BODY, f"the answer says: {words}", seconds)
     return Returned(body, seconds)
 
 

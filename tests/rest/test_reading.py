@@ -184,6 +184,11 @@ def test_an_error_is_told_in_the_answers_own_words():
     assert '"info": "no key"' in result.message
 
 
+def test_an_error_that_says_little_is_told_with_what_stands_beside_it():
+    result = answer('{"success": false, "data": "sort value is wrong"}')
+    assert "sort value is wrong" in result.message
+
+
 def test_the_forms_of_errors_can_be_set():
     settings = RestSettings.model_validate({"errors": [{"key": "fehler"}]})
     assert error_in({"error": "x"}, settings.errors) is None
