@@ -109,7 +109,9 @@ def _ended(schema: dict[str, Any]) -> Json:
         if least or most < LONG_TEXT:
             end = most if most < LONG_TEXT else ""
             schema["pattern"] = f"^{CHARACTER}{{{least},{end}}}$"
-    if schema.get("type") in ("number", "integer") and "enum" not in schema:
+    type_ = schema.get("type")
+    types = set(type_ if isinstance(type_, list) else [type_])
+    if types & {"number", "integer"} and "enum" not in schema:
         if not {"minimum", "exclusiveMinimum"} & schema.keys():
             schema["minimum"] = -LARGE
         if not {"maximum", "exclusiveMaximum"} & schema.keys():

@@ -150,7 +150,7 @@ def test_what_stands_beside_alternatives_stands_in_each_of_them():
 
 
 def test_no_number_is_beyond_all_programs():
-    for kind in ("number", "integer"):
+    for kind in ("number", "integer", ["number", "null"]):
         parameters = {"type": "object", "properties": {"n": {"type": kind, "exclusiveMinimum": 0}}}
         schema = pairs_schema(Style.SIMPLE, [Tool("f", "Do.", parameters, "Other")], 1)
         validator = jsonschema.Draft202012Validator(schema)
