@@ -371,7 +371,7 @@ def test_an_interrupted_run_finishes_what_is_in_flight_and_says_how_to_go_on(sen
         os.kill(process.pid, sent)
         output, _ = process.communicate(timeout=60)
         asked = planted_by(running["model"])["requests"]
-    assert process.returncode == 1
+    assert process.returncode == 1, output
     assert "finishing what is in flight" in output
     assert "run the same command to continue" in output
     assert "Traceback" not in output
@@ -382,7 +382,7 @@ def test_an_interrupted_run_finishes_what_is_in_flight_and_says_how_to_go_on(sen
     "sent", [[signal.SIGINT, signal.SIGINT], [signal.SIGTERM]], ids=["second ctrl-c", "no grace"]
 )
 def test_a_run_that_may_not_wait_stops_at_once(sent, tmp_path):
-    judge = {"kind": "simulated", "name": "judge", "latency_s": 500.0, "timeout_s": 600}
+    judge = {"kind": "simulated", "name": "judge", "latency_s": 500.0}
     settings = config(tmp_path / "run", points=100, judge=judge, grace_s=0.0)
     process = started(settings, tmp_path)
     for number in sent:
