@@ -1,7 +1,7 @@
 """The one way to talk to a model.
 
-`openai` speaks to any OpenAI-compatible endpoint; `simulated` is such an endpoint, with planted
-faults, and no model behind it.
+`openai` speaks to any OpenAI-compatible endpoint; `vllm` is such an endpoint, started by the run;
+`simulated` is one, too, with planted faults and no model behind it.
 """
 
 from collections.abc import Sequence
