@@ -1,0 +1,70 @@
+"""What an executor is handed, and what it has to have."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from apigen_ray import pipeline  # noqa: F401 - it tells Ray about its environment first
+from apigen_ray.config import load_config
+from apigen_ray.errors import BadInput
+from apigen_ray.execution import ExecuteSettings
+from apigen_ray.manifest import identity_of
+from apigen_ray.preparation import prepare_executor
+from apigen_ray.rest import RestSettings
+from apigen_ray.sandbox import SandboxSettings
+from apigen_ray.tools import load_library
+
+QUICKSTART = Path("configs/quickstart.yaml")
+
+
+@pytest.fixture
+def console():
+    return Console(file=StringIO(), width=1000)
+
+
+@pytest.fixture
+def keyed(tmp_path):
+    """A library of one REST tool that needs a key."""
+    key = {"in": "header", "name": "X-Key", "env": "KEY_THAT_NOBODY_SET"}
+    backend = {"kind": "rest", "method": "GET", "url": "http://a.example.com/", "auth_env": key}
+    tool = {"name": "a", "description": "a", "parameters": {"type": "object", "properties": {}}}
+    path = tmp_path / "tools.jsonl"
+    path.write_text(json.dumps(tool | {"backend": backend}))
+    return load_library([str(path)])
+
+
+def prepared(library, console, sandbox=None, **rest):
+    return prepare_executor(
+        library,
+        console,
+        execute=ExecuteSettings(),
+        sandbox=SandboxSettings.model_validate(sandbox or {}),
+        rest=RestSettings(**rest),
+    )
+
+
+def test_a_key_is_needed_where_the_host_is_called_and_not_for_a_replay(keyed, console):
+    with pytest.raises(BadInput, match=r"tool a: its API key \$KEY_THAT_NOBODY_SET is not set"):
+        prepared(keyed, console)
+    executor, _ = prepared(keyed, console, mode="replay", cassette="never-opened-here")
+    assert list(executor.rest_tools) == ["a"]
+
+
+@pytest.mark.docker
+def test_executors_are_handed_the_kind_and_the_image_that_were_chosen(console):
+    library = load_library(["sandbox/tools"])
+    executor, described = prepared(library, console, {"base_image": "host"})
+    assert executor.sandbox.kind == described["kind"] == "docker"
+    assert executor.sandbox.image == described["image"]
+
+
+def test_what_tools_may_reach_is_of_the_identity_of_a_run_and_where_they_run_is_not():
+    def sandbox(*overrides):
+        config = load_config(QUICKSTART, overrides)
+        return identity_of(config, (), ())["sandbox"]
+
+    assert sandbox("sandbox.egress={hosts: [a.example.com]}") != sandbox()
+    assert sandbox("sandbox.image=mine:1", "sandbox.kind=process") == sandbox()
