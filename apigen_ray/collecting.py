@@ -136,7 +136,9 @@ def collect(
                 if not why and (why := signals.received or breaker.limit):
                     end()
                     console.print(
-                        f"{why}: finishing what is in flight", style="yellow", soft_wrap=True
+                        f"{why}: finishing what is in flight; Ctrl-C (again) stops at once",
+                        style="yellow",
+                        soft_wrap=True,
                     )
                 if signals.over:
                     break
@@ -176,8 +178,8 @@ class _Signals:
     def received(self) -> str | None:
         """What was received, if anything was."""
         if self._deadline is not None:
-            return f"SIGTERM ({self._grace_s:g} s left)"
-        return "interrupted (once more to stop at once)" if self._interrupts else None
+            return "SIGTERM"
+        return "interrupted" if self._interrupts else None
 
     @property
     def over(self) -> bool:
