@@ -9,9 +9,9 @@ import pytest
 from rich.console import Console
 
 import apigen_ray.run
-from apigen_ray import pipeline
 from apigen_ray.collecting import collect
 from apigen_ray.config import RunConfig
+from apigen_ray.pipeline import dataset
 
 ROOT = Path(__file__).parents[1]
 
@@ -63,23 +63,23 @@ def test_a_slow_model_holds_up_no_fast_one(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("operator", "method"),
-    [("_Generate", "_generated"), ("_Execute", "_executed"), ("_Judge", "_judged")],
+    [("GenerateBlock", "_generated"), ("ExecuteBlock", "_executed"), ("JudgeBlock", "_judged")],
 )
 def test_a_row_that_kills_its_worker_three_times_is_an_error_and_no_other_row_is(
     operator, method, tmp_path, monkeypatch
 ):
-    original = getattr(pipeline, operator)
+    original = getattr(dataset, operator)
     deaths = tmp_path / "deaths"
 
     async def deadly(self, item):
-        number = item.ask.index if operator == "_Generate" else int(item["prompt_id"])
+        number = item.ask.index if operator == "GenerateBlock" else int(item["prompt_id"])
         if number == 7:
             with deaths.open("a") as file:
                 file.write("x")
             os._exit(1)
         return await getattr(original, method)(self, item)
 
-    monkeypatch.setattr(pipeline, operator, type(operator, (original,), {method: deadly}))
+    monkeypatch.setattr(dataset, operator, type(operator, (original,), {method: deadly}))
     perfect = simulated("model", 0.01, profile="perfect")
     rows = arrived(tmp_path / "run", monkeypatch, models=[perfect], points={"simple": 40})
     reasons = {row["prompt_id"]: row["reason"] for row in rows}
@@ -90,7 +90,7 @@ def test_a_row_that_kills_its_worker_three_times_is_an_error_and_no_other_row_is
 
 
 def test_rows_of_a_worker_that_is_killed_are_done_again_by_another(tmp_path, monkeypatch):
-    original = pipeline._Judge
+    original = dataset.JudgeBlock
     killed = tmp_path / "killed"
 
     async def judged(self, row):
@@ -99,7 +99,7 @@ def test_rows_of_a_worker_that_is_killed_are_done_again_by_another(tmp_path, mon
             os.kill(os.getpid(), signal.SIGKILL)
         return await original._judged(self, row)
 
-    monkeypatch.setattr(pipeline, "_Judge", type("_Judge", (original,), {"_judged": judged}))
+    monkeypatch.setattr(dataset, "JudgeBlock", type("JudgeBlock", (original,), {"_judged": judged}))
     perfect = simulated("model", 0.01, profile="perfect")
     rows = arrived(tmp_path / "run", monkeypatch, models=[perfect], points={"simple": 40})
     assert killed.exists()

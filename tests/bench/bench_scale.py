@@ -36,9 +36,9 @@ from matplotlib.figure import Figure
 from rich.console import Console
 
 import apigen_ray.run
-from apigen_ray import pipeline  # sets what Ray reads when it is imported
 from apigen_ray.collecting import collect
 from apigen_ray.config import RunConfig
+from apigen_ray.pipeline import dataset  # sets what Ray reads when it is imported
 
 import ray  # isort: skip
 from ray.cluster_utils import Cluster  # isort: skip
@@ -266,15 +266,15 @@ STAGE_S, AT_ONCE = 1.0, 8
 
 def sleep(arguments: argparse.Namespace) -> None:
     """One line of `nodes`: a real run, but for stages that sleep."""
-    generated = pipeline._Generate._generated
+    generated = dataset.GenerateBlock._generated
 
     async def executed(_self: Any, row: Any) -> Any:
         return row
 
-    for name, step in (("_Generate", generated), ("_Execute", executed)):
-        original = getattr(pipeline, name)
-        method = "_generated" if name == "_Generate" else "_executed"
-        setattr(pipeline, name, type(name, (original,), {method: sleeping(step)}))
+    for name, step in (("GenerateBlock", generated), ("ExecuteBlock", executed)):
+        original = getattr(dataset, name)
+        method = "_generated" if name == "GenerateBlock" else "_executed"
+        setattr(dataset, name, type(name, (original,), {method: sleeping(step)}))
 
     arrived: list[float] = []
     used: set[str] = set()

@@ -1,0 +1,247 @@
+"""A run as one dataset.
+
+Each model has its `tasks -> generate(model)`, stage 1 within, in actors of its own; the streams of
+all models are one from there on, `-> execute -> judge`, through actors that they share. Rows stream
+into the driver, which alone writes.
+"""
+
+import math
+import queue
+import threading
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+import ray.data
+from ray.data import ActorPoolStrategy, Dataset
+
+from apigen_ray import stages
+from apigen_ray.checking import CheckSettings
+from apigen_ray.config import Actors
+from apigen_ray.judging import Rule
+from apigen_ray.metrics import RowMeter
+from apigen_ray.models.openai import Endpoint
+from apigen_ray.pipeline.operators import (
+    ExecuteBlock,
+    Executor,
+    GenerateBlock,
+    JudgeBlock,
+    packed,
+    task_item,
+    unpacked,
+)
+from apigen_ray.pipeline.session import ending
+from apigen_ray.pipeline.shared import RemoteKeeper, RemotePools
+from apigen_ray.pipeline.sidecars import placed, try_sidecars
+from apigen_ray.sampling import Sampler
+from apigen_ray.store import Row
+
+MOST_ROWS_PER_BLOCK = 32
+"""A block takes some 10 ms of CPU at each operator and as much of the driver, however small."""
+
+
+@dataclass(frozen=True)
+class Jury:
+    """What a judge actor needs."""
+
+    endpoints: tuple[Endpoint, ...]
+    rule: Rule
+
+
+@dataclass(frozen=True)
+class Generation:
+    """The tasks of one model, and whose pools its prompts draw from."""
+
+    endpoint: Endpoint
+    tasks: Sequence[stages.Task]
+    owner: str = ""
+
+
+def generate(
+    generations: Sequence[Generation],
+    *,
+    sampler: Sampler,
+    check: CheckSettings,
+    executor: Executor,
+    jury: Jury,
+    keeper: RemoteKeeper,
+    pools: RemotePools,
+    actors: Actors,
+) -> Generator[list[Row], None, None]:
+    """Run the tasks of all models side by side. A prompt that is not asked after all has no row.
+
+    Yields:
+        Batches of settled rows as they come, and an empty batch when a moment passes without any,
+        so that the caller's clock goes on.
+    """
+    shared = ray.put(sampler)
+    streams = []
+    for generation in generations:
+        endpoint = generation.endpoint
+        per_block = _rows_per_block([endpoint])
+        per_prompt = max((task.ask.count for task in generation.tasks), default=1)
+        items = [task_item(task) for task in generation.tasks]
+        source = _source(items, max(1, per_block // per_prompt))
+        share = _share(endpoint, actors.generate)
+        streams.append(
+            source.map_batches(
+                _named(f"generate({endpoint.name})", GenerateBlock),
+                fn_constructor_args=(shared, share, keeper, check, (pools, generation.owner)),
+                compute=_pool(actors.generate, endpoint.concurrency, per_block),
+                **_BLOCKWISE,
+            )
+        )
+    points = streams[0].union(*streams[1:]) if len(streams) > 1 else streams[0]
+    per_block = _rows_per_block(generation.endpoint for generation in generations)
+    yield from _stream(_verified(points, executor, jury, keeper, actors, per_block=per_block))
+
+
+def end_early(keeper: RemoteKeeper | None = None, pools: RemotePools | None = None) -> None:
+    """Have what is in flight finish, and nothing more asked: `generate` and `verify` end soon."""
+    ending.set()
+    if keeper:
+        keeper.end()
+    if pools:
+        pools.close()
+
+
+def verify(
+    rows: Sequence[Row],
+    *,
+    executor: Executor | None,
+    jury: Jury | None,
+    keeper: RemoteKeeper,
+    actors: Actors,
+) -> Iterator[list[Row]]:
+    """Take rows that passed stage 1 through the stages that are given; yields like `generate`."""
+    per_block = _rows_per_block(jury.endpoints if jury else ())
+    blocks = [packed(rows[at : at + per_block]) for at in range(0, len(rows), per_block)]
+    source = ray.data.from_arrow(blocks)
+    yield from _stream(_verified(source, executor, jury, keeper, actors, per_block=per_block))
+
+
+def _verified(
+    rows: Dataset,
+    executor: Executor | None,
+    jury: Jury | None,
+    keeper: RemoteKeeper,
+    actors: Actors,
+    *,
+    per_block: int,
+) -> Dataset:
+    if executor:
+        try_sidecars(executor)
+        rows = rows.map_batches(
+            _named("execute", ExecuteBlock),
+            fn_constructor_args=(executor, keeper),
+            compute=_pool(actors.execute, _calls_at_once(executor) * actors.execute, per_block),
+            **_BLOCKWISE,
+            **placed(executor),
+        )
+    if jury:
+        shares = [_share(endpoint, actors.judge) for endpoint in jury.endpoints]
+        rows = rows.map_batches(
+            _named("judge", JudgeBlock),
+            fn_constructor_args=(shares, jury.rule, keeper),
+            compute=_pool(actors.judge, max(e.concurrency for e in jury.endpoints), per_block),
+            **_BLOCKWISE,
+        )
+    return rows
+
+
+def _calls_at_once(executor: Executor) -> int:
+    """How many calls an executor actor can have under way: in its sandboxes, and to a few hosts."""
+    return executor.sandbox.slots + (
+        4 * executor.rest.per_host_concurrency if executor.rest_tools else 0
+    )
+
+
+# Actors wait for others nearly all of their time: with whole CPUs, a small machine would deadlock
+# before all stages run at once; with none, Ray would put them all on the head node.
+_BLOCKWISE: dict[str, Any] = {"num_cpus": 0.1, "batch_size": None, "batch_format": "pyarrow"}
+
+
+def _named(name: str, operator: type) -> type:
+    """An operator by the name that Ray's metrics, logs and dashboard show."""
+    return type(name, (operator,), {})
+
+
+def _rows_per_block(endpoints: Iterable[Endpoint]) -> int:
+    """Few where replies are few, so that they get on soon; more where a block costs more."""
+    concurrency = max((endpoint.concurrency for endpoint in endpoints), default=MOST_ROWS_PER_BLOCK)
+    return min(max(4, concurrency // 4), MOST_ROWS_PER_BLOCK)
+
+
+def _pool(actors: int, concurrency: int, rows_per_block: int) -> ActorPoolStrategy:
+    """Enough blocks in flight on each actor for `concurrency` calls, whose times vary widely.
+
+    A block ends with its slowest call: as many times later than the mean call, with log-normal
+    times (sigma 1), as the factor below says.
+    """
+    slowest = 0.5 + math.log2(rows_per_block)
+    blocks = max(4, math.ceil(concurrency * slowest / rows_per_block / actors))
+    return ActorPoolStrategy(
+        size=actors,
+        max_concurrent_calls_per_actor=blocks,
+        max_tasks_in_flight_per_actor=blocks + 4,
+    )
+
+
+def _share(endpoint: Endpoint, actors: int) -> Endpoint:
+    """What each of the actors may ask of an endpoint, and pays for its time.
+
+    Shares are fixed: what the others do shows itself in the latency and the refusals that each
+    one sees.
+    """
+    shares: dict[str, Any] = {"concurrency": max(1, endpoint.concurrency // actors)}
+    for limit in ("requests_per_minute", "tokens_per_minute", "usd_per_gpu_hour"):
+        if whole := getattr(endpoint, limit):
+            shares[limit] = whole / actors
+    return endpoint.model_copy(update=shares)
+
+
+def _source(items: Sequence[Mapping[str, Any]], items_per_block: int) -> Dataset:
+    blocks = math.ceil(len(items) / items_per_block)
+    return ray.data.from_items([dict(item) for item in items], override_num_blocks=blocks)
+
+
+_END = object()
+
+
+def _stream(dataset: Dataset) -> Iterator[list[Row]]:
+    """The rows of a dataset as they come; a thread of its own runs it."""
+    arrived: queue.Queue[Any] = queue.Queue()
+    stopped = threading.Event()
+    meter = RowMeter()
+
+    def consume() -> None:
+        try:
+            for block in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+                arrived.put(block)
+                if stopped.is_set():
+                    break
+            arrived.put(_END)
+        except BaseException as error:  # raised again by the caller's thread, below
+            arrived.put(error)
+
+    ending.clear()
+    consumer = threading.Thread(target=consume, daemon=True)
+    consumer.start()
+    try:
+        while True:
+            try:
+                item = arrived.get(timeout=0.5)
+            except queue.Empty:
+                yield []
+                continue
+            if item is _END:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            rows = [stages.finished(row) for row in unpacked(item)]
+            meter.count(rows)
+            yield rows
+    finally:
+        stopped.set()  # the caller has enough: what is in flight ends with its block
+        consumer.join(2.0)  # so that Ray is not, if possible, shut down under it

@@ -1,0 +1,135 @@
+"""Ray as a run needs it: found or started, and Ray Data set up for rows that are small and slow."""
+
+import logging
+import os
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+import ray
+import ray.data
+from ray.data import DataContext
+from ray.data._internal.execution.backpressure_policy import (
+    ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY,
+    BackpressurePolicy,
+)
+from ray.data._internal.execution.operators.input_data_buffer import InputDataBuffer
+from ray.data._internal.execution.operators.union_operator import UnionOperator
+from upath import UPath
+
+from apigen_ray.errors import BadInput
+from apigen_ray.storage import is_local
+
+QUEUED_BLOCKS = 6
+"""An operator rests while the next one has this many blocks waiting: what is paid for is soon
+written. Ray's own back-pressure counts bytes, and rows are small."""
+
+
+ending = threading.Event()
+"""Set when the run in this process is to ask nothing more."""
+
+
+@contextmanager
+def ray_session(log: UPath) -> Iterator[None]:
+    """Use the Ray this program has, join the one `RAY_ADDRESS` names, or start one on this machine.
+
+    Args:
+        log: Where the messages go that Ray's native code writes into the middle of our output. An
+            object store can't take them: they stay there, which is the log of a job.
+    """
+    with _stderr_to(log) if is_local(log) else nullcontext():
+        started = not ray.is_initialized()
+        if started:
+            _start_ray()
+        _set_up_ray_data()
+        try:
+            yield
+        finally:
+            if started:
+                ray.shutdown()
+
+
+def ray_nodes() -> str:
+    """What the cluster has, in words."""
+    alive = sum(node["Alive"] for node in ray.nodes())
+    return f"{alive} nodes, {ray.cluster_resources().get('CPU', 0):g} CPUs, Ray {ray.__version__}"
+
+
+@contextmanager
+def _stderr_to(log: UPath) -> Iterator[None]:
+    kept = os.dup(2)
+    with log.open("a") as handle:
+        os.dup2(handle.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+
+
+def _start_ray() -> None:
+    address = os.environ.get("RAY_ADDRESS", "local")
+    local = address == "local"
+    if not local:
+        _see_that_it_answers(address)
+    sizes = {"object_store_memory": 1 << 30, "include_dashboard": False} if local else {}
+    try:
+        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **sizes)
+    except (ConnectionError, RuntimeError, ValueError) as error:  # also another version of Ray
+        why = str(error).strip().splitlines()[0]
+        raise BadInput(f"no Ray at RAY_ADDRESS={address}: {why}") from error
+
+
+def _see_that_it_answers(address: str) -> None:
+    """Ray itself would take minutes to give up."""
+    host, colon, port = address.removeprefix("ray://").rpartition(":")
+    if not colon:
+        return  # `auto`
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise BadInput(f"no Ray at RAY_ADDRESS={address}: {error}") from error
+
+
+def _set_up_ray_data() -> None:
+    context = DataContext.get_current()
+    context.enable_progress_bars = False
+    context.print_on_execution_start = False
+    context.execution_no_progress_timeout_s = 24 * 3600  # our own time-outs end what hangs
+    context.issue_detectors_config.detectors = []
+    # The cap below bounds memory by itself; Ray's budgets take a third of the driver's time here,
+    # and its watch over the memory of tasks starts a thread for each.
+    context.op_resource_reservation_enabled = False
+    context.memory_usage_poll_interval_s = None
+    context.set_config(ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY, [_QueueCap])
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+
+
+class _QueueCap(BackpressurePolicy):  # type: ignore[misc]
+    @property
+    def name(self) -> str:
+        return "QueueCap"
+
+    def can_add_input(self, op: Any) -> bool:
+        if ending.is_set() and all(isinstance(d, InputDataBuffer) for d in op.input_dependencies):
+            for queued in self._topology[op].input_queues:
+                queued.clear()  # as if the dataset ended here
+        following = list(_downstream(op))
+        waiting = [self._topology[d].total_enqueued_input_blocks() for d in following]
+        if not following:  # what the driver has yet to take
+            waiting = [self._topology[op].output_queue.num_blocks]
+        return all(blocks < QUEUED_BLOCKS for blocks in waiting)
+
+    def max_task_output_bytes_to_read(self, op: Any) -> None:
+        return None
+
+
+def _downstream(op: Any) -> Iterator[Any]:
+    """The operators that work on what `op` gives; a union only hands it on."""
+    for following in op.output_dependencies:
+        if isinstance(following, UnionOperator):
+            yield from _downstream(following)
+        else:
+            yield following
