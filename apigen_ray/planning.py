@@ -73,6 +73,10 @@ def estimate(model: ModelSettings, rows: Sequence[Row], config: RunConfig) -> Es
     """Scale what the rows of a pilot took to all data points of a model."""
     asked = [row for row in rows if row["outcome"] != Outcome.ERROR]
     points = sum(config.points.values())
+    if config.target.count == "verified":
+        passing = statistics.fmean(row["outcome"] == Outcome.VERIFIED for row in asked)
+        most = config.target.asked_at_most
+        points = round(points * min(most, 1 / passing if passing else most))
 
     def scaled(values: Sequence[float]) -> float:
         return points * statistics.fmean(values)

@@ -46,3 +46,10 @@ def test_errors_say_nothing_about_the_cost_and_few_points_say_little():
     plan = planned(points, config())
     assert plan.cost_usd == pytest.approx(500)
     assert plan.cost_margin_usd == pytest.approx(196, abs=1)
+
+
+@pytest.mark.parametrize(("asked_at_most", "points"), [(5, 2000), (1.5, 1500)])
+def test_a_target_of_verified_points_takes_as_many_as_pass_rarely(asked_at_most, points):
+    target = {"count": "verified", "asked_at_most": asked_at_most}
+    plan = planned([row(0), row(1, outcome="fail_format")], config(target=target))
+    assert plan.points == points
