@@ -35,7 +35,9 @@ class Unalike:
         hashed = RMinHash(PERMUTATIONS, 0)
         hashed.update(shingles)
         found = (self._kept[place] for place in self._index.query(hashed))
-        alike = [other for other, *texts in found if _jaccard(shingles, _shingles(*texts)) >= NEAR]
+        alike: list[str] = [
+            other for other, *texts in found if _jaccard(shingles, _shingles(*texts)) >= NEAR
+        ]
         if alike:
             return min(alike)
         self._index.insert(len(self._kept), hashed)

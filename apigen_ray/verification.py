@@ -77,7 +77,7 @@ def verify(
     if "execution" in stages and not tools:
         raise BadInput("--stages: `execution` needs --tools with the code of the calls")
     library = load_library(tools) if tools else Library((), (), ())
-    settings = config.check if config else CheckSettings()
+    strictness = config.check if config else CheckSettings()
     source = open_source(data)
     apart = read_answers(answers) if answers else {}
     folder = RunFolder(out)
@@ -88,7 +88,7 @@ def verify(
             "answers": str(answers) if answers else None,
             "tools": digest(jsontext.canonical(prompt_form(tool)) for tool in library.tools),
             "stages": list(stages),
-            "check": settings.model_dump(mode="json"),
+            "check": strictness.model_dump(mode="json"),
         }
         _check_same(folder, made_with)
         manifest: dict[str, Any] = {
@@ -113,8 +113,9 @@ def verify(
                 endpoints |= stack.enter_context(cluster_endpoints_of(settings, console))
             jury = Jury(tuple(shared(endpoints)[key] for key in settings), config.votes)
         folder.write_json("manifest.json", manifest)
-        reading = _Reading(read_batches(source.chunks, library.tools, settings, apart), folder)
-        rows = map(_all_finished, reading)
+        batches = read_batches(source.chunks, library.tools, strictness, apart)
+        reading = _Reading(batches, folder)
+        rows: Iterator[list[Row]] = map(_all_finished, reading)
         if executor or jury:
             limits = Limits(config.budget_usd, config.max_tokens_total) if config else Limits()
             actors = config.actors if config else Actors()

@@ -108,7 +108,7 @@ def _of_messages(messages: Sequence[Any]) -> JsonObject:
     return {"query": _query(asked), "answers": calls}
 
 
-def _query(value: Any) -> Json:
+def _query(value: Any) -> Any:
     """A query, or the turns that led to it as one text; BFCL nests them once more."""
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
         value = value[0]
@@ -128,7 +128,7 @@ def _style(value: Any) -> Style | None:
         raise Unreadable(Reason.WRONG_TYPE, f"style: {error}") from error
 
 
-def _text_or_json(value: Any, what: str) -> Json:
+def _text_or_json(value: Any, what: str) -> Any:
     if not isinstance(value, str):
         return value
     try:

@@ -72,8 +72,9 @@ class Reader:
         """The rows of a chunk, each with the reason why stage 1 rejected it, if it did."""
         rows: list[Row] = []
         unread: list[str] = []
-        table = isinstance(chunk.rows, pa.Table)
-        for index, raw in enumerate(chunk.rows.to_pylist() if table else chunk.rows):
+        given: Any = chunk.rows
+        table = isinstance(given, pa.Table)
+        for index, raw in enumerate(given.to_pylist() if table else given):
             if not table and not raw.strip():
                 continue
             id_ = str(chunk.before + chunk.first + index)
