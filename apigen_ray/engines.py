@@ -45,7 +45,7 @@ def engines(
     for entry in settings.values():
         different.setdefault(entry.engine, entry)
     for entry in different.values():
-        _see_room(entry)
+        see_room(entry)
     with ExitStack() as stack:
         # All are started before any is waited for.
         actors = {
@@ -59,13 +59,18 @@ def engines(
         yield {key: entry.served_at(urls[entry.engine]) for key, entry in settings.items()}
 
 
-def _see_room(entry: VllmEndpoint) -> None:
+def see_room(entry: VllmEndpoint) -> None:
+    """See that the cluster has the GPUs for the engines of a model. Ray must be up.
+
+    Raises:
+        BadInput: naming the model, if it hasn't.
+    """
     most = max(node["Resources"].get("GPU", 0) for node in ray.nodes() if node["Alive"])
     whole = ray.cluster_resources().get("GPU", 0)
     if most < entry.gpus_each:
         raise BadInput(
-            f"model {entry.name}: an engine takes {entry.gpus_each} GPUs of one node, and no node "
-            f"has more than {most:g}; give the cluster GPUs, or set num_gpus and "
+            f"model {entry.name}: an engine takes {entry.gpus_each} of one node's GPUs, and no "
+            f"node has more than {most:g}; give the cluster GPUs, or set num_gpus and "
             "tensor_parallel_size"
         )
     if whole < entry.gpus_each * entry.replicas:

@@ -1,14 +1,16 @@
 """`run --check`: all that a run needs is tried, and each thing gets a line."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from rich.console import Console
 
 from apigen_ray.config import RunConfig
+from apigen_ray.engines import see_room
 from apigen_ray.errors import BadInput, StoreLost
 from apigen_ray.models.openai import Endpoint
+from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.pipeline import Executor, ray_nodes, ray_session, try_sidecars
 from apigen_ray.preparation import check_styles, judge_settings, prepare_executor, probe
 from apigen_ray.seeds import load_seeds
@@ -45,7 +47,8 @@ def _checks(config: RunConfig, console: Console) -> Iterator[tuple[str, Check]]:
         if isinstance(model, Endpoint):
             yield f"model {name}", partial(_answers, model, console)
     yield "output", partial(_output, config)
-    yield "ray", partial(_ray, prepared)
+    own = [model for model in models.values() if isinstance(model, VllmEndpoint)]
+    yield "ray", partial(_ray, prepared, own)
 
 
 def _tools(config: RunConfig, console: Console, prepared: list[Executor]) -> str:
@@ -74,10 +77,12 @@ def _output(config: RunConfig) -> str:
     return f"{config.out} can be written"
 
 
-def _ray(prepared: list[Executor]) -> str:
-    if "RAY_ADDRESS" not in os.environ:
+def _ray(prepared: list[Executor], own: Sequence[VllmEndpoint]) -> str:
+    if "RAY_ADDRESS" not in os.environ and not own:
         return "started by the run, on this machine"
     with ray_session(place(os.devnull)):
+        for entry in own:
+            see_room(entry)
         for executor in prepared:
             try_sidecars(executor, SECONDS_FOR_A_NODE)
         return ray_nodes()

@@ -155,7 +155,7 @@ def test_a_cluster_without_gpus_says_so_in_one_line(shared_ray):
     assert not ray.cluster_resources().get("GPU")
     entry = settings("python", num_gpus=None, tensor_parallel_size=4)
     with (
-        pytest.raises(BadInput, match=r"^model m: an engine takes 4 GPUs of one node, and no node"),
+        pytest.raises(BadInput, match=r"^model m: an engine takes 4 of one node's GPUs"),
         engines({"m": entry}, print),
     ):
         pass

@@ -43,8 +43,12 @@ def test_all_is_well_and_nothing_is_left_behind(capsys, tmp_path, monkeypatch):
             "$NO_KEY is not set",
         ),
         (["--set", "sandbox.kind=docker"], "no Docker engine answers"),
+        (
+            ["--set", "judge={kind: vllm, name: j, model: m}"],
+            "model j: an engine takes 1 of one node's GPUs",
+        ),
     ],
-    ids=["tools", "output", "bucket", "endpoint", "key", "sandbox"],
+    ids=["tools", "output", "bucket", "endpoint", "key", "sandbox", "gpus"],
 )
 def test_each_thing_that_is_missing_is_one_line_and_the_rest_is_tried(
     arguments, said, capsys, tmp_path, monkeypatch
