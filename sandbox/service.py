@@ -117,7 +117,8 @@ class Service:
         os.close(answers)
         os.close(output)
         self.poll = select.poll()
-        self.poll.register(self.host, select.POLLRDHUP)
+        # It sends nothing before it has its answer: gVisor tells only so that it hung up.
+        self.poll.register(self.host, select.POLLIN | select.POLLRDHUP)
         self.poll.register(self.answers, select.POLLIN)
         self.poll.register(self.printed, select.POLLIN)
 

@@ -8,7 +8,7 @@ from apigen_ray.cli.results import add_compare, add_export, add_report, add_veri
 from apigen_ray.cli.run import add_plan, add_run
 from apigen_ray.cli.sandbox import add_sandbox, add_simulate
 from apigen_ray.cli.tools import add_tools
-from apigen_ray.errors import BadInput, StoreLost
+from apigen_ray.errors import ApigenError, BadInput
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -16,7 +16,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     arguments = _parser().parse_args(argv)
     try:
         code: int = arguments.command(arguments)
-    except (BadInput, StoreLost) as error:
+    except ApigenError as error:
         if arguments.debug:
             raise
         print(f"apigen-ray: {error}", file=sys.stderr)

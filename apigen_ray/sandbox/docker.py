@@ -12,7 +12,7 @@ import docker.errors
 from docker.models.containers import Container
 from docker.types import LogConfig, Ulimit
 
-from apigen_ray.errors import SandboxLost
+from apigen_ray.errors import BadInput, SandboxLost
 from apigen_ray.sandbox.image import connect, ensure_image
 from apigen_ray.sandbox.process import FIRST_UID, MAX_PROCESSES, limits
 from apigen_ray.sandbox.settings import SandboxSettings
@@ -20,6 +20,26 @@ from apigen_ray.sandbox.settings import SandboxSettings
 LABEL = "apigen-ray"
 TMP = {"/tmp": "size=16m,nr_inodes=1k,mode=1777,noexec,nosuid,nodev"}  # noqa: S108 - the container's
 LEAST_ADDRESS_SPACE = 1 << 30
+CPU_PERIOD_US = 20_000  # who has used up the CPU time of a period, waits for the next one
+# A runtime with a kernel of its own (gVisor, Kata) spends these itself, and holds no limit for the
+# processes of a call together: the end of the container's memory is the end of that kernel.
+KERNEL_MB, KERNEL_PROCESSES = 256, 1024
+RUNSC = '"runsc": {"path": "/usr/bin/runsc", "runtimeArgs": ["--network=none", "--host-uds=open"]}'
+
+
+def check_runtime(runtime: str) -> None:
+    """See whether the Docker engine has a runtime.
+
+    Raises:
+        BadInput: it has not.
+    """
+    known = connect().info()["Runtimes"]
+    if runtime not in known:
+        hint = f": add {RUNSC} to its `runtimes`, and reload it" if runtime == "runsc" else ""
+        raise BadInput(
+            f"sandbox.runtime: the Docker engine has no {runtime!r}, only {', '.join(known)}; they"
+            f" are listed in /etc/docker/daemon.json{hint}"
+        )
 
 
 def container_limits(settings: SandboxSettings) -> dict[str, Any]:
@@ -32,8 +52,9 @@ def container_limits(settings: SandboxSettings) -> dict[str, Any]:
 class RunningContainer:
     """A container that holds a runner. It is removed by the engine when the runner ends."""
 
-    def __init__(self, container: Container) -> None:
+    def __init__(self, container: Container, runtime: str | None) -> None:
         self._container = container
+        self._runtime = runtime
 
     async def wait(self) -> str:
         """Wait until it has ended."""
@@ -42,7 +63,12 @@ class RunningContainer:
                 await asyncio.to_thread(self._container.reload)
                 await asyncio.sleep(0.5)
         except docker.errors.NotFound:
-            return "the container exited"
+            if self._runtime is None:
+                return "the container exited"
+            return (
+                f"the container exited (its runtime {self._runtime} must let it connect to the unix"
+                " socket of the host: runsc does with --host-uds=open)"
+            )
 
     async def stop(self) -> None:
         """Remove it."""
@@ -69,13 +95,17 @@ class DockerTransport:
     async def start(self, folder: Path) -> RunningContainer:
         """Start a container."""
         try:
-            return RunningContainer(await asyncio.to_thread(self._run, folder))
+            container = await asyncio.to_thread(self._run, folder)
         except docker.errors.APIError as error:
             raise SandboxLost(f"Docker can't start a container: {error.explanation}") from error
+        return RunningContainer(container, self._settings.runtime)
 
     def _run(self, folder: Path) -> Container:
         uid = FIRST_UID + secrets.randbelow(FIRST_UID)
-        memory = f"{self._settings.memory_mb}m"
+        memory_mb, processes = self._settings.memory_mb, MAX_PROCESSES
+        if self._settings.runtime is not None:
+            memory_mb, processes = memory_mb + KERNEL_MB, processes + KERNEL_PROCESSES
+        memory = f"{memory_mb}m"
         return self._client.containers.run(
             self._image,
             detach=True,
@@ -100,12 +130,14 @@ class DockerTransport:
             # consumption
             mem_limit=memory,
             memswap_limit=memory,
-            nano_cpus=int(self._settings.cpus * 1e9),
-            pids_limit=MAX_PROCESSES,
+            cpu_period=CPU_PERIOD_US,
+            cpu_quota=int(self._settings.cpus * CPU_PERIOD_US),
+            pids_limit=processes,
             ulimits=[Ulimit(name="core", soft=0, hard=0)],
         )
 
     def configuration(self) -> dict[str, Any]:
         """As the runner sees it."""
-        shared = {"tools": "/opt/tools", "alone": True, **container_limits(self._settings)}
+        held = container_limits if self._settings.runtime is None else limits
+        shared = {"tools": "/opt/tools", "alone": True, **held(self._settings)}
         return shared | {"egress": self._settings.egress is not None}

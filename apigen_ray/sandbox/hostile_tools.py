@@ -30,6 +30,8 @@ EXPECTED: dict[str, tuple[str, ...]] = {}
 """Attack to the verdicts (values of `Reason`, or `returned`) that show it was contained."""
 CONTAINER_ONLY: set[str] = set()
 """Attacks that only a memory cgroup contains."""
+LINUX_ONLY: set[str] = set()
+"""Attacks that another kernel (gVisor) lets see what is the sandbox's own, and nothing more."""
 
 RUNNER = os.getpid()  # modules are imported by the runner
 CHANNEL = 3  # where a fork writes its answer
@@ -37,13 +39,17 @@ HOARD = 64 << 20
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def attack(*expected: str, container_only: bool = False) -> Callable[[Attack], Attack]:
+def attack(
+    *expected: str, container_only: bool = False, linux_only: bool = False
+) -> Callable[[Attack], Attack]:
     """Register an attack and the verdicts that show that it was contained."""
 
     def register(function: Attack) -> Attack:
         EXPECTED[function.__name__] = expected
         if container_only:
             CONTAINER_ONLY.add(function.__name__)
+        if linux_only:
+            LINUX_ONLY.add(function.__name__)
         return function
 
     return register
@@ -346,7 +352,7 @@ def read_host_environment() -> dict[str, str]:
 _OWN_ENVIRONMENT = ("HOME", "TMPDIR", "LANG", "LC_CTYPE", "PATH")
 
 
-@attack("raised")
+@attack("raised", linux_only=True)
 def read_runner_environment() -> str:
     """The runner's environment can't be read."""
     return Path(f"/proc/{RUNNER}/environ").read_text()
@@ -513,7 +519,7 @@ def open_runner_memory() -> int:
     return os.open(f"/proc/{RUNNER}/mem", os.O_RDWR)
 
 
-@attack("raised")
+@attack("raised", linux_only=True)
 def list_runner_descriptors() -> list[str]:
     """The runner's descriptors can't be listed."""
     return os.listdir(f"/proc/{RUNNER}/fd")

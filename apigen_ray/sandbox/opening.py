@@ -8,7 +8,7 @@ from pathlib import Path
 
 from apigen_ray.errors import BadInput
 from apigen_ray.sandbox.bubblewrap import BubblewrapTransport, isolation
-from apigen_ray.sandbox.docker import DockerTransport
+from apigen_ray.sandbox.docker import DockerTransport, check_runtime
 from apigen_ray.sandbox.folders import OwnedFolder
 from apigen_ray.sandbox.image import connect, host_root
 from apigen_ray.sandbox.pool import Pool, Sandbox, Transport
@@ -17,6 +17,10 @@ from apigen_ray.sandbox.settings import WITH_EGRESS, Kind, SandboxSettings, no_e
 from apigen_ray.sandbox.sidecar import SidecarTransport
 from apigen_ray.sandbox.toolcode import ToolCode, write
 
+OWN_KERNEL = (
+    "a kernel of its own, but the memory limit holds for each process of a call, not for their sum:"
+    " a call that goes beyond counts as lost; a call sees the container's environment"
+)
 NOTICES: dict[Kind, str] = {
     "bubblewrap": "isolated, but the memory limit holds for each process of a call, not for their"
     " sum",
@@ -56,6 +60,13 @@ def choose_kind(settings: SandboxSettings) -> tuple[Kind, str | None]:
             kind = "sidecar"
         case "process":
             kind = "process"
+    if settings.runtime is not None:
+        if kind != "docker":
+            raise BadInput(
+                f"sandbox.runtime: Docker has runtimes, a sandbox of kind {kind} has none"
+            )
+        check_runtime(settings.runtime)
+        return kind, f"sandbox: {kind} with {settings.runtime}: {OWN_KERNEL}"
     if settings.egress and kind not in WITH_EGRESS:
         raise BadInput(f"sandbox.egress: {no_egress(kind)}")
     if kind not in NOTICES:

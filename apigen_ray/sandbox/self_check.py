@@ -29,14 +29,14 @@ def hostile_code() -> ToolCode:
     return pack([Path(str(hostile_tools.__file__))], {name: (module, name) for name in names})
 
 
-def attacks_on(kind: str) -> Sequence[str]:
+def attacks_on(kind: str, runtime: str | None) -> Sequence[str]:
     """The attacks that a kind of sandbox promises to contain."""
-    container = kind in ("docker", "sidecar")
-    return [
-        name
-        for name in hostile_tools.EXPECTED
-        if container or name not in hostile_tools.CONTAINER_ONLY
-    ]
+    beyond: set[str] = set()
+    if runtime is not None:
+        beyond = hostile_tools.CONTAINER_ONLY | hostile_tools.LINUX_ONLY
+    elif kind not in ("docker", "sidecar"):
+        beyond = hostile_tools.CONTAINER_ONLY
+    return [name for name in hostile_tools.EXPECTED if name not in beyond]
 
 
 async def self_check(settings: SandboxSettings) -> list[CheckResult]:
@@ -46,7 +46,7 @@ async def self_check(settings: SandboxSettings) -> list[CheckResult]:
     sandbox = await open_sandbox(quick, hostile_code())
     try:
         clean = await look(sandbox)
-        return [await check(sandbox, name, clean) for name in attacks_on(kind)]
+        return [await check(sandbox, name, clean) for name in attacks_on(kind, settings.runtime)]
     finally:
         await sandbox.close()
 

@@ -41,7 +41,7 @@ async def main() -> None:
     sandbox = await open_sandbox(settings, hostile_code())
     counts: Counter[str] = Counter({"benign calls that were wrong": 0})
     until = time.monotonic() + options.seconds
-    attacks = list(attacks_on(options.kind))
+    attacks = list(attacks_on(options.kind, None))
     try:
         draws = (random.Random(seed) for seed in range(settings.slots))
         await asyncio.gather(*(client(sandbox, draw, attacks, until, counts) for draw in draws))

@@ -12,6 +12,7 @@ from apigen_ray.sandbox.self_check import hostile_code
 KINDS = [
     pytest.param("docker", marks=pytest.mark.docker),
     pytest.param("sidecar", marks=pytest.mark.docker),
+    pytest.param("gvisor", marks=pytest.mark.docker),
     "bubblewrap",
     "process",
 ]

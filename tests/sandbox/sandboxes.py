@@ -44,6 +44,8 @@ NAMES = (
 
 def settings_for(kind: str, **changes: object) -> SandboxSettings:
     values = {"kind": kind, "base_image": "host", "timeout_s": 1.0, "slots": 1} | changes
+    if kind == "gvisor":
+        values |= {"kind": "docker", "runtime": "runsc"}
     if kind == "sidecar":
         values["socket_dir"] = os.environ[SOCKETS]
     settings = SandboxSettings.model_validate(values)
@@ -109,7 +111,7 @@ async def call(sandbox: Sandbox, name: str, /, **arguments: object) -> CallResul
 def running(kind: str, host: int | None = None) -> set[int]:
     """The pids of the runners that a process on this machine uses, or the tests' sidecars."""
     host = host or os.getpid()
-    if kind == "docker":
+    if kind in ("docker", "gvisor"):
         return _containers(f"runner of process {host}")
     if kind == "sidecar":
         waiting = _containers(f"sidecar of tests {os.getpid()}")
@@ -141,7 +143,7 @@ def _below(pid: int) -> set[int]:
 
 
 def _is_runner(command: str) -> bool:
-    return "/opt/sandbox/runner.py" in command
+    return "/opt/sandbox/runner.py" in command or command.startswith("runsc-sandbox")
 
 
 def alive(pids: set[int]) -> set[int]:
