@@ -81,8 +81,11 @@ class Proxy:
         async with sent as answer:
             content = await answer.read()
         response = web.Response(status=answer.status, body=content, content_type="application/json")
-        await response.prepare(request)
-        await response.write_eof()
+        try:
+            await response.prepare(request)
+            await response.write_eof()
+        except ConnectionError:  # the one who asked is dead
+            return response
         if request.method == "POST" and answer.status == 200:
             self.delivered[name][hashlib.sha256(body).hexdigest()] += 1
         return response
