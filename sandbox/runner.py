@@ -75,8 +75,10 @@ def serve(host, base):
     proxies = egress.hand_over(host) if configuration["egress"] else {}
     loading.isolate(configuration, scratch)
     os.environ.update(proxies)
-    cleanup.wipe(scratch)
     serving.functions = loading.load(host, null, configuration)
+    cleanup.kill_others(configuration["alone"])
+    cleanup.reap(configuration["alone"])
+    cleanup.wipe(scratch)
     loading.warm_up(serving.encoder, null)
     # Collection in a fork would touch, and so copy, every page that holds an object.
     gc.collect()

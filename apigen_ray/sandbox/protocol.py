@@ -5,6 +5,7 @@ the call and may be anything: it is capped before it is read, and parsed as if f
 """
 
 import asyncio
+import contextlib
 import json
 import math
 import socket
@@ -63,8 +64,8 @@ class Connection:
         module = None
         try:
             async with asyncio.timeout(IMPORT_TIMEOUT_S):
-                while (event := await self._event())["event"] == "loading":
-                    module = event["module"]
+                while (event := await self._event()).get("event") == "loading":
+                    module = event.get("module")
         except TimeoutError as error:
             if module is None:
                 raise SandboxLost("the runner did not answer at its start") from error
@@ -75,20 +76,25 @@ class Connection:
             if module is None:
                 raise
             raise BadInput(f"tool module {module!r}: importing it ended the sandbox") from error
-        if event["event"] == "failed":
+        if event.get("event") == "failed":
             raise BadInput(
-                f"tool module {event['module']!r} does not load in the sandbox: {event['message']}"
+                f"tool module {event.get('module')!r} does not load in the sandbox:"
+                f" {event.get('message')}"
             )
         if event.get("protocol") != PROTOCOL:
             raise BadInput(
                 "the sandbox image is of another version: run `apigen-ray sandbox build`"
             )
 
-    async def _event(self) -> dict[str, Any]:
+    async def _event(self) -> dict[str, Json]:
+        """What the runner says; a hostile module can write anything in its place."""
         (size,) = LENGTH.unpack(await self._read(LENGTH.size))
-        if size > MAX_EVENT:
+        event: Json = None
+        if size <= MAX_EVENT:
+            with contextlib.suppress(ValueError, RecursionError):
+                event = parse(await self._read(size))
+        if not isinstance(event, dict):
             raise SandboxLost("the runner broke the protocol at its start")
-        event: dict[str, Any] = json.loads(await self._read(size))
         return event
 
     def send(self, group: Sequence[bytes]) -> None:
@@ -179,7 +185,10 @@ async def take_listener(channel: socket.socket) -> socket.socket:
     except ConnectionError as error:
         raise SandboxLost("the runner ended") from error
     if not descriptors:
-        raise BadInput("sandbox.egress: the container runtime lets no socket out of the sandbox")
+        raise BadInput(
+            "sandbox.egress: the sandbox can't hand its socket over: a sandbox.runtime with a"
+            " kernel of its own (gVisor, Kata) keeps it"
+        )
     return socket.socket(fileno=descriptors[0])
 
 

@@ -63,6 +63,12 @@ def print_and_crash():
     os._exit(3)
 
 
+def forge_and_leave():
+    text = b'V"forged"'
+    os.write(3, len(text).to_bytes(4, "big") + text)
+    os._exit(0)
+
+
 def repeat(text: str, times: int) -> str:
     return text * times
 

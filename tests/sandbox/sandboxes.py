@@ -36,6 +36,7 @@ NAMES = (
     "list_files",
     "read_data",
     "print_and_crash",
+    "forge_and_leave",
     "repeat",
     "find_in_memory",
     "Sum",
@@ -132,6 +133,10 @@ def _children() -> dict[int, list[int]]:
             parent = int(path.read_text().rpartition(")")[2].split()[1])
             children.setdefault(parent, []).append(int(path.parent.name))
     return children
+
+
+def children(pid: int) -> list[int]:
+    return _children().get(pid, [])
 
 
 def _below(pid: int) -> set[int]:

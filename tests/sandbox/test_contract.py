@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from sandboxes import alive, call, opened, running, settings_for
+from sandboxes import alive, call, children, opened, running, settings_for
 
 from apigen_ray.errors import BadInput, SandboxLost
 from apigen_ray.records import Call, Failed, Json, Reason, Returned
@@ -232,6 +232,43 @@ async def test_a_shared_fork_that_ends_does_not_take_the_other_calls_along(kind:
         assert [value(results[2]), value(results[5])] == [[2], [3]]
 
 
+async def test_a_shared_fork_that_leaves_after_an_answer_takes_no_other_call_along(
+    kind: str,
+) -> None:
+    async with opened(settings_for(kind, fork_per="data_point")) as sandbox:
+        calls = [Call("forge_and_leave", {}), *[Call("add", {"a": 1, "b": 2})] * 2]
+        results = await sandbox.run(calls)
+        assert value(results[0]) == "forged"
+        assert reason(results[1]) in (None, Reason.CRASHED)  # it came before or after the end
+        assert value(results[2]) == 3
+
+
+async def test_a_fork_killed_while_it_waits_costs_no_call(kind: str) -> None:
+    if kind == "gvisor":
+        pytest.skip("its processes can't be seen from here")
+    before = running(kind)
+    async with opened(settings_for(kind)) as sandbox:
+        assert value(await call(sandbox, "add", a=1, b=2)) == 3
+        runners = running(kind) - before
+        waiting = {child for runner in runners for child in children(runner)}
+        runners = {pid for pid in runners if children(pid)}
+        kill(waiting - runners)
+        assert not await left_of(waiting - runners, within_s=5)
+        assert value(await call(sandbox, "add", a=2, b=2)) == 4
+        assert alive(runners) == runners
+
+
+@pytest.mark.parametrize("text", ["\ud800", "a\udfffb"])
+async def test_text_without_a_utf8_form_fails_the_call(sandbox: Sandbox, text: str) -> None:
+    assert reason(await call(sandbox, "echo", value=text)) is Reason.NOT_SERIALIZABLE
+    assert value(await call(sandbox, "add", a=1, b=2)) == 3
+
+
+async def test_a_number_too_long_to_read_fails_the_call(sandbox: Sandbox) -> None:
+    assert reason(await call(sandbox, "echo", value=10**5000)) is Reason.RAISED
+    assert value(await call(sandbox, "add", a=1, b=2)) == 3
+
+
 def kill(pids: set[int]) -> None:
     assert pids
     for pid in sorted(pids):  # a runner before its forks
@@ -290,7 +327,7 @@ async def test_closing_leaves_nothing_behind(kind: str) -> None:
         started = running(kind) - before
         assert len(started) >= 2
         assert value(await call(sandbox, "add", a=1, b=2)) == 3
-    assert not await left_of(started, within_s=1 if kind == "sidecar" else 0)
+    assert not await left_of(started, within_s=1 if kind in ("sidecar", "bubblewrap") else 0)
 
 
 async def test_closing_ends_the_calls_under_way_and_those_that_wait(kind: str) -> None:
@@ -352,6 +389,49 @@ def code_of(source: str) -> ToolCode:
 async def test_a_module_that_does_not_load_is_named(kind: str, source: str, complaint: str) -> None:
     with pytest.raises(BadInput, match=r"'broken'.*" + complaint):
         await open_sandbox(settings_for(kind), code_of(source))
+
+
+GARBAGE = """
+import os
+for descriptor in range(3, 32):
+    try:
+        os.write(descriptor, {garbage!r})
+    except OSError:
+        pass
+def tool(): return 1
+"""
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [
+        b"\x00\x00\x00\x02[]",
+        b"\x00\x00\x00\x02{}",
+        b"\x00\x00\x00\x03\xff{}",
+        b"\xff\xff\xff\xff",
+        b'\x00\x00\x00\x13{"event": "loading"}' * 2,
+        b'\x00\x00\x00\x12{"event": "failed"}',
+    ],
+)
+async def test_a_module_that_talks_to_the_host_is_refused(kind: str, garbage: bytes) -> None:
+    with pytest.raises((BadInput, SandboxLost)):
+        await open_sandbox(settings_for(kind), code_of(GARBAGE.format(garbage=garbage)))
+
+
+LEAVES = """
+import os, time
+open(os.environ["TMPDIR"] + "/left", "w").close()
+if os.fork() == 0:
+    time.sleep(3600)
+def tool():
+    return [os.listdir(os.environ["TMPDIR"]), os.path.exists(f"/proc/{child}")]
+"""
+
+
+async def test_what_a_module_leaves_when_imported_is_gone_at_the_first_call(kind: str) -> None:
+    source = LEAVES.replace("if os.fork()", "child = os.fork()\nif child")
+    async with opened(settings_for(kind), code_of(source)) as sandbox:
+        assert value(await call(sandbox, "tool")) == [[], False]
 
 
 async def test_a_module_that_hangs_is_named(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
