@@ -72,7 +72,7 @@ class Cluster:
         return found[1] if found else "running"
 
     def ended(self, job):
-        wait_until(lambda: self.status(job) in ("succeeded", "failed", "stopped"), minutes=10)
+        wait_until(lambda: self.status(job) in ("succeeded", "failed", "stopped"))
         return self.status(job), self.ray("job", "logs", job).stdout
 
 
@@ -100,7 +100,7 @@ def cluster(tmp_path_factory):
         cluster.compose("down", "--volumes", "--timeout", "5")
 
 
-def wait_until(holds, minutes=5):
+def wait_until(holds, minutes=15):
     deadline = time.monotonic() + minutes * MINUTES
     while not holds():
         assert time.monotonic() < deadline
