@@ -9,6 +9,7 @@ import math
 import queue
 import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,7 +32,7 @@ from apigen_ray.pipeline.operators import (
     task_item,
     unpacked,
 )
-from apigen_ray.pipeline.session import ending
+from apigen_ray.pipeline.session import QUEUED_BLOCKS, ending
 from apigen_ray.pipeline.shared import RemoteKeeper, RemotePools
 from apigen_ray.pipeline.sidecars import placed, try_sidecars
 from apigen_ray.sampling import Sampler
@@ -211,7 +212,8 @@ _END = object()
 
 def _stream(dataset: Dataset) -> Iterator[list[Row]]:
     """The rows of a dataset as they come; a thread of its own runs it."""
-    arrived: queue.Queue[Any] = queue.Queue()
+    # Bounded: while the driver can't write, as with a full disk, nothing more is paid for.
+    arrived: queue.Queue[Any] = queue.Queue(QUEUED_BLOCKS)
     stopped = threading.Event()
     meter = RowMeter()
 
@@ -244,4 +246,7 @@ def _stream(dataset: Dataset) -> Iterator[list[Row]]:
             yield rows
     finally:
         stopped.set()  # the caller has enough: what is in flight ends with its block
+        with suppress(queue.Empty):
+            while True:  # the thread may be waiting for a place in the queue
+                arrived.get_nowait()
         consumer.join(2.0)  # so that Ray is not, if possible, shut down under it
