@@ -14,7 +14,7 @@ It is a local folder, or a URL of an object store; see `storage`.
 import hashlib
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypedDict
 
@@ -71,6 +71,9 @@ RELEASED = (
 )
 """The columns of `dataset`: those of xlam-function-calling-60k, then what is worth knowing."""
 
+
+SLICE = 50_000
+"""Rows of the data set that are in memory at once."""
 
 REPLIES = "replies"
 """The folder of a run folder that keeps every reply of a model."""
@@ -182,17 +185,27 @@ class RunFolder:
                     settled.add(id_)
         return settled, {id_: tries for id_, tries in tried.items() if id_ not in settled}
 
-    def tables(self, columns: Sequence[str] = tuple(SCHEMA.names)) -> Iterator[pa.Table]:
-        """The rows that count, part by part: an `error` that was asked again is superseded."""
-        last: dict[str, tuple[int, int]] = {}
-        parts = self.parts()
-        for number, part in enumerate(parts):
-            ids = _read(part, ["id"])["id"].to_pylist()
-            last.update((id_, (number, index)) for index, id_ in enumerate(ids))
-        for number, part in enumerate(parts):
+    def tables(
+        self, columns: Sequence[str] = tuple(SCHEMA.names), among: Collection[str] | None = None
+    ) -> Iterator[pa.Table]:
+        """The rows that count, part by part: an `error` that was asked again is superseded.
+
+        Args:
+            columns: Which of their columns.
+            among: The ids wanted; parts without any are not read.
+        """
+        last: dict[str, int] = {}
+        holding = []
+        for number, part in enumerate(self.parts()):
+            ids = enumerate(_read(part, ["id"])["id"].to_pylist(), number << 32)
+            places = {id_: place for place, id_ in ids if among is None or id_ in among}
+            last |= places
+            if places:
+                holding.append((number, part))
+        for number, part in holding:
             table = _read(part, list({*columns, "id"}))
-            ids = table["id"].to_pylist()
-            kept = [last[id_] == (number, index) for index, id_ in enumerate(ids)]
+            ids = enumerate(table["id"].to_pylist(), number << 32)
+            kept = [last.get(id_) == place for place, id_ in ids]
             yield table.filter(pa.array(kept, pa.bool_())).select(list(columns))
 
     # --- the manifest
@@ -234,24 +247,39 @@ class RunFolder:
         return None
 
     def write_dataset(self, card: str, leaving_out: Collection[str] = ()) -> int:
-        """Write the verified rows, a file for each style, and their card; return their number."""
+        """Write the verified rows, a file for each style, and their card; return their number.
+
+        They are sorted by their ids, a slice of which is in memory at a time.
+        """
         folder = self.path / "dataset"
         for stale in folder.rglob("*.parquet"):
             stale.unlink()
-        schema = pa.schema([SCHEMA.field(name) for name in RELEASED])
-        table = pa.concat_tables([schema.empty_table(), *self._verified()]).sort_by("id")
-        out = pa.compute.is_in(table["id"], pa.array(list(leaving_out), pa.string()))
-        table = table.filter(pa.compute.invert(out))
-        for style in table["style"].unique().to_pylist():
-            rows = table.filter(pa.compute.field("style") == style)
-            _write_parquet(folder / "data" / f"{style}.parquet", rows)
+        ids = sorted(
+            id_
+            for table in self._verified(["id"])
+            for id_ in table["id"].to_pylist()
+            if id_ not in leaving_out
+        )
+        writers: dict[str, pq.ParquetWriter] = {}
+        with ExitStack() as stack:
+            for start in range(0, len(ids), SLICE):
+                wanted = frozenset(ids[start : start + SLICE])
+                slice_ = pa.concat_tables(self._verified(RELEASED, wanted)).sort_by("id")
+                for style in slice_["style"].unique().to_pylist():
+                    if style not in writers:
+                        file = stack.enter_context(whole(folder / "data" / f"{style}.parquet"))
+                        writer = pq.ParquetWriter(file, slice_.schema, compression="zstd")
+                        writers[style] = stack.enter_context(writer)
+                    writers[style].write_table(slice_.filter(pa.compute.field("style") == style))
         self.write_text("dataset/README.md", card)
-        return len(table)
+        return len(ids)
 
-    def _verified(self) -> Iterator[pa.Table]:
+    def _verified(
+        self, columns: Sequence[str] = RELEASED, among: Collection[str] | None = None
+    ) -> Iterator[pa.Table]:
         verified = pa.compute.field("outcome") == Outcome.VERIFIED.value
-        for table in self.tables([*RELEASED, "outcome"]):
-            yield table.filter(verified).select(RELEASED)
+        for table in self.tables([*columns, "outcome"], among):
+            yield table.filter(verified).select(columns)
 
 
 def clear(path: str | Path | UPath, sparing: Collection[str] = ()) -> None:
@@ -283,8 +311,16 @@ def digest(value: Iterable[str]) -> str:
 
 
 def _read(part: UPath, columns: Sequence[str]) -> pa.Table:
-    with part.open("rb") as handle:
-        return pq.read_table(handle, columns=list(columns))
+    try:
+        with part.open("rb") as handle:
+            table = pq.read_table(handle, columns=list(columns))
+    except pa.ArrowException as error:
+        raise BadInput(
+            f"{part}: not a whole Parquet file: {error}; without it, its rows are asked for again"
+        ) from error
+    if missing := [name for name in columns if name not in table.column_names]:
+        raise BadInput(f"{part}: made by another version: no column {', '.join(missing)}")
+    return table
 
 
 def _write_parquet(path: UPath, table: pa.Table) -> None:

@@ -139,3 +139,28 @@ def test_a_run_without_a_verified_row_still_has_a_data_set(folder):
     assert folder.write_dataset("") == 0
     folder.commit([row("a", "error")])
     assert folder.write_dataset("") == 0
+
+
+def test_a_data_set_of_several_slices_is_sorted_as_a_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr("apigen_ray.store.SLICE", 2)
+    folder = RunFolder(tmp_path / "run")
+    with folder.writing():
+        for ids in ("dhb", "ga", "fce"):
+            folder.commit([row(id_) for id_ in ids])
+    assert folder.write_dataset("", leaving_out={"c"}) == 7
+    [file] = (tmp_path / "run" / "dataset" / "data").iterdir()
+    assert pq.read_table(file)["id"].to_pylist() == list("abdefgh")
+
+
+@pytest.mark.parametrize("damage", ["half", "column"])
+def test_a_damaged_part_is_named(damage, tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with folder.writing():
+        folder.commit([row("a")])
+    [part] = folder.parts()
+    if damage == "half":
+        part.write_bytes(part.read_bytes()[:-20])
+    else:
+        pq.write_table(pq.read_table(str(part)).drop_columns("votes"), str(part))
+    with pytest.raises(BadInput, match=r"part-0001-000001\.parquet: (not a whole|made by another)"):
+        list(folder.tables())

@@ -101,14 +101,15 @@ def add_export(commands: Commands) -> None:
         "write the verified data in a form that trainers read",
         "apigen-ray export runs/quickstart --format openai --out data/openai",
     )
-    forms = ["xlam", "openai", "openai-objects", "sharegpt", "hermes", "dpo"]
+    forms = ["xlam", "openai", "openai-objects", "sharegpt", "hermes", "dpo", "distilabel"]
     parser.add_argument("folder", help="a run folder: a path, or a URL such as s3://bucket/run")
     parser.add_argument(
         "--format",
         required=True,
         choices=forms,
         help="openai has arguments as JSON text, openai-objects as chat templates need them; "
-        "dpo: a verified and a rejected data point of the same prompt or the same tools",
+        "dpo: a verified and a rejected data point of the same prompt or the same tools; "
+        "distilabel: all data points, in the columns of its APIGen tasks",
     )
     parser.add_argument(
         "--against",

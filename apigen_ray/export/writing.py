@@ -15,6 +15,7 @@ import yaml
 
 from apigen_ray.card import LICENSE, TAGS, checks, simulated_warning
 from apigen_ray.errors import BadInput
+from apigen_ray.export import distilabel
 from apigen_ray.export.cleaning import clean, read_test_data
 from apigen_ray.export.formats import FORMS, NOTHING, Example, Form, Record, read_example
 from apigen_ray.export.preferences import COLUMNS as PAIR_COLUMNS
@@ -25,6 +26,7 @@ from apigen_ray.store import RunFolder
 COLUMNS_WITHOUT_TOOLS = ("id", "query", "answers", "outcome")
 COLUMNS = (*COLUMNS_WITHOUT_TOOLS, "tools")
 PREFERENCES = "dpo"
+DISTILABEL = "distilabel"
 REJECTIONS = (Outcome.FAIL_FORMAT, Outcome.FAIL_EXECUTION, Outcome.FAIL_SEMANTIC)
 
 
@@ -45,7 +47,8 @@ def export(source: str | Path, form: str, out: Path, against: Sequence[str] = ()
 
     Args:
         source: A run folder.
-        form: One of `FORMS`, or `dpo` for preference pairs.
+        form: One of `FORMS`, or `dpo` for preference pairs, or `distilabel` for all data points
+            in the columns of its tasks.
         out: The folder to write to.
         against: Test data; examples that resemble it are left out.
 
@@ -63,6 +66,8 @@ def export(source: str | Path, form: str, out: Path, against: Sequence[str] = ()
     without = {found.id for found in removed}
     if form == PREFERENCES:
         batches, keys = _pairs(folder, without), list(KEYS)
+    elif form == DISTILABEL:
+        batches, keys = _all(folder, without), list(distilabel.KEYS)
     else:
         batches, keys = _records(folder, FORMS[form], without), list(FORMS[form](NOTHING))
     try:
@@ -101,40 +106,54 @@ def _pairs(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]
         yield list(filter(None, map(preferences.pair, rejected)))
 
 
+def _all(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]:
+    for table in folder.tables(distilabel.COLUMNS):
+        yield [
+            distilabel.distilabel(row)
+            for row in table.to_pylist()
+            if row["outcome"] != Outcome.ERROR and row["id"] not in without
+        ]
+
+
 def _write(batches: Iterator[list[Record]], keys: Iterable[str], out: Path) -> int:
     written = 0
-    schema = pa.schema([(key, pa.string()) for key in keys])
+    schema = pa.schema(
+        [(key, pa.bool_() if key in distilabel.VERDICTS else pa.string()) for key in keys]
+    )
     with (
         (out / "train.jsonl").open("w", encoding="utf-8") as lines,
         pq.ParquetWriter(out / "train.parquet", schema, compression="zstd") as parquet,
     ):
         for records in filter(None, batches):
-            flat = [{key: _text(value) for key, value in record.items()} for record in records]
+            flat = [{key: _flat(value) for key, value in record.items()} for record in records]
             lines.writelines(map(_line, records, flat))
             parquet.write_table(pa.Table.from_pylist(flat, schema))
             written += len(records)
     return written
 
 
-def _line(record: Record, texts: Mapping[str, str]) -> str:
+def _line(record: Record, flat: Mapping[str, Any]) -> str:
     """A record as a line of JSONL; its nested parts are JSON text already."""
     members = (
-        f"{_quoted(key)}: {_quoted(value) if isinstance(value, str) else texts[key]}"
+        f"{_text(key)}: {flat[key] if isinstance(value, list | dict) else _text(value)}"
         for key, value in record.items()
     )
     return f"{{{', '.join(members)}}}\n"
 
 
-def _quoted(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+def _flat(value: Any) -> Any:
+    """A value as Parquet holds it: nested parts are JSON text."""
+    return _text(value) if isinstance(value, list | dict) else value
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)
 
 
 def _card(form: str, exported: Exported, manifest: Mapping[str, Any]) -> str:
     what = f"examples that passed {checks(manifest)}"
+    if form == DISTILABEL:
+        what = "data points in the columns of distilabel's APIGen tasks, with what each check said"
     if form == PREFERENCES:
         what = "pairs of a verified data point and a rejected one, with the reason"
     left_out = ", ".join(f"{cause} {count:,}" for cause, count in exported.removed.items())

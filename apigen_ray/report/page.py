@@ -144,14 +144,18 @@ def _figures(stats: Stats) -> list[tuple[str, str]]:
         ("verified", f"{verified:,}"),
         ("pass rate", "-" if rate is None else f"{rate:.1%}"),
         ("errors", f"{stats.whole.outcomes[Outcome.ERROR]:,}"),
-        ("tokens in", f"{stats.input_tokens:,}"),
-        ("tokens out", f"{stats.output_tokens:,}"),
+        ("tokens in", _short(stats.input_tokens)),
+        ("tokens out", _short(stats.output_tokens)),
     ]
     if stats.cost_usd:
         figures.append(("cost", f"${stats.cost_usd:,.2f}"))
     if stats.missing:
         figures.append(("not yet asked", f"{stats.missing:,}"))
     return figures
+
+
+def _short(count: int) -> str:
+    return f"{count:,}" if count < 10_000_000 else f"{count / 1e6:,.1f} M"
 
 
 def _usage_table(summary: Summary) -> Table:
@@ -202,13 +206,13 @@ def _never_passed_table(tools: Sequence[tuple[str, Coverage]]) -> Table:
 
 
 def _diversity_table(summary: Summary) -> Table:
-    headers = ["model", "queries", "words", "distinct 1", "2", "3", "nearest", "> 0.8"]
+    headers = ["model", "queries", "words", "distinct 1, 2, 3", "nearest", "> 0.8"]
     rows = [
         [
             found.model,
             f"{found.queries:,}",
             f"{found.words:g}",
-            *(f"{share:.0%}" for share in found.distinct),
+            ", ".join(f"{share:.0%}" for share in found.distinct),
             f"{found.median_nearest:.2f}",
             f"{found.near_duplicates:.1%}",
         ]

@@ -1,0 +1,79 @@
+"""All data points in the columns of distilabel's APIGen tasks, with what each check said.
+
+What its steps would keep is what `keep_row_after_execution_check` and
+`keep_row_after_semantic_check` say; both are None where a data point did not come that far.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from apigen_ray.export.formats import Record
+from apigen_ray.records import Outcome
+from apigen_ray.report.summary import called_names
+
+COLUMNS = (
+    "id",
+    "model",
+    "query",
+    "answers",
+    "tools",
+    "outcome",
+    "detail",
+    "execution_results",
+    "thought",
+)
+KEYS = (
+    "id",
+    "func_name",
+    "func_desc",
+    "tools",
+    "query",
+    "answers",
+    "keep_row_after_execution_check",
+    "execution_result",
+    "thought",
+    "keep_row_after_semantic_check",
+    "model_name",
+)
+VERDICTS = ("keep_row_after_execution_check", "keep_row_after_semantic_check")
+"""The columns that are true or false."""
+
+
+def distilabel(row: Mapping[str, Any]) -> Record:
+    """The record of a row that has `COLUMNS`, and did not end in an error."""
+    tools = json.loads(row["tools"])
+    called = called_names(row["answers"])
+    # Its steps know one function a row, which the others are shown beside.
+    meant = next((tool for tool in tools if tool["name"] in called), tools[0] if tools else {})
+    executed = {
+        Outcome.FAIL_FORMAT: False,
+        Outcome.FAIL_EXECUTION: False,
+        Outcome.FAIL_SEMANTIC: True if row["execution_results"] else None,
+        Outcome.VERIFIED: True if row["execution_results"] else None,
+    }[row["outcome"]]
+    judged = row["thought"] is not None or row["outcome"] == Outcome.FAIL_SEMANTIC
+    return {
+        "id": row["id"],
+        "func_name": meant.get("name"),
+        "func_desc": meant.get("description"),
+        "tools": json.dumps([{"type": "function", "function": tool} for tool in tools]),
+        "query": row["query"],
+        "answers": row["answers"],
+        "keep_row_after_execution_check": executed,
+        "execution_result": list(_results(row)),
+        "thought": row["thought"],
+        "keep_row_after_semantic_check": row["outcome"] == Outcome.VERIFIED if judged else None,
+        "model_name": row["model"],
+    }
+
+
+def _results(row: Mapping[str, Any]) -> Iterator[str]:
+    """What each call gave, or why there was none, as text."""
+    if not row["execution_results"] and row["detail"]:
+        yield row["detail"]
+    for result in json.loads(row["execution_results"] or "[]"):
+        if result["ok"]:
+            yield json.dumps(result["result"], ensure_ascii=False)
+        else:
+            yield f"{result['reason']}: {result['message']}"
