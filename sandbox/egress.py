@@ -4,6 +4,9 @@ The sandbox's own network namespace has a loopback interface and nothing beside 
 listens there before any tool module is imported, and hands the listening socket over to the host,
 whose proxy answers at it from outside. So nothing runs in the sandbox that a call could kill, flood
 or take over; the filter lets calls open TCP connections, and this port is all that they reach.
+
+Not covered: what a call tells a listed host, and what that does with it. The kernel's TCP is one
+more thing that calls can attack.
 """
 
 import os

@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import socket
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
@@ -18,6 +19,7 @@ from apigen_ray.errors import BadInput
 from apigen_ray.records import Call, CallResult, Failed, Json, Reason, Returned
 from apigen_ray.sandbox import Sandbox, SandboxSettings, ToolCode, choose_kind, opening, pack
 from apigen_ray.sandbox.pool import Pool
+from apigen_ray.sandbox.protocol import take_listener
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 WEB_TOOLS = Path(__file__).with_name("web_tools.py")
@@ -315,6 +317,16 @@ async def test_egress_is_refused_where_only_a_process_is_left(
     settings = SandboxSettings.model_validate({"egress": {"hosts": ["a.example.com"]}})
     with pytest.raises(BadInput, match=r"sandbox\.egress: a sandbox of kind process"):
         choose_kind(settings)
+
+
+@pytest.mark.parametrize("said", [b"", b"L"], ids=["it ended", "it sent none"])
+async def test_a_runtime_that_lets_no_socket_out_is_refused(said: bytes) -> None:
+    ours, runners = socket.socketpair()
+    with ours, runners:
+        runners.sendall(said)
+        runners.shutdown(socket.SHUT_WR)
+        with pytest.raises(BadInput, match=r"sandbox\.egress: .*gVisor"):
+            await take_listener(ours)
 
 
 @pytest.mark.parametrize(
