@@ -5,9 +5,13 @@ uv run python tests/bench/soak_sandbox.py [--seconds 60] [--kind docker]
 
 import argparse
 import asyncio
+import os
 import random
 import time
 from collections import Counter
+from pathlib import Path
+
+import docker
 
 from apigen_ray.records import Call
 from apigen_ray.sandbox import Sandbox, SandboxSettings, hostile_tools, open_sandbox
@@ -25,11 +29,22 @@ async def client(
         [result] = await sandbox.run([Call(attack, {})])
         verdict = getattr(result, "reason", "returned")
         counts["attacks"] += 1
+        counts["wrong verdicts on attacks"] += verdict not in hostile_tools.EXPECTED[attack]
         if verdict not in hostile_tools.EXPECTED[attack]:
             counts[f"{attack}: {verdict}"] += 1
         for _ in range(BENIGN_PER_ATTACK):
             counts["benign calls"] += 1
             counts["benign calls that were wrong"] += await look(sandbox) != clean
+
+
+def left() -> list[str]:
+    """What this process started and did not end: containers, and processes below it."""
+    label: dict[str, str | list[str] | bool] = {
+        "label": f"apigen-ray=runner of process {os.getpid()}"
+    }
+    containers = docker.from_env().containers.list(all=True, filters=label)
+    below = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    return [*(str(one.id) for one in containers), *below]
 
 
 async def main() -> None:
@@ -47,6 +62,7 @@ async def main() -> None:
         await asyncio.gather(*(client(sandbox, draw, attacks, until, counts) for draw in draws))
     finally:
         await sandbox.close()
+    counts["processes or containers left"] = len(left())
     for name, count in counts.items():
         print(f"{count:8} {name}")
 
