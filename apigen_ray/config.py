@@ -19,7 +19,7 @@ from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.records import Style
 from apigen_ray.rest import RestSettings
 from apigen_ray.sampling import SamplingSettings
-from apigen_ray.sandbox import SandboxSettings
+from apigen_ray.sandbox import EgressSettings, SandboxSettings
 from apigen_ray.targets import Target
 
 ModelSettings = Annotated[Endpoint | VllmEndpoint | SimulatedEndpoint, Field(discriminator="kind")]
@@ -183,6 +183,7 @@ _SECTIONS: tuple[type[BaseModel], ...] = (
     CheckSettings,
     ExecuteSettings,
     SandboxSettings,
+    EgressSettings,
     RestSettings,
     Actors,
 )

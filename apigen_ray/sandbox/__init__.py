@@ -3,10 +3,11 @@
 from apigen_ray.sandbox.image import Image, ensure_image
 from apigen_ray.sandbox.opening import choose_kind, open_sandbox
 from apigen_ray.sandbox.pool import Sandbox
-from apigen_ray.sandbox.settings import SandboxSettings
+from apigen_ray.sandbox.settings import EgressSettings, SandboxSettings
 from apigen_ray.sandbox.toolcode import ToolCode, pack
 
 __all__ = [
+    "EgressSettings",
     "Image",
     "Sandbox",
     "SandboxSettings",
