@@ -123,6 +123,7 @@ def _image_on(client: docker.DockerClient, base: str) -> Image:
             tag=tag,
             buildargs={"BASE_IMAGE": base},
             labels={"apigen-ray": "sandbox"},
+            network_mode="none",
             rm=True,
             forcerm=True,
         )
