@@ -165,7 +165,7 @@ class _Reading:
             self._unread_count += len(batch.unread)
             named = [self._named(row) for row in batch.rows]
             yield [
-                tried_again(row, self._tried.get(row["id"], 0))
+                tried_again(row, self._tried[row["id"]]) if row["id"] in self._tried else row
                 for row in named
                 if row["id"] not in self._settled
             ]
