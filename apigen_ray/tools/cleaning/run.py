@@ -5,6 +5,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,12 +181,15 @@ class _LocalKeeper:
 
     def __init__(self, keeper: Keeper) -> None:
         self._keeper = keeper
+        # Thousands of replies that are unpacked would hold up the calls under way, which time out.
+        self._reading = ThreadPoolExecutor(1)
 
     async def known(self) -> tuple[frozenset[str], str | None]:
         return self._keeper.known()
 
     async def get(self, key: str) -> Reply:
-        return self._keeper.get(key)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._reading, self._keeper.get, key)
 
     async def put(self, entries: Sequence[Entry]) -> str | None:
         return self._keeper.put(entries)
