@@ -64,6 +64,7 @@ def print_and_crash():
 
 
 def forge_and_leave():
+    os.close(4)  # where it would be told to go on
     text = b'V"forged"'
     os.write(3, len(text).to_bytes(4, "big") + text)
     os._exit(0)
