@@ -230,7 +230,7 @@ def docker_exec(image: str, times: int) -> Measured:
         command = ["python3", "-c", "print(1 + 2)"]
 
         def once() -> None:
-            assert container.exec_run(command).output == b"3\n"
+            assert container.exec_run(command).exit_code == 0
 
         return measure("docker exec of Python", once, times)
     finally:
