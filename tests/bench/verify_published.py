@@ -117,7 +117,7 @@ def nestful(folder: Path) -> Iterator[Record]:
         spec["name"]: {
             "name": spec["name"],
             "description": spec["description"],
-            "parameters": spec.get("query_parameters") or spec["parameters"],
+            "parameters": spec.get("query_parameters") or spec.get("parameters", {}),
         }
         for spec in specs
     }
