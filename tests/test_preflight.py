@@ -38,9 +38,9 @@ def test_all_is_well_and_nothing_is_left_behind(capsys, tmp_path, monkeypatch):
         (
             [
                 "--set",
-                "judge={kind: openai, name: j, base_url: 'http://x', model: m, api_key_env: NO_KEY}",
+                "judge={kind: openai, name: j, base_url: 'http://x', model: m, api_key_env: NOKEY}",
             ],
-            "$NO_KEY is not set",
+            "$NOKEY is not set",
         ),
         (["--set", "sandbox.kind=docker"], "no Docker engine answers"),
         (
