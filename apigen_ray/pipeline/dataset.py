@@ -11,8 +11,11 @@ import threading
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
+import pyarrow as pa
 import ray
 import ray.data
 from ray.data import ActorPoolStrategy, Dataset
@@ -203,8 +206,13 @@ def _share(endpoint: Endpoint, actors: int) -> Endpoint:
 
 
 def _source(items: Sequence[Mapping[str, Any]], items_per_block: int) -> Dataset:
-    blocks = math.ceil(len(items) / items_per_block)
-    return ray.data.from_items([dict(item) for item in items], override_num_blocks=blocks)
+    """Blocks of one round each: rows leave with their block, and later rounds wait for them."""
+    blocks = []
+    for _, of_round in groupby(items, key=itemgetter("round")):
+        rows = [dict(item) for item in of_round]
+        starts = range(0, len(rows), items_per_block)
+        blocks += [pa.Table.from_pylist(rows[start : start + items_per_block]) for start in starts]
+    return ray.data.from_arrow(blocks)
 
 
 _END = object()
