@@ -227,7 +227,10 @@ def _stream(dataset: Dataset) -> Iterator[list[Row]]:
 
     def consume() -> None:
         try:
-            for block in dataset.iter_batches(batch_size=None, batch_format="pyarrow"):
+            # Prefetching would hold back a block until the next one comes, which may wait for it.
+            for block in dataset.iter_batches(
+                batch_size=None, batch_format="pyarrow", prefetch_batches=0
+            ):
                 arrived.put(block)
                 if stopped.is_set():
                     break
