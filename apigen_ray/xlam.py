@@ -61,7 +61,7 @@ def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _hub(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    import datasets  # takes a second, and most sources are files
+    import datasets  # noqa: PLC0415 - takes a second, and most sources are files
 
     try:
         rows = datasets.load_dataset(name, split="train")

@@ -20,18 +20,18 @@ from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
 from apigen_ray.report.intervals import Rate
 from apigen_ray.report.stats import Funnel
-from apigen_ray.store import RunFolder
+from apigen_ray.store import RunFolder, digest
 
 COLUMNS = (
     "id",
     "model",
     "style",
     "prompt_id",
+    "tools",
     "categories",
     "outcome",
     "reason",
     "votes",
-    "messages_hash",
     "input_tokens",
     "output_tokens",
     "cost_usd",
@@ -50,10 +50,11 @@ class Contender:
     by_category: dict[str, Funnel] = field(default_factory=lambda: defaultdict(Funnel))
     tokens: int = 0
     cost_usd: float = 0.0
-    passed: dict[tuple[str, str | None], dict[str, bool]] = field(
+    passed: dict[tuple[str, str | None, str], dict[str, bool]] = field(
         default_factory=lambda: defaultdict(dict)
     )
-    """Whether each point of a prompt, by its id and the hash of its messages, was verified."""
+    """Whether each point of a prompt was verified. Prompts are the same that have the same number,
+    style and tools; their examples may be those of each model's own pool."""
 
     @property
     def cost_per_verified(self) -> float | None:
@@ -69,7 +70,7 @@ class Contender:
         self.tokens += row["input_tokens"] + row["output_tokens"]
         self.cost_usd += row["cost_usd"]
         if row["outcome"] != Outcome.ERROR:
-            prompt = row["prompt_id"], row["messages_hash"]
+            prompt = row["prompt_id"], row["style"], digest([row["tools"]])
             point = row["id"].removeprefix(f"{row['model']}-")
             self.passed[prompt][point] = row["outcome"] == Outcome.VERIFIED
 
