@@ -69,9 +69,9 @@ def test_errors_are_held_against_nobody(run):
 
 
 def test_models_of_several_folders_are_paired_where_the_prompts_are_the_same(run):
-    first = run(prompts("m", "+++", tools='["same"]'))
-    second = run(prompts("m", "+-+", tools='["same"]'))
-    other = run(prompts("m", "---", tools='["other"]'))
+    first = run(prompts("m", "+++"))
+    second = run(prompts("m", "+-+"))
+    other = run(prompts("m", "---", style="parallel"))
     comparison = compare([first, second, other])
     assert [c.name for c in comparison.contenders] == [f"{p}: m" for p in (first, second, other)]
     [found] = comparison.differences
