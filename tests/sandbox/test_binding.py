@@ -24,7 +24,7 @@ RED = {"x": 1.0, "y": 0.0, "colour": "red", "count": 0}
 def made(name, /, **arguments):
     """What a call gives, through JSON on both ways."""
     functions = {name: binding.bound(getattr(typed_tools, name))}
-    answer = child.answer(functions, json.dumps([name, arguments]).encode(), 1 << 20)
+    answer = child.answer(functions, json.dumps([name, arguments]).encode(), child.Encoder(1 << 20))
     if answer[:1] != child.VALUE:
         return answer.decode()
     return json.loads(answer[1:])
