@@ -1,5 +1,9 @@
 """`run --check`: a line for each thing, and exit code 2 where the run would fail at its start."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 
 from apigen_ray import pipeline  # noqa: F401 - it tells Ray about its environment first
@@ -65,9 +69,15 @@ def test_each_thing_that_is_missing_is_one_line_and_the_rest_is_tried(
     assert len(lines) >= 3
 
 
-def test_a_ray_that_does_not_answer_is_one_line(capsys, tmp_path, monkeypatch):
-    monkeypatch.setenv("RAY_ADDRESS", "127.0.0.1:9")
-    code, lines = checked(capsys, "--out", str(tmp_path / "run"))
-    (failed,) = [line for line in lines if line.startswith("FAILED")]
+def test_a_ray_that_does_not_answer_is_one_line(tmp_path):
+    command = [sys.executable, "-m", "apigen_ray", "run", "configs/quickstart.yaml", "--check"]
+    done = subprocess.run(  # these tests have joined a Ray already
+        [*command, "--out", str(tmp_path / "run")],
+        env=os.environ | {"RAY_ADDRESS": "127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (failed,) = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
     assert "ray: no Ray at RAY_ADDRESS=127.0.0.1:9" in failed
-    assert code == 2
+    assert done.returncode == 2
