@@ -368,7 +368,7 @@ def served() -> Iterator[Proxy]:
     from apigen_ray.models.simulated import SimulatedEndpoint, serving  # noqa: PLC0415
 
     models = [
-        SimulatedEndpoint(name="model", profile="default", latency_s=0.6),
+        SimulatedEndpoint(name="model", profile="default", latency_s=2.0),
         SimulatedEndpoint(name="judge", profile="perfect", latency_s=0.2),
     ]
     with serving(models) as running:
