@@ -16,8 +16,6 @@ from dataclasses import dataclass
 from itertools import islice, zip_longest
 from typing import Annotated, Any, Literal
 
-import pyarrow as pa
-import pyarrow.compute
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from apigen_ray import jsontext
@@ -25,7 +23,7 @@ from apigen_ray.likeness import Unalike
 from apigen_ray.records import Call, Outcome, Pair, Seed, Style, Tool
 from apigen_ray.sampling import pair_form
 from apigen_ray.stages import Task, point_id
-from apigen_ray.store import Row, RunFolder, digest
+from apigen_ray.store import Row, RunFolder, digest, with_value
 
 LAG = 2
 """A round draws on the rounds up to this many before it."""
@@ -107,10 +105,9 @@ class Feedback:
                 self._last[owner] = pool
                 self._stored.append(pool)
         if wanted := self._wanted():
-            verified = pa.compute.field("outcome") == Outcome.VERIFIED.value
             for table in folder.tables(COLUMNS):
-                rows = table.filter(verified & pa.compute.field("round").isin(wanted))
-                self.settle(rows.to_pylist())
+                rows = with_value(table, "outcome", Outcome.VERIFIED).to_pylist()
+                self.settle(row for row in rows if row["round"] in wanted)
 
     def owner(self, model: str) -> str:
         """Whose pool a model draws from."""

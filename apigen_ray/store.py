@@ -264,22 +264,22 @@ class RunFolder:
         with ExitStack() as stack:
             for start in range(0, len(ids), SLICE):
                 wanted = frozenset(ids[start : start + SLICE])
-                slice_ = pa.concat_tables(self._verified(RELEASED, wanted)).sort_by("id")
+                slice_ = pa.concat_tables(self._verified(RELEASED, wanted))
+                slice_ = slice_.take(pa.compute.sort_indices(slice_["id"]))
                 for style in slice_["style"].unique().to_pylist():
                     if style not in writers:
                         file = stack.enter_context(whole(folder / "data" / f"{style}.parquet"))
                         writer = pq.ParquetWriter(file, slice_.schema, compression="zstd")
                         writers[style] = stack.enter_context(writer)
-                    writers[style].write_table(slice_.filter(pa.compute.field("style") == style))
+                    writers[style].write_table(with_value(slice_, "style", style))
         self.write_text("dataset/README.md", card)
         return len(ids)
 
     def _verified(
         self, columns: Sequence[str] = RELEASED, among: Collection[str] | None = None
     ) -> Iterator[pa.Table]:
-        verified = pa.compute.field("outcome") == Outcome.VERIFIED.value
         for table in self.tables([*columns, "outcome"], among):
-            yield table.filter(verified).select(columns)
+            yield with_value(table, "outcome", Outcome.VERIFIED).select(columns)
 
 
 def clear(path: str | Path | UPath, sparing: Collection[str] = ()) -> None:
@@ -302,6 +302,11 @@ def clear(path: str | Path | UPath, sparing: Collection[str] = ()) -> None:
     held.release()
 
 
+def with_value(table: pa.Table, column: str, value: str) -> pa.Table:
+    """The rows of a table that have a value in a column."""
+    return table.filter(pa.compute.equal(table[column], value))
+
+
 def digest(value: Iterable[str]) -> str:
     """SHA-256 of texts, in order."""
     hashed = hashlib.sha256()
@@ -312,8 +317,10 @@ def digest(value: Iterable[str]) -> str:
 
 def _read(part: UPath, columns: Sequence[str]) -> pa.Table:
     try:
-        with part.open("rb") as handle:
-            table = pq.read_table(handle, columns=list(columns))
+        # Not `read_table`: threads of Arrow's data sets may outlive it, and drop a Python object
+        # when there is no interpreter any more, which aborts the process at its end.
+        with part.open("rb") as handle, pq.ParquetFile(handle) as parquet:
+            table = parquet.read(list(columns), use_threads=False)
     except pa.ArrowException as error:
         raise BadInput(
             f"{part}: not a whole Parquet file: {error}; without it, its rows are asked for again"

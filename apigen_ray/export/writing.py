@@ -21,7 +21,7 @@ from apigen_ray.export.formats import FORMS, NOTHING, Example, Form, Record, rea
 from apigen_ray.export.preferences import COLUMNS as PAIR_COLUMNS
 from apigen_ray.export.preferences import KEYS, Preferences
 from apigen_ray.records import Outcome
-from apigen_ray.store import RunFolder
+from apigen_ray.store import RunFolder, with_value
 
 COLUMNS_WITHOUT_TOOLS = ("id", "query", "answers", "outcome")
 COLUMNS = (*COLUMNS_WITHOUT_TOOLS, "tools")
@@ -84,9 +84,9 @@ def export(source: str | Path, form: str, out: Path, against: Sequence[str] = ()
 
 
 def _examples(folder: RunFolder, columns: Sequence[str]) -> Iterator[list[Example]]:
-    verified = pa.compute.field("outcome") == Outcome.VERIFIED.value
     for table in folder.tables(columns):
-        yield [read_example(row) for row in table.filter(verified).to_pylist()]
+        verified = with_value(table, "outcome", Outcome.VERIFIED)
+        yield [read_example(row) for row in verified.to_pylist()]
 
 
 def _records(folder: RunFolder, form: Form, without: Container[str]) -> Iterator[list[Record]]:

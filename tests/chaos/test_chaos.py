@@ -14,7 +14,7 @@ CHAOS = Path(__file__).with_name("chaos.py")
 def test_a_run_survives_what_happens_to_it():
     """Kills of the driver, of workers, containers and a node; an endpoint that goes down.
 
-    In a process of its own, with a Ray of its own. For longer: `python tests/chaos/chaos.py --kills 5`.
+    In a process and a Ray of its own. For longer: `python tests/chaos/chaos.py --kills 5`.
     """
     alone = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     done = subprocess.run(
