@@ -27,5 +27,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def shared_ray(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """One Ray on this machine for all tests that need it: starting it takes ten seconds."""
-    with ray_session(tmp_path_factory.mktemp("ray") / "ray.log"):
-        yield
+    with pytest.MonkeyPatch.context() as patch:
+        # Its workers have the environment it was started in: the keys of `rest_server` as well.
+        patch.setenv("HARBOUR_BOOKS_CUSTOMER", "customer-key")
+        patch.setenv("HARBOUR_BOOKS_PARTNER", "partner-key")
+        with ray_session(tmp_path_factory.mktemp("ray") / "ray.log"):
+            yield

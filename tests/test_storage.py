@@ -5,6 +5,7 @@ import time
 
 import pytest
 from moto.server import ThreadedMotoServer
+from s3fs import S3FileSystem
 from upath import UPath
 
 from apigen_ray import storage
@@ -28,6 +29,7 @@ def server():
         patch.setenv("AWS_ACCESS_KEY_ID", "key")
         patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        S3FileSystem.clear_instance_cache()  # of tests with another environment
         UPath("s3://bucket").fs.mkdir("bucket")
         yield server
     server.stop()
