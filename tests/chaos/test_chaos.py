@@ -10,15 +10,15 @@ import pytest
 CHAOS = Path(__file__).with_name("chaos.py")
 
 
-@pytest.mark.docker
+@pytest.mark.chaos
 def test_a_run_survives_what_happens_to_it():
-    """Kills of the driver, of workers, containers and a node; an endpoint that goes down.
+    """Five kills of the driver, kills of workers, containers and a node; an endpoint that goes down.
 
-    In a process and a Ray of its own. For longer: `python tests/chaos/chaos.py --kills 5`.
+    In a process and a Ray of its own. For longer: `python tests/chaos/chaos.py -h`.
     """
     alone = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     done = subprocess.run(
-        [sys.executable, str(CHAOS), "--points", "40", "--kills", "2", "--seed", "1"],
+        [sys.executable, str(CHAOS), "--points", "40", "--kills", "5", "--seed", "1"],
         env=alone,
         capture_output=True,
         text=True,
