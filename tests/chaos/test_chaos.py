@@ -12,7 +12,7 @@ CHAOS = Path(__file__).with_name("chaos.py")
 
 @pytest.mark.chaos
 def test_a_run_survives_what_happens_to_it():
-    """Five kills of the driver, kills of workers, containers and a node; an endpoint that goes down.
+    """Five kills of the driver, some of workers, containers and a node; an endpoint goes down.
 
     In a process and a Ray of its own. For longer: `python tests/chaos/chaos.py -h`.
     """
