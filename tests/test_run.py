@@ -319,20 +319,19 @@ def started(settings, tmp_path, sign="samples/part-*"):
 SLOW = {"kind": "simulated", "name": "slow", "latency_s": 1.0, "concurrency": 16}
 
 
-@pytest.mark.parametrize("sandbox", [pytest.param("docker", marks=pytest.mark.docker), "process"])
-def test_a_run_killed_in_the_middle_is_completed_exactly(sandbox, tmp_path):
-    settings = config(tmp_path / "run", points=100, sandbox=sandbox, models=[SLOW])
+@pytest.mark.docker
+def test_a_run_killed_in_the_middle_is_completed_exactly(tmp_path):
+    settings = config(tmp_path / "run", points=100, sandbox="docker", models=[SLOW])
     process = started(settings, tmp_path)
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
     before = {row["id"] for row in rows(settings.out)}
     assert 0 < len(before) < 400
-    if sandbox == "docker":
-        wait_for(lambda: not ours_running(), 30)
+    wait_for(lambda: not ours_running(), 30)
 
     fast = SLOW | {"latency_s": 0.01, "concurrency": 64}
     wait_for(lambda: unlocked(settings.out), 30)
-    assert go(config(tmp_path / "run", points=100, sandbox=sandbox, models=[fast])) == 0
+    assert go(config(tmp_path / "run", points=100, sandbox="docker", models=[fast])) == 0
     after = [row["id"] for row in rows(settings.out)]
     assert len(after) == len(set(after)) == 400
     assert before <= set(after)
