@@ -352,7 +352,7 @@ def test_a_killed_run_pays_twice_for_no_more_than_was_in_flight(tmp_path):
 
 
 def ours_running():
-    return docker.from_env().containers.list(filters={"label": "apigen-ray"})
+    return docker.from_env().containers.list(filters={"label": "apigen-ray"}, ignore_removed=True)
 
 
 def unlocked(out):
