@@ -175,12 +175,12 @@ def test_each_container_says_what_it_needs_and_may_have(role, template):
 @pytest.mark.parametrize(("role", "template"), PODS)
 def test_each_pod_is_under_the_network_policy(role, template):
     assert PART_OF in template["metadata"]["labels"].items()
-    (policy, _) = read("shared/network-policies.yaml")
+    (policy, _) = read("base/network-policies.yaml")
     assert policy["spec"]["podSelector"]["matchLabels"] == dict([PART_OF])
 
 
 def test_nobody_outside_reaches_ray_but_the_operator_and_prometheus():
-    (policy, autoscaler) = read("shared/network-policies.yaml")
+    (policy, autoscaler) = read("base/network-policies.yaml")
     own, operator, prometheus = policy["spec"]["ingress"]
     assert own["from"] == [{"podSelector": {"matchLabels": dict([PART_OF])}}]
     assert [port["port"] for port in operator["ports"]] == [8265]
@@ -189,7 +189,7 @@ def test_nobody_outside_reaches_ray_but_the_operator_and_prometheus():
 
 
 def test_metadata_services_and_other_pods_are_out_of_reach():
-    (policy, _) = read("shared/network-policies.yaml")
+    (policy, _) = read("base/network-policies.yaml")
     blocks = [
         to["ipBlock"] for rule in policy["spec"]["egress"] for to in rule["to"] if "ipBlock" in to
     ]
@@ -242,7 +242,7 @@ def test_no_two_sandboxes_share_a_scratch_folder():
 
 
 def test_the_config_fits_the_cluster():
-    run = load_config(KUBERAY / "shared" / "run.yaml")
+    run = load_config(KUBERAY / "base" / "run.yaml")
     (group,) = WORKERS
     assert run.sandbox.kind == "sidecar"
     assert run.sandbox.slots == len(SANDBOXES)
@@ -255,6 +255,6 @@ def test_the_config_fits_the_cluster():
 
 
 def test_budgets_and_policies_select_what_the_operator_labels():
-    budgets = read("shared/disruption-budgets.yaml")
+    budgets = read("base/disruption-budgets.yaml")
     kinds = [b["spec"]["selector"]["matchLabels"]["ray.io/node-type"] for b in budgets]
     assert kinds == ["head", "worker"]
