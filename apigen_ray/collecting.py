@@ -1,5 +1,6 @@
 """Rows as they come: committed in parts, counted, and given up on when all is lost."""
 
+import logging
 import signal
 import time
 from collections import Counter, deque
@@ -11,7 +12,10 @@ from rich.console import Console
 from apigen_ray.errors import StoreLost
 from apigen_ray.records import Outcome, Reason, Stage
 from apigen_ray.report.terminal import Progress
+from apigen_ray.runlog import about
 from apigen_ray.store import Row, RunFolder
+
+log = logging.getLogger(__name__)
 
 ROWS_PER_PART = 256
 SECONDS_PER_PART = 5.0
@@ -79,6 +83,7 @@ class Parts:
         for wait_s in (*WAITS_S, None):
             try:
                 self._folder.commit(rows)
+                log.info("part committed", extra={"size": len(rows)})
                 break
             except OSError as error:
                 if wait_s is None:
@@ -86,6 +91,7 @@ class Parts:
                         f"{self._folder.path}: can't be written: {error.strerror or error}; what "
                         "was committed is safe, and the same command goes on from there"
                     ) from error
+                log.warning("commit failed", extra={"why": str(error)})
                 time.sleep(wait_s)
         self._at = time.monotonic()
         self._committed(rows)
@@ -129,12 +135,14 @@ def collect(
                 for row in batch:
                     breaker.add(row)
                     if not _never_asked(row):
+                        _tell(row)
                         parts.add(row)
                         progress.add(str(row["outcome"]), row["cost_usd"])
                 progress.show()
                 parts.commit()
                 if not why and (why := signals.received or breaker.limit):
                     end()
+                    log.warning("ending", extra={"why": why})
                     console.print(
                         f"{why}: finishing what is in flight; Ctrl-C (again) stops at once",
                         style="yellow",
@@ -148,8 +156,16 @@ def collect(
         finally:
             parts.commit(all_=True)
     if why:
+        log.warning("stopping", extra={"why": why})
         console.print(f"stopping: {why}; what has come is kept", style="red", soft_wrap=True)
     return why is None
+
+
+def _tell(row: Row) -> None:
+    """Log a row that was lost to something else than itself."""
+    if row["outcome"] == Outcome.ERROR:
+        with about(stage=row["stage"], model=row["model"], rows=[row["id"]]):
+            log.warning("row error", extra={"reason": row["reason"], "detail": row["detail"]})
 
 
 def _never_asked(row: Row) -> bool:

@@ -1,5 +1,6 @@
 """One run from config to data set: prepare, ask for what is missing, commit, count."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
@@ -34,11 +35,14 @@ from apigen_ray.records import Outcome
 from apigen_ray.report.page import write_report
 from apigen_ray.report.stats import COLUMNS, count
 from apigen_ray.report.terminal import print_funnel
+from apigen_ray.runlog import sent_to
 from apigen_ray.sampling import Sampler
 from apigen_ray.seeds import load_seeds
 from apigen_ray.stages import Task
 from apigen_ray.store import REPLIES, Row, RunFolder, clear
 from apigen_ray.tools import load_library
+
+log = logging.getLogger(__name__)
 
 
 def run(
@@ -116,7 +120,9 @@ def fill(
         endpoints = shared(endpoints | stack.enter_context(cluster_endpoints_of(settings, console)))
         replies = folder.path / REPLIES if keep_replies else None
         limits = Limits(config.budget_usd, config.max_tokens_total, command)
-        keeper = RemoteKeeper(replies, limits, *folder.spent())
+        keeper = RemoteKeeper(folder.path, replies, limits, *folder.spent())
+        stack.enter_context(sent_to(keeper.log))
+        log.info("run started", extra=manifest["attempts"][-1])
         generating = partial(
             generate,
             sampler=Sampler(library.tools, seeds, config.sampling, config.seed),
@@ -150,6 +156,7 @@ def fill(
             if not went_on or prompts_each:
                 break
             tasks = _left(asking, tasks)
+        log.info("run ended")
         print_summary(keeper.summary(), console)
     return asking
 

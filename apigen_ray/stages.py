@@ -36,6 +36,7 @@ from apigen_ray.records import (
     Style,
     Tool,
 )
+from apigen_ray.runlog import about
 from apigen_ray.sampling import Ask, Sampler, pair_form
 from apigen_ray.store import Row, digest
 from apigen_ray.tools import shown_form
@@ -263,7 +264,8 @@ async def _settling(rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]
     The one place where exceptions become rows.
     """
     try:
-        return await step
+        with about(stage=stage.value, model=rows[0]["model"], rows=[row["id"] for row in rows]):
+            return await step
     except InfrastructureError as error:
         rejected = Rejected(error.reason, str(error))
     except Exception as error:

@@ -10,6 +10,7 @@ stops. Clocks of machines that write one folder must agree to some seconds.
 import fcntl
 import io
 import json
+import logging
 import os
 import platform
 import threading
@@ -22,6 +23,8 @@ from typing import IO
 from upath import UPath
 
 from apigen_ray.errors import BadInput, StoreLost
+
+log = logging.getLogger(__name__)
 
 LEASE_S = 60.0
 RENEWED_EVERY_S = 15.0
@@ -153,8 +156,8 @@ class Lease:
                     self._lost = "a later attempt is writing to this run folder"
                     return
                 self._write(LEASE_S, "overwrite")
-            except Exception:  # noqa: S112 - the next try is soon; `check` knows
-                continue
+            except Exception as error:  # the next try is soon; `check` knows
+                log.warning("lease not renewed", extra={"why": str(error)})
 
     def _write(self, seconds: float, mode: str) -> None:
         until = time.time() + seconds
@@ -193,6 +196,7 @@ def _patiently(path: UPath, write: Callable[[], object]) -> None:
         except Exception as error:  # each store's client raises its own types
             if wait is None or isinstance(error, _HOPELESS):
                 raise StoreLost(f"{path}: can't be written: {error}") from error
+            log.warning("write failed", extra={"path": str(path), "why": str(error)})
             time.sleep(wait)
         else:
             return

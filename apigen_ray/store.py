@@ -7,6 +7,7 @@
 - `pools/`: the verified pairs that the prompts of each round could draw from, written by `feedback`
 - `asked.json`: how many data points were asked for, wave by wave, written by `run`
 - `stats.json`, `report.html`: the funnel
+- `log.jsonl`: what happened, written by `runlog`
 
 It is a local folder, or a URL of an object store; see `storage`.
 """
@@ -78,7 +79,7 @@ SLICE = 50_000
 REPLIES = "replies"
 """The folder of a run folder that keeps every reply of a model."""
 
-_LEFT_BY_AN_EARLY_END = {LOCK, LEASES, "samples", REPLIES, "ray.log"}
+_LEFT_BY_AN_EARLY_END = {LOCK, LEASES, "samples", REPLIES, "ray.log", "log.jsonl"}
 """What a run folder may hold before it has a manifest."""
 
 

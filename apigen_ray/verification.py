@@ -28,6 +28,7 @@ from apigen_ray.preparation import (
 from apigen_ray.records import Reason, Rejected, Stage
 from apigen_ray.rest import RestSettings
 from apigen_ray.run import conclude
+from apigen_ray.runlog import sent_to
 from apigen_ray.sandbox import SandboxSettings
 from apigen_ray.stages import finished, rejected_row, tried_again
 from apigen_ray.store import REPLIES, Row, RunFolder, digest
@@ -217,7 +218,8 @@ def _through(
         nonlocal keeper
         if keeper is None:
             stack.enter_context(ray_session(folder.path / "ray.log"))
-            keeper = RemoteKeeper(folder.path / REPLIES, limits, *folder.spent())
+            keeper = RemoteKeeper(folder.path, folder.path / REPLIES, limits, *folder.spent())
+            stack.enter_context(sent_to(keeper.log))
         yield from verified(rows, executor=executor, jury=jury, keeper=keeper, actors=actors)
 
     waiting: list[Row] = []

@@ -6,9 +6,12 @@ cause.
 """
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Protocol, TypeVar
+
+log = logging.getLogger(__name__)
 
 SUSPECT = 2
 """Deaths after which a row is worked on alone."""
@@ -27,6 +30,8 @@ class Watchlist:
 
     def begin(self, stage: str, ids: Collection[str]) -> frozenset[str]:
         """Begin rows together, all but the suspects among them, which are returned."""
+        if again := [id_ for id_ in ids if self._begun[stage, id_]]:
+            log.warning("process died", extra={"stage": stage, "rows": again})
         suspects = frozenset(id_ for id_ in ids if self._begun[stage, id_] >= SUSPECT)
         self._begun.update((stage, id_) for id_ in ids if id_ not in suspects)
         return suspects

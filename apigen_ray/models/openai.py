@@ -286,6 +286,10 @@ class OpenAIModel:
                 turn.retry_after_s = fault.retry_after_s
                 if not fault.load:
                     replica.failed(time.monotonic())
+                log.warning(
+                    "request failed",
+                    extra={"endpoint": self._endpoint.name, "url": replica.url, "why": str(fault)},
+                )
                 raise
             replica.answered(time.monotonic() - turn.started)
         turn.outcome = "answered"

@@ -13,6 +13,7 @@ import asyncio
 import errno
 import gzip
 import json
+import logging
 import os
 import tempfile
 import threading
@@ -33,6 +34,8 @@ from apigen_ray.models.openai import Endpoint
 from apigen_ray.records import JsonObject, Message, Reply
 from apigen_ray.storage import whole
 from apigen_ray.store import digest
+
+log = logging.getLogger(__name__)
 
 SYNCED_S = 1.0
 """What was written is on the disk after this time, whatever happens to the machine."""
@@ -240,6 +243,8 @@ class Keeper:
 
     def notice(self, text: str) -> None:
         """Have the run say something, once."""
+        if text not in self._notices:
+            log.warning("notice", extra={"text": text})
         self._notices[text] = None
 
     def summary(self) -> Summary:

@@ -28,6 +28,7 @@ from apigen_ray.models.replies import KeepingModel
 from apigen_ray.pipeline.shared import RemoteKeeper, RemotePools
 from apigen_ray.records import Stage, Style
 from apigen_ray.rest import RestCaller, RestSettings
+from apigen_ray.runlog import send_to
 from apigen_ray.sampling import Ask, Sampler
 from apigen_ray.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
 from apigen_ray.store import SCHEMA, Row
@@ -65,6 +66,7 @@ class GenerateBlock:
         check: CheckSettings,
         pools: tuple[RemotePools, str],
     ) -> None:
+        send_to(keeper.log)
         self._sampler: Sampler = ray.get(sampler)
         self._samplers: dict[int, asyncio.Task[Sampler | None]] = {}
         self._pools, self._owner = pools
@@ -115,6 +117,7 @@ class ExecuteBlock:
     """Stage 2."""
 
     def __init__(self, executor: Executor, keeper: RemoteKeeper) -> None:
+        send_to(keeper.log)
         self._executor = executor
         self._watched = Watched("execute", keeper)
         self._sandbox: Sandbox | None = None
@@ -140,6 +143,7 @@ class JudgeBlock:
     """Stage 3."""
 
     def __init__(self, endpoints: Sequence[Endpoint], rule: Rule, keeper: RemoteKeeper) -> None:
+        send_to(keeper.log)
         self._judges = [Judge(endpoint.name, _client(endpoint, keeper)) for endpoint in endpoints]
         self._rule = rule
         self._watched = Watched("judge", keeper)

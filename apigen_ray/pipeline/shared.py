@@ -11,7 +11,8 @@ from upath import UPath
 
 from apigen_ray.feedback import LAG, Pool
 from apigen_ray.models.replies import Entry, Keeper, Limits, Summary
-from apigen_ray.records import Reply, Seed
+from apigen_ray.records import JsonObject, Reply, Seed
+from apigen_ray.runlog import RunLog, send_to
 from apigen_ray.watch import Watchlist
 
 PATIENCE_S = 600.0
@@ -20,24 +21,40 @@ wait for ever: what the pool depends on may stand behind it in the queue, after 
 
 
 class _KeeperAndWatchlist(Keeper, Watchlist):
-    """Both live as long as the run, on the machine of the driver: one process will do."""
+    """All that lives as long as the run, on the machine of the driver: one process will do."""
 
-    def __init__(self, *kept: Any) -> None:
+    def __init__(self, folder: UPath, *kept: Any) -> None:
+        self._log = RunLog(folder)
+        send_to(self._log.add)
         Keeper.__init__(self, *kept)
         Watchlist.__init__(self)
+
+    def log(self, line: JsonObject) -> None:
+        self._log.add(line)
+
+    def summary(self) -> Summary:
+        self._log.flush()
+        return Keeper.summary(self)
 
 
 class RemoteKeeper:
     """The keeper as an actor on the machine of the driver, which holds the run folder."""
 
     def __init__(
-        self, folder: UPath | None, limits: Limits, cost_usd: float = 0.0, tokens: int = 0
+        self,
+        folder: UPath,
+        replies: UPath | None,
+        limits: Limits,
+        cost_usd: float = 0.0,
+        tokens: int = 0,
     ) -> None:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self._actor = (
             ray.remote(_KeeperAndWatchlist)
             .options(num_cpus=0, scheduling_strategy=here, max_restarts=3, max_task_retries=3)
-            .remote(folder.absolute() if folder else None, limits, cost_usd, tokens)
+            .remote(
+                folder.absolute(), replies.absolute() if replies else None, limits, cost_usd, tokens
+            )
         )
 
     async def known(self) -> tuple[frozenset[str], str | None]:
@@ -75,6 +92,10 @@ class RemoteKeeper:
     def notice(self, text: str) -> None:
         """See `Keeper.notice`."""
         self._actor.notice.remote(text)
+
+    def log(self, line: JsonObject) -> None:
+        """See `RunLog.add`."""
+        self._actor.log.remote(line)
 
     def summary(self) -> Summary:
         """See `Keeper.summary`."""

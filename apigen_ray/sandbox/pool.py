@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ from apigen_ray.sandbox.protocol import (
 )
 from apigen_ray.sandbox.settings import SandboxSettings
 from apigen_ray.sandbox.toolcode import ToolCode
+
+log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 30.0
 ATTEMPTS = 2
@@ -218,6 +221,8 @@ class Pool:
         """The verdict on a call that raised after the proxy had refused it something."""
         denials = proxy.take_denials()
         self.egress_denials += len(denials)
+        for denial in denials:
+            log.warning("egress denied", extra={"why": denial})
         if not denials or not isinstance(result, Failed) or result.reason != Reason.RAISED:
             return result
         message = f"{denials[0]}; then it raised {result.message}"
@@ -234,16 +239,12 @@ class Pool:
     async def _slot(self) -> AsyncIterator[Slot]:
         """A runner of one's own; it is replaced unless all went well with it."""
         start = await self._take()
-        slot = start.result()
-        good = False
         try:
-            yield slot
-            good = True
-        finally:
-            if good:
-                self._free.put_nowait(start)
-            else:
-                self._replace(start)
+            yield start.result()
+        except BaseException as error:
+            self._replace(start, str(error) or type(error).__name__)
+            raise
+        self._free.put_nowait(start)
 
     async def _take(self) -> asyncio.Task[Slot]:
         """Wait for a free runner that is alive."""
@@ -258,11 +259,11 @@ class Pool:
                 self._free.put_nowait(start)
                 raise
             except Exception as error:  # also BadInput: its modules loaded when we opened
-                self._replace(start)
+                self._replace(start, str(error))
                 raise SandboxLost(f"a runner could not be replaced: {error}") from error
             if not slot.connection.ended:
                 return start
-            self._replace(start)
+            self._replace(start, "the runner ended while it was free")
 
     def _start(self) -> asyncio.Task[Slot]:
         start = asyncio.create_task(open_slot(self._transport, self._code, self._settings))
@@ -270,13 +271,14 @@ class Pool:
         self._free.put_nowait(start)
         return start
 
-    def _replace(self, start: asyncio.Task[Slot]) -> None:
+    def _replace(self, start: asyncio.Task[Slot], why: str) -> None:
         self._starts.discard(start)
         if not start.exception():
             end = asyncio.create_task(start.result().close())
             self._ends.add(end)
             end.add_done_callback(self._ends.discard)
         if not self._closed:
+            log.warning("sandbox replaced", extra={"why": why})
             self._start()
 
     async def close(self) -> None:
