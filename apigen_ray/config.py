@@ -1,6 +1,7 @@
 """The configuration of a run: a YAML file, overridden by `--set KEY=VALUE`."""
 
 import difflib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +22,7 @@ from apigen_ray.rest import RestSettings
 from apigen_ray.sampling import SamplingSettings
 from apigen_ray.sandbox import EgressSettings, SandboxSettings
 from apigen_ray.targets import Target
+from apigen_ray.tracking import MlflowSettings, TrackSettings
 
 ModelSettings = Annotated[Endpoint | VllmEndpoint | SimulatedEndpoint, Field(discriminator="kind")]
 
@@ -89,6 +91,8 @@ class RunConfig(BaseModel):
     """What REST tools may reach."""
     actors: Actors = Actors()
     """The size of each stage's actor pool."""
+    track: TrackSettings = TrackSettings()
+    """A tracker of experiments that is told the final table, too."""
 
     @model_validator(mode="after")
     def _distinct_names(self) -> "RunConfig":
@@ -163,6 +167,7 @@ def _first_problem(error: ValidationError) -> str:
     more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     given = problem["input"]
     shown = f", not {given!r}" if isinstance(given, str | int | float) and steps else ""
+    shown = re.sub(r"//[^/@\s]*@", "//***@", shown)  # a password in a URL
     return f"{key}: {message}{'' if 'unknown' in message else shown}{more}"
 
 
@@ -186,4 +191,6 @@ _SECTIONS: tuple[type[BaseModel], ...] = (
     EgressSettings,
     RestSettings,
     Actors,
+    TrackSettings,
+    MlflowSettings,
 )

@@ -28,6 +28,7 @@ _NOT_OF_ROWS = {
         "max_tokens_total",
         "max_attempts",
         "grace_s",
+        "track",
     },
     "target": {"count", "asked_at_most"},
     "model": {

@@ -17,6 +17,7 @@ from apigen_ray.seeds import load_seeds
 from apigen_ray.storage import is_local, place
 from apigen_ray.store import RunFolder, clear
 from apigen_ray.tools import load_library
+from apigen_ray.tracking import check_tracker
 
 SECONDS_FOR_A_NODE = 30.0
 
@@ -47,6 +48,8 @@ def _checks(config: RunConfig, console: Console) -> Iterator[tuple[str, Check]]:
         if isinstance(model, Endpoint):
             yield f"model {name}", partial(_answers, model, console)
     yield "output", partial(_output, config)
+    if config.track.mlflow:
+        yield "tracker", partial(_tracker, config)
     own = [model for model in models.values() if isinstance(model, VllmEndpoint)]
     yield "ray", partial(_ray, prepared, own)
 
@@ -75,6 +78,11 @@ def _output(config: RunConfig) -> str:
     if new:
         clear(config.out)
     return f"{config.out} can be written"
+
+
+def _tracker(config: RunConfig) -> str:
+    check_tracker(config.track)
+    return "takes runs"
 
 
 def _ray(prepared: list[Executor], own: Sequence[VllmEndpoint]) -> str:

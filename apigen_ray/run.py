@@ -11,6 +11,7 @@ from apigen_ray.asking import Asking
 from apigen_ray.card import dataset_card
 from apigen_ray.collecting import collect
 from apigen_ray.config import RunConfig
+from apigen_ray.errors import BadInput
 from apigen_ray.feedback import Feedback
 from apigen_ray.manifest import check_same_run, identity_of, manifest_of
 from apigen_ray.models.openai import shared
@@ -41,6 +42,7 @@ from apigen_ray.seeds import load_seeds
 from apigen_ray.stages import Task
 from apigen_ray.store import REPLIES, Row, RunFolder, clear
 from apigen_ray.tools import load_library
+from apigen_ray.tracking import TrackSettings, check_tracker, track
 
 log = logging.getLogger(__name__)
 
@@ -73,7 +75,7 @@ def run(
     folder = RunFolder(config.out)
     with folder.writing():
         asking = fill(folder, config, console, keep_replies=keep_replies, command=command)
-        return conclude(folder, asking.requested, console, asking)
+        return conclude(folder, asking.requested, console, asking, config.track)
 
 
 def fill(
@@ -91,6 +93,7 @@ def fill(
         BadInput: if the config, its files or this machine don't allow the run.
         StoreLost: if the folder can't be written any more.
     """
+    check_tracker(config.track)
     library = load_library(config.tools)
     check_styles(config, library)
     seeds, notices = load_seeds(config.seeds, library.by_name())
@@ -185,7 +188,11 @@ def print_summary(summary: Summary, console: Console) -> None:
 
 
 def conclude(
-    folder: RunFolder, requested: int, console: Console, asking: Asking | None = None
+    folder: RunFolder,
+    requested: int,
+    console: Console,
+    asking: Asking | None = None,
+    tracking: TrackSettings | None = None,
 ) -> int:
     """Count the rows, write the data set, the statistics and the report, print the funnel."""
     stats = count(folder.tables(COLUMNS), requested)
@@ -196,6 +203,11 @@ def conclude(
     folder.write_json("stats.json", stats.as_json())
     write_report(folder, stats)
     print_funnel(console, stats)
+    if tracking:
+        try:
+            track(tracking, folder, stats)
+        except BadInput as error:  # the run is none the worse for it
+            console.print(f"not tracked: {error}", style="yellow", soft_wrap=True)
     if surplus:
         console.print(f"{len(surplus):,} verified data points beyond the target stay in samples")
     complaints = list(asking.complaints()) if asking else []

@@ -134,7 +134,7 @@ def verify(
         reading.report(console)
         requested = reading.points if reading.done else max(source.count, reading.points)
         folder.write_json("manifest.json", manifest | {"requested": requested})
-        return conclude(folder, requested, console)
+        return conclude(folder, requested, console, tracking=config.track if config else None)
 
 
 class _Reading:
