@@ -13,6 +13,7 @@ from apigen_ray.checking import CheckSettings
 from apigen_ray.errors import BadInput
 from apigen_ray.execution import ExecuteSettings
 from apigen_ray.feedback import FeedbackSettings
+from apigen_ray.fetching import beside
 from apigen_ray.judging import Rule
 from apigen_ray.models.openai import Endpoint
 from apigen_ray.models.simulated import SimulatedEndpoint
@@ -21,6 +22,7 @@ from apigen_ray.records import Style
 from apigen_ray.rest import RestSettings
 from apigen_ray.sampling import SamplingSettings
 from apigen_ray.sandbox import EgressSettings, SandboxSettings
+from apigen_ray.storage import place
 from apigen_ray.targets import Target
 from apigen_ray.tracking import MlflowSettings, TrackSettings
 
@@ -44,7 +46,11 @@ class Actors(BaseModel):
 
 
 class RunConfig(BaseModel):
-    """One run. Paths are relative to the folder the command is started in."""
+    """One run.
+
+    Paths are relative to the folder the command is started in; tools and seeds of a config that
+    stands at a URL are beside it there.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -111,24 +117,26 @@ class RunConfig(BaseModel):
         return (self.judge, *self.further_judges)
 
 
-def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     """Read and validate a config file.
 
     Args:
-        path: The YAML file.
+        source: The YAML file, or its URL.
         overrides: `dotted.key=value`, the value in YAML.
 
     Raises:
         BadInput: naming the file and the key, with the nearest key where one is unknown.
     """
+    path = place(source)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    except Exception as error:  # each store's client raises its own types
+        raise BadInput(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(values, dict):
         raise BadInput(f"{path}: a config is a mapping of keys; see configs/quickstart.yaml")
+    beside(path, values)
     for override in overrides:
         _override(values, override)
     try:

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from apigen_ray import jsontext
 from apigen_ray.errors import BadInput
+from apigen_ray.fetching import local_copy
 from apigen_ray.records import Json, Style, Tool
 from apigen_ray.tools.forms import UnreadableTool, read_tool
 
@@ -24,16 +25,16 @@ def read_rows(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
     Raises:
         BadInput: if the source can't be read, or a line of it is not a JSON object.
     """
-    path = Path(source)
+    path = local_copy(source)
     if path.suffix in (".jsonl", ".json") or path.is_file():
-        yield from _jsonl(path) if path.suffix != ".parquet" else _parquet(path)
+        yield from (_jsonl if path.suffix != ".parquet" else _parquet)(path, source)
     elif path.suffix == ".parquet" or path.is_dir():
         raise BadInput(f"{source}: no such file; give a JSONL or Parquet file, or a data-set name")
     else:
         yield from _hub(source)
 
 
-def _jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _jsonl(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         with path.open(encoding="utf-8") as lines:
             for number, line in enumerate(lines, 1):
@@ -41,23 +42,23 @@ def _jsonl(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
                     continue
                 row = json.loads(line)
                 if not isinstance(row, dict):
-                    raise BadInput(f"{path}:{number}: a row is a JSON object")
-                yield f"{path}:{number}", row
+                    raise BadInput(f"{name}:{number}: a row is a JSON object")
+                yield f"{name}:{number}", row
     except FileNotFoundError as error:
-        raise BadInput(f"{path}: no such file") from error
+        raise BadInput(f"{name}: no such file") from error
     except json.JSONDecodeError as error:
-        raise BadInput(f"{path}:{number}: not JSON: {error}") from error
+        raise BadInput(f"{name}:{number}: not JSON: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise BadInput(f"{path}: {error}") from error
+        raise BadInput(f"{name}: {error}") from error
 
 
-def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _parquet(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
     try:
         rows = pq.read_table(path).to_pylist()
     except (OSError, pa.ArrowInvalid) as error:
-        raise BadInput(f"{path}: not a readable Parquet file: {error}") from error
+        raise BadInput(f"{name}: not a readable Parquet file: {error}") from error
     for number, row in enumerate(rows):
-        yield f"{path}[{number}]", row
+        yield f"{name}[{number}]", row
 
 
 def _hub(name: str) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -35,7 +35,7 @@ def add_verify(commands: Commands) -> None:
         default="format,execution,semantic",
         help="a comma-separated list of format, execution, semantic (default: all three)",
     )
-    parser.add_argument("--config", type=Path, help="a run's config, for judge, check and sandbox")
+    parser.add_argument("--config", help="a run's config, for judge, check and sandbox")
     parser.add_argument("--out", required=True, help="the run folder: a path or a URL")
     parser.set_defaults(command=_verify)
 

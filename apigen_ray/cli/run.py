@@ -3,7 +3,6 @@
 import argparse
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from apigen_ray.cli.arguments import Commands, command, make_console
 from apigen_ray.errors import BadInput
@@ -16,7 +15,7 @@ def add_run(commands: Commands) -> None:
         "generate and verify data points; run again to resume",
         "apigen-ray run configs/quickstart.yaml --set points.simple=500",
     )
-    parser.add_argument("config", type=Path, help="a YAML file; see configs/")
+    parser.add_argument("config", help="a YAML file, or its URL; see configs/")
     parser.add_argument("--out", help="the run folder, in place of the config's `out`")
     parser.add_argument(
         "--set", action="append", default=[], metavar="KEY=VALUE", help="override a config key"
@@ -58,10 +57,10 @@ def _run(arguments: argparse.Namespace) -> int:
     )
 
 
-def _run_command(config: Path, overrides: Sequence[str]) -> str:
+def _run_command(config: str, overrides: Sequence[str]) -> str:
     """The command of a run, to say how to go on."""
     settings = [word for override in overrides for word in ("--set", override)]
-    return shlex.join(["apigen-ray", "run", str(config), *settings])
+    return shlex.join(["apigen-ray", "run", config, *settings])
 
 
 def add_plan(commands: Commands) -> None:
@@ -71,7 +70,7 @@ def add_plan(commands: Commands) -> None:
         "estimate tokens, cost and time of a run from its first prompts",
         "apigen-ray plan configs/quickstart.yaml --prompts 20",
     )
-    parser.add_argument("config", type=Path, help="a YAML file; see configs/")
+    parser.add_argument("config", help="a YAML file, or its URL; see configs/")
     parser.add_argument("--prompts", type=int, default=20, help="how many to ask of each model")
     parser.add_argument("--out", help="the run folder, in place of the config's `out`")
     parser.add_argument(

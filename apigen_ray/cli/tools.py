@@ -135,7 +135,7 @@ def _add_tools_clean(actions: Commands) -> None:
         " the model's answers. Run again to resume",
     )  # fmt: skip
     clean.add_argument(
-        "--config", type=Path,
+        "--config",
         help="a run's config, for the model (its first), sandbox, rest and budget; without one no "
         "model is asked",
     )  # fmt: skip

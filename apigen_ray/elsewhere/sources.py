@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from apigen_ray import jsontext
 from apigen_ray.errors import BadInput
+from apigen_ray.fetching import local_copy
 from apigen_ray.records import Json
 
 ROWS_PER_CHUNK = 2000
@@ -45,12 +46,12 @@ class Source:
 
 
 def open_source(name: str) -> Source:
-    """Find a JSONL or Parquet file, a folder of such files, or a data set on the Hub.
+    """Find a JSONL or Parquet file, a folder of such files, a URL of one, or a Hub data set.
 
     Raises:
         BadInput: if it is not there, or a Parquet file is none.
     """
-    path = Path(name)
+    path = local_copy(name)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
         if not files:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from apigen_ray.errors import BadInput
+from apigen_ray.fetching import local_copy
 from apigen_ray.records import JsonObject, PythonBackend, Tool
 from apigen_ray.tools.forms import read_tool_list
 from apigen_ray.tools.python import read_python
@@ -25,7 +26,7 @@ class Library:
 
 
 def load_library(sources: Sequence[str]) -> Library:
-    """Read tools from Python files, package folders, and JSONL or JSON tool lists.
+    """Read tools from Python files, package folders, and JSONL or JSON tool lists; URLs of these.
 
     A Python source whose functions a list names gives that list its code: which of them are tools,
     and how they are described, the list says.
@@ -33,7 +34,7 @@ def load_library(sources: Sequence[str]) -> Library:
     Raises:
         BadInput: if a source is missing, cannot be read, or two tools share a name.
     """
-    paths = [Path(source) for source in sources]
+    paths = [local_copy(source) for source in sources]
     for path in paths:
         if not path.exists():
             raise BadInput(f"tools: {path}: no such file or folder")
