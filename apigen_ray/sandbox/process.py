@@ -7,6 +7,7 @@ reaches, and its processes are not limited in number.
 """
 
 import asyncio
+import contextlib
 import os
 import resource
 import secrets
@@ -22,6 +23,7 @@ from apigen_ray.sandbox.settings import SandboxSettings
 
 MAX_PROCESSES = 64
 FIRST_UID = 1 << 30  # far above what any system gives out
+SWEEP_S = 1.0  # for a runner that was hung up on, to clean up and end
 RUNNER_MAPPINGS = 128 << 20  # what a runner has mapped before any call
 ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "LD_BIND_NOW": "1"}  # as in the Dockerfile
 
@@ -62,10 +64,11 @@ class ChildProcess:
     async def stop(self) -> None:
         """End it; at its hang-up it has swept up after itself, unless it is stuck."""
         try:
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(SWEEP_S):
                 await self._process.wait()
         except TimeoutError:
-            os.killpg(self._process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it ends at this moment by itself
+                os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
         if self._scratch:
             self._scratch.remove()
