@@ -4,19 +4,13 @@ Strict by default. The value `"9.8"` where a number belongs is `wrong_type`, not
 trains on a coerced call trains on a wrong one.
 """
 
-import contextlib
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
-from functools import lru_cache
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal
 
-import jsonschema_rs
-from jsonschema import Draft202012Validator, ValidationError
-from jsonschema.protocols import Validator
-from jsonschema.validators import extend
+from jsonschema import ValidationError
 from pydantic import BaseModel, ConfigDict
-from referencing import Registry
 
 from apigen_ray import jsontext
 from apigen_ray.records import (
@@ -30,6 +24,7 @@ from apigen_ray.records import (
     Style,
     Tool,
 )
+from apigen_ray.validation import SchemaValidator, validator_of
 
 
 class CheckSettings(BaseModel):
@@ -196,13 +191,13 @@ def _call(
     arguments = _field(answer, "arguments", dict, where)
     if name not in tools:
         raise _Flaw(Reason.UNKNOWN_FUNCTION, f"{where}.name: {_shown(name)} was not shown")
-    quick, validator = _validators(jsontext.canonical(tools[name].parameters))
-    if quick and quick.is_valid(arguments) and not _has_whole_float(arguments):
+    validator = validator_of(jsontext.canonical(closed(tools[name].parameters)))
+    if validator.accepts(arguments):
         return Call(name, arguments), []
     changed: list[str] = []
     if settings.coerce == "lossless":
         arguments, changed = _coerced(arguments, validator, where)
-    flaws = [_classify(error, where) for error in validator.iter_errors(arguments)]
+    flaws = [_classify(error, where) for error in validator.flaws(arguments)]
     if flaws:
         raise min(flaws, key=lambda flaw: (_PRECEDENCE.index(flaw.reason), flaw.detail))
     return Call(name, arguments), changed
@@ -256,46 +251,6 @@ _KEYWORD_REASON = {
 }
 _COMPOSING = ("allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef", "dependentSchemas")
 
-# JSON Schema counts 5.0 as an integer. Python's range(5.0) raises, and BFCL's checker refuses it,
-# so an integer is a number written without a fraction here.
-_StrictValidator: Callable[..., Validator] = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator,
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
-        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
-    ),
-)
-
-
-@lru_cache(maxsize=8192)
-def _validators(parameters: str) -> tuple[jsonschema_rs.Draft202012Validator | None, Validator]:
-    """The validators of a parameters schema, which also refuse arguments that it doesn't name.
-
-    The first is fast, and passes what is right; it has no say where the two could differ. The
-    second says what is wrong.
-    """
-    schema = jsontext.parse(parameters)
-    assert isinstance(schema, dict)
-    schema = closed(schema)
-    quick = None
-    if '"pattern' not in parameters:  # two dialects of regular expressions
-        with contextlib.suppress(jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
-            quick = jsonschema_rs.Draft202012Validator(schema, retriever=_no_retrieval)
-    # An empty registry fetches nothing.
-    return quick, _StrictValidator(schema, registry=Registry())
-
-
-def _no_retrieval(uri: str) -> NoReturn:
-    raise LookupError(f"{uri} is outside the schema")
-
-
-def _has_whole_float(value: Json) -> bool:
-    """Whether a number such as 5.0 occurs, which is an integer to other validators."""
-    if isinstance(value, dict):
-        return any(map(_has_whole_float, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_whole_float, value))
-    return isinstance(value, float) and value.is_integer()
-
 
 def closed(parameters: JsonObject) -> JsonObject:
     """A parameters schema that refuses arguments it doesn't name, unless it speaks of them."""
@@ -341,12 +296,12 @@ def _shown(value: Json) -> str:
 
 
 def _coerced(
-    arguments: JsonObject, validator: Validator, where: str
+    arguments: JsonObject, validator: SchemaValidator, where: str
 ) -> tuple[JsonObject, list[str]]:
     """Convert scalars of the wrong type whose text says the right one, and name their paths."""
     result = deepcopy(arguments)
     changed = []
-    for error in _type_errors(validator.iter_errors(arguments)):
+    for error in _type_errors(validator.flaws(arguments)):
         expected: Any = error.validator_value
         wanted = expected if isinstance(expected, list) else [expected]
         instance: Any = error.instance

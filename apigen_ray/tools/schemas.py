@@ -10,11 +10,12 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, NoReturn
+from typing import Any
 
 import jsonschema_rs
 
 from apigen_ray.records import JsonObject
+from apigen_ray.validation import no_retrieval
 
 _NAMES = {
     "string": ("str", "string", "char"),
@@ -254,13 +255,9 @@ def check_schema(schema: JsonObject) -> None:
     _validator(schema)
 
 
-def _no_retrieval(uri: str) -> NoReturn:
-    raise LookupError(f"{uri} is outside the schema")
-
-
 def _validator(schema: JsonObject) -> jsonschema_rs.Draft202012Validator:
     try:
-        return jsonschema_rs.Draft202012Validator(schema, retriever=_no_retrieval)
+        return jsonschema_rs.Draft202012Validator(schema, retriever=no_retrieval)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         words = str(error).strip().splitlines()
         raise InvalidSchema(" ".join(words[0].split())[:300]) from None

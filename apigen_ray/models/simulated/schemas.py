@@ -1,18 +1,11 @@
 """Questions about a JSON Schema that both drawing and spoiling arguments need answered."""
 
-import contextlib
-import json
-from collections.abc import Callable, Iterator
-from functools import lru_cache
-from typing import Any, NoReturn
+from collections.abc import Iterator
+from typing import Any
 
-import jsonschema_rs
-from jsonschema import Draft202012Validator
-from jsonschema.protocols import Validator
-from jsonschema.validators import extend
-from referencing import Registry
-
-from apigen_ray.records import Json, JsonObject, Tool
+from apigen_ray.jsontext import canonical
+from apigen_ray.records import JsonObject, Tool
+from apigen_ray.validation import validator_of
 
 Schema = dict[str, Any]
 MAX_REFERENCES = 16
@@ -62,40 +55,4 @@ def types(schema: Schema) -> tuple[str, ...]:
 
 def accepts(tool: Tool, arguments: JsonObject) -> bool:
     """Whether the arguments satisfy the tool's schema."""
-    quick, strict = _validators(json.dumps(tool.parameters))
-    if quick and not _has_whole_float(arguments):
-        return quick.is_valid(arguments)
-    return strict.is_valid(arguments)
-
-
-# JSON Schema counts 5.0 as an integer, where a function that takes an int may not.
-_StrictValidator: Callable[..., Validator] = extend(  # type: ignore[no-untyped-call]
-    Draft202012Validator,
-    type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
-        "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
-    ),
-)
-
-
-@lru_cache(maxsize=1024)
-def _validators(parameters: str) -> tuple[jsonschema_rs.Draft202012Validator | None, Validator]:
-    """A fast validator, where the two can't differ, and the strict one."""
-    schema = json.loads(parameters)
-    quick = None
-    if not any(f'"{keyword}' in parameters for keyword in ("pattern", "multipleOf")):
-        with contextlib.suppress(jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
-            quick = jsonschema_rs.Draft202012Validator(schema, retriever=_no_retrieval)
-    # An empty registry: a `$ref` to a URL is not fetched.
-    return quick, _StrictValidator(schema, registry=Registry())
-
-
-def _no_retrieval(uri: str) -> NoReturn:
-    raise LookupError(f"{uri} is outside the schema")
-
-
-def _has_whole_float(value: Json) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_whole_float, value.values()))
-    if isinstance(value, list):
-        return any(map(_has_whole_float, value))
-    return isinstance(value, float) and value.is_integer()
+    return validator_of(canonical(tool.parameters)).accepts(arguments)
