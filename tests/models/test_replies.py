@@ -230,6 +230,14 @@ async def test_a_limit_ends_the_asking_but_not_the_use_of_what_is_kept(tmp_path,
     assert asked_again.asked == 0
 
 
+async def test_a_limit_holds_where_no_reply_is_kept(tmp_path):
+    model, asked, _ = keeping(None, Limits(budget_usd=1))
+    await asyncio.gather(*(model.complete(HELLO, sample=name) for name in "ab"))
+    with pytest.raises(BudgetSpent):
+        await model.complete(HELLO, sample="c")
+    assert asked.asked == 2
+
+
 async def test_who_reaches_a_limit_is_told_the_whole_command_to_go_on(tmp_path):
     command = "apigen-ray run configs/a.yaml --set out=b"
     model, _, _ = keeping(tmp_path, Limits(budget_usd=0.5, command=command))
