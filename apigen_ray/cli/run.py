@@ -38,7 +38,6 @@ def add_run(commands: Commands) -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     from apigen_ray.config import load_config
-    from apigen_ray.run import run
 
     overrides = list(arguments.set)
     if arguments.out:
@@ -48,6 +47,8 @@ def _run(arguments: argparse.Namespace) -> int:
         from apigen_ray.preflight import preflight
 
         return preflight(config, make_console())
+    from apigen_ray.run import run  # takes seconds to import: a bad config is known before
+
     return run(
         config,
         fresh=arguments.fresh,
