@@ -15,7 +15,7 @@ from apigen_ray.execution import ExecuteSettings
 from apigen_ray.feedback import FeedbackSettings
 from apigen_ray.fetching import beside
 from apigen_ray.judging import Rule
-from apigen_ray.models.openai import Endpoint
+from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.simulated import SimulatedEndpoint
 from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.records import Style

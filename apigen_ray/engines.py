@@ -9,7 +9,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError
 
 from apigen_ray.errors import BadInput, EndpointError
-from apigen_ray.models.openai import Endpoint
+from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.vllm import STOP_S, Engine, VllmEndpoint
 
 POLLED_S = 1.0

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from apigen_ray.errors import InfrastructureError
-from apigen_ray.models.openai import Endpoint, OpenAIModel
+from apigen_ray.models.endpoints import Endpoint
+from apigen_ray.models.openai import OpenAIModel
 from apigen_ray.records import JsonObject, Message, Reason, Reply
 from apigen_ray.store import Row
 

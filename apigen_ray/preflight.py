@@ -9,7 +9,7 @@ from rich.console import Console
 from apigen_ray.config import RunConfig
 from apigen_ray.engines import see_room
 from apigen_ray.errors import BadInput, StoreLost
-from apigen_ray.models.openai import Endpoint
+from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.pipeline import Executor, ray_nodes, ray_session, try_sidecars
 from apigen_ray.preparation import check_styles, judge_settings, prepare_executor, probe

@@ -11,7 +11,8 @@ from apigen_ray.config import ModelSettings, RunConfig
 from apigen_ray.engines import engines
 from apigen_ray.errors import BadInput, EndpointError
 from apigen_ray.execution import ExecuteSettings, RestTools
-from apigen_ray.models.openai import Endpoint, OpenAIModel
+from apigen_ray.models.endpoints import Endpoint
+from apigen_ray.models.openai import OpenAIModel
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.pipeline import Executor

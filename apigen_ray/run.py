@@ -14,7 +14,7 @@ from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput
 from apigen_ray.feedback import Feedback
 from apigen_ray.manifest import check_same_run, identity_of, manifest_of
-from apigen_ray.models.openai import shared
+from apigen_ray.models.endpoints import shared
 from apigen_ray.models.replies import SAME_COMMAND, Limits, Summary
 from apigen_ray.pipeline import (
     Generation,
@@ -35,7 +35,7 @@ from apigen_ray.preparation import (
 from apigen_ray.records import Outcome
 from apigen_ray.report.page import write_report
 from apigen_ray.report.stats import COLUMNS, count
-from apigen_ray.report.terminal import print_funnel
+from apigen_ray.report.terminal import print_funnel, print_warnings
 from apigen_ray.runlog import sent_to
 from apigen_ray.sampling import Sampler
 from apigen_ray.seeds import load_seeds
@@ -203,6 +203,7 @@ def conclude(
     folder.write_json("stats.json", stats.as_json())
     write_report(folder, stats)
     print_funnel(console, stats)
+    print_warnings(console, folder.passed_over)
     if tracking:
         try:
             track(tracking, folder, stats)

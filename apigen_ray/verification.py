@@ -15,7 +15,7 @@ from apigen_ray.config import GRACE_S, Actors, RunConfig
 from apigen_ray.elsewhere import Batch, open_source, read_answers, read_batches
 from apigen_ray.errors import BadInput
 from apigen_ray.execution import ExecuteSettings
-from apigen_ray.models.openai import shared
+from apigen_ray.models.endpoints import shared
 from apigen_ray.models.replies import Limits
 from apigen_ray.pipeline import Executor, Jury, RemoteKeeper, end_early, ray_session
 from apigen_ray.pipeline import verify as verified
@@ -26,6 +26,7 @@ from apigen_ray.preparation import (
     prepare_executor,
 )
 from apigen_ray.records import Reason, Rejected, Stage
+from apigen_ray.report.terminal import print_warnings
 from apigen_ray.rest import RestSettings
 from apigen_ray.run import conclude
 from apigen_ray.runlog import sent_to
@@ -62,7 +63,8 @@ def verify(
         answers: A file with the calls of the rows, if they stand apart, as BFCL's do.
 
     Returns:
-        The exit code: 0 if every row has an outcome other than `error`, else 1.
+        The exit code: 0 if every row has an outcome other than `error`, else 1; 1, too, if one of
+        several files can't be read.
 
     Raises:
         BadInput: if a source can't be read, or the choice of stages is wrong. Rows that can't be
@@ -132,9 +134,12 @@ def verify(
             grace_s=config.grace_s if config else GRACE_S,
         )
         reading.report(console)
-        requested = reading.points if reading.done else max(source.count, reading.points)
+        print_warnings(console, source.unread)
+        read = reading.points + source.lost
+        requested = read if reading.done else max(source.count, read)
         folder.write_json("manifest.json", manifest | {"requested": requested})
-        return conclude(folder, requested, console, tracking=config.track if config else None)
+        code = conclude(folder, requested, console, tracking=config.track if config else None)
+        return 1 if source.unread else code
 
 
 class _Reading:
@@ -174,8 +179,7 @@ class _Reading:
 
     def report(self, console: Console) -> None:
         """Say which rows could not be read, and which were given another id."""
-        for line in self._unread:
-            console.print(line, style="yellow", markup=False, soft_wrap=True)
+        print_warnings(console, self._unread)
         if self._unread_count > len(self._unread):
             console.print(f"... {self._unread_count:,} rows could not be read", style="yellow")
         if self._renamed:

@@ -106,3 +106,10 @@ def test_rows_of_a_worker_that_is_killed_are_done_again_by_another(tmp_path, mon
     assert killed.exists()
     assert len(rows) == len({row["id"] for row in rows}) == 40
     assert {row["outcome"] for row in rows} == {"verified"}
+
+
+@pytest.mark.parametrize(("actors", "concurrency"), [(1, 1), (2, 3), (2, 64), (4, 1000)])
+def test_no_block_queues_at_an_actor_where_it_could_overtake_an_earlier_round(actors, concurrency):
+    pool = dataset._pool(actors, concurrency, rows_per_block=4)
+    assert pool.max_tasks_in_flight_per_actor == pool.max_concurrent_calls_per_actor
+    assert pool.max_concurrent_calls_per_actor * actors * 4 > concurrency

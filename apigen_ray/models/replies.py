@@ -29,8 +29,8 @@ from upath import UPath
 from apigen_ray import jsontext
 from apigen_ray.errors import BudgetSpent, StoreLost
 from apigen_ray.models import Model
+from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.guiding import SCHEMATIC
-from apigen_ray.models.openai import Endpoint
 from apigen_ray.records import JsonObject, Message, Reply
 from apigen_ray.storage import whole
 from apigen_ray.store import digest
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 SYNCED_S = 1.0
 """What was written is on the disk after this time, whatever happens to the machine."""
 
-GROUPED_S = 0.02
+GROUPED_S = 0.05
 """Replies that come within this time are written together: a write costs more than a reply."""
 CHUNK_BYTES = 1 << 14
 SECONDS_PER_OBJECT = 5.0

@@ -24,7 +24,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from apigen_ray.errors import EndpointError
-from apigen_ray.models.openai import Asking, Endpoint
+from apigen_ray.models.endpoints import Asking, Endpoint
 
 GUIDED: dict[str, JsonValue] = {
     "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True}

@@ -23,7 +23,8 @@ from apigen_ray.execution import Dispatcher, ExecuteSettings, RestTools
 from apigen_ray.feedback import LAG
 from apigen_ray.judging import Judge, Rule
 from apigen_ray.metrics import MeteredModel
-from apigen_ray.models.openai import Endpoint, OpenAIModel
+from apigen_ray.models.endpoints import Endpoint
+from apigen_ray.models.openai import OpenAIModel
 from apigen_ray.models.replies import KeepingModel
 from apigen_ray.pipeline.shared import RemoteKeeper, RemotePools
 from apigen_ray.records import Stage, Style

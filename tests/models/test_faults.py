@@ -14,7 +14,8 @@ from aiohttp import web
 from apigen_ray.checking import CheckSettings
 from apigen_ray.collecting import Breaker
 from apigen_ray.models import openai
-from apigen_ray.models.openai import Endpoint, OpenAIModel
+from apigen_ray.models.endpoints import Endpoint
+from apigen_ray.models.openai import OpenAIModel
 from apigen_ray.records import Style, Tool
 from apigen_ray.sampling import Ask, Sampler, SamplingSettings
 from apigen_ray.stages import Task, generate_step

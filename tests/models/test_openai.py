@@ -13,8 +13,9 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from apigen_ray.errors import EndpointError, PromptTooLong, RateLimited
-from apigen_ray.models import openai
-from apigen_ray.models.openai import Endpoint, OpenAIModel, shared
+from apigen_ray.models import answers, openai
+from apigen_ray.models.endpoints import Endpoint, shared
+from apigen_ray.models.openai import OpenAIModel
 from apigen_ray.records import Message
 
 HELLO = (Message("user", "hello"),)
@@ -184,7 +185,7 @@ async def test_a_reply_that_never_comes_is_tried_again(server: Misbehaving) -> N
 async def test_a_huge_body_is_not_read_to_its_end(
     server: Misbehaving, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(openai, "MAX_BODY_BYTES", 2**20)
+    monkeypatch.setattr(answers, "MAX_BODY_BYTES", 2**20)
     server.behaviours.append(says(completion("x" * 2**21)))
     assert (await ask(server)).attempts == 2
 
@@ -231,10 +232,10 @@ async def test_giving_up_says_whether_it_was_load(
 
 def test_retry_after_is_read_in_seconds_and_as_a_date() -> None:
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
-    assert openai._retry_after_s("3") == 3
-    assert openai._retry_after_s(soon) == pytest.approx(20, abs=2)
-    assert openai._retry_after_s("99999") == openai.RETRY_AFTER_CAP_S
-    assert [openai._retry_after_s(header) for header in ("-5", "tomorrow", None)] == [None] * 3
+    assert answers._retry_after_s("3") == 3
+    assert answers._retry_after_s(soon) == pytest.approx(20, abs=2)
+    assert answers._retry_after_s("99999") == answers.RETRY_AFTER_CAP_S
+    assert [answers._retry_after_s(header) for header in ("-5", "tomorrow", None)] == [None] * 3
 
 
 async def test_retry_after_is_honoured_for_the_whole_endpoint(

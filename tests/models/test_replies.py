@@ -13,7 +13,7 @@ import pytest
 
 from apigen_ray.errors import BudgetSpent
 from apigen_ray.models import replies
-from apigen_ray.models.openai import Endpoint
+from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.replies import Keeper, KeepingModel, Limits, ReplyStore, request_key
 from apigen_ray.records import Message, Reply
 

@@ -385,3 +385,15 @@ def test_a_served_model_dies_with_a_killed_parent() -> None:
             return
         time.sleep(0.02)
     pytest.fail("the simulated model outlived its parent")
+
+
+def test_a_served_model_still_answers_when_all_children_of_a_job_are_told_to_end() -> None:
+    with serving([SimulatedEndpoint()]) as served:
+        address = str(served["simulated"].base_url) + "/models"
+        for child in Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+            command = Path(f"/proc/{child}/cmdline").read_text()
+            if "apigen_ray.models.simulated" in command:
+                os.kill(int(child), signal.SIGTERM)
+        time.sleep(0.2)
+        with urllib.request.urlopen(address, timeout=5) as answer:
+            assert answer.status == 200

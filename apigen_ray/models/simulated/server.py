@@ -212,6 +212,13 @@ def run_server(
             run_app(build_app(profile, chosen, seed, lines), listener)
 
 
-def run_app(app: web.Application, listener: socket.socket) -> None:
+def run_app(app: web.Application, listener: socket.socket, *, handle_signals: bool = True) -> None:
     """Serve on a listening socket until interrupted."""
-    web.run_app(app, sock=listener, print=None, access_log=None, shutdown_timeout=1)
+    web.run_app(
+        app,
+        sock=listener,
+        print=None,
+        access_log=None,
+        shutdown_timeout=1,
+        handle_signals=handle_signals,
+    )

@@ -1,6 +1,7 @@
 """Simulated models as child processes of a run, reached over real HTTP like any endpoint."""
 
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from apigen_ray.errors import BadInput
-from apigen_ray.models.openai import Endpoint
+from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.simulated.profiles import PROFILES
 from apigen_ray.models.simulated.server import build_app, listen, profile_named, run_app
 
@@ -114,8 +115,11 @@ def serve_until_orphaned(host: str, endpoint: SimulatedEndpoint) -> None:
     listener = listen(host, 0)
     print(listener.getsockname()[1], flush=True)
     threading.Thread(target=_exit_with_stdin, daemon=True).start()
+    # `ray job stop` sends it to all descendants of a driver, which still wants answers then.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     profile = profile_named(endpoint.profile, endpoint.latency_s)
-    run_app(build_app(endpoint.profile, profile, endpoint.seed, log=None), listener)
+    app = build_app(endpoint.profile, profile, endpoint.seed, log=None)
+    run_app(app, listener, handle_signals=False)
 
 
 def _exit_with_stdin() -> None:

@@ -17,7 +17,8 @@ from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput
 from apigen_ray.execution import Dispatcher, ExecuteSettings
 from apigen_ray.models import Model
-from apigen_ray.models.openai import Endpoint, OpenAIModel
+from apigen_ray.models.endpoints import Endpoint
+from apigen_ray.models.openai import OpenAIModel
 from apigen_ray.models.replies import Entry, Keeper, KeepingModel, Limits, Summary
 from apigen_ray.preparation import endpoints_of, prepare_executor
 from apigen_ray.records import JsonObject, PythonBackend, Reply

@@ -1,0 +1,174 @@
+"""What an endpoint answers: a completion, a fault that may pass, or a refusal."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+
+import aiohttp
+
+from apigen_ray.errors import EndpointError, PromptTooLong
+
+MAX_BODY_BYTES = 16 * 2**20
+"""No completion is this large; a body that is would only fill the memory."""
+RETRY_AFTER_CAP_S = 60.0
+QUOTED_CHARS = 300
+"""How much of an endpoint's own words an error message repeats."""
+
+RETRIED = frozenset({408, 409, 425, 429})
+"""Client-side statuses that pass by themselves, as does everything from 500 on."""
+
+
+class Transient(Exception):
+    """A fault that may pass: the request is worth sending again."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        load: bool = False,
+        slow: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+        self.load = load
+        """The endpoint says that it has too much to do."""
+        self.slow = slow or load
+        """It has, or seems to have, too much to do."""
+
+
+class Unacceptable(EndpointError):
+    """The endpoint won't have the request as it is: 400 or 422."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What is kept of a response body."""
+
+    text: str
+    finish_reason: str
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+
+
+async def completion_of(response: aiohttp.ClientResponse) -> Completion:
+    """The completion in a response.
+
+    Raises:
+        Transient: if it can't be read; the next one may be all right.
+    """
+    return _parse(await _read_capped(response))
+
+
+async def failure_of(response: aiohttp.ClientResponse, secret: str | None) -> Exception:
+    """What a status other than 200 means: a `Transient`, or an `EndpointError` that is final."""
+    status = response.status
+    words = f"{status} {await words_of(response, secret)}"
+    if status not in RETRIED and status < HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _refusal(status, words)(f"{response.url}: {words}")
+    retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
+    # A 503 with a time to come back is load; without one it is a server that is down.
+    load = status == HTTPStatus.TOO_MANY_REQUESTS or (
+        status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after_s is not None
+    )
+    slow = status == HTTPStatus.SERVICE_UNAVAILABLE
+    return Transient(words, retry_after_s=retry_after_s, load=load, slow=slow)
+
+
+async def words_of(response: aiohttp.ClientResponse, secret: str | None) -> str:
+    """Read what the endpoint says about a failure: its message, else the body as it is."""
+    try:
+        text = (await _read_capped(response)).decode("utf-8", "replace")
+    except (Transient, aiohttp.ClientError) as fault:
+        return one_line(str(fault), secret)
+    try:
+        said = json.loads(text)
+        error = said.get("error", said)
+        message = error if isinstance(error, str) else error["message"]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        message = text
+    return one_line(str(message), secret) or str(response.reason)
+
+
+def one_line(text: str, secret: str | None) -> str:
+    """Shorten `text` to a line in which the key, which endpoints like to repeat, is hidden."""
+    if secret:
+        text = text.replace(secret, "***")
+    text = " ".join(text.split())
+    return text if len(text) <= QUOTED_CHARS else text[:QUOTED_CHARS] + "…"
+
+
+def _refusal(status: int, words: str) -> type[EndpointError]:
+    """What a refusal means that asking again would not change."""
+    if status not in (400, 413, 422):
+        return EndpointError
+    return PromptTooLong if _TOO_LONG.search(words) else Unacceptable
+
+
+_TOO_LONG = re.compile(
+    # OpenAI, vLLM, SGLang | llama.cpp | vLLM, SGLang | TGI | others
+    r"context.(length|window)|context size|maximum (model|allowed) length"
+    r"|tokens. must be <=|prompt is too long",
+    re.IGNORECASE,
+)
+
+
+def _retry_after_s(header: str | None) -> float | None:
+    """Read a Retry-After header: seconds, or an HTTP date; None where it is neither."""
+    if header is None:
+        return None
+    if re.fullmatch(r"\s*\d+(\.\d+)?\s*", header):
+        seconds = float(header)
+    else:
+        try:
+            moment = parsedate_to_datetime(header)
+        except ValueError:
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (moment - datetime.now(UTC)).total_seconds()
+    return min(max(seconds, 0.0), RETRY_AFTER_CAP_S)
+
+
+async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
+    """Read a body, unpacked, up to `MAX_BODY_BYTES`."""
+    body = bytearray()
+    async for chunk in response.content.iter_any():
+        body += chunk
+        if len(body) > MAX_BODY_BYTES:
+            raise Transient(f"a body of more than {MAX_BODY_BYTES // 2**20} MiB")
+    return bytes(body)
+
+
+def _parse(body: bytes) -> Completion:
+    """Read a chat completion. One that can't be read may come right at the next attempt."""
+    try:
+        completion = json.loads(body)
+        choice = completion["choices"][0]
+        text = choice["message"].get("content")
+        finish_reason = choice.get("finish_reason")
+        usage = completion.get("usage") or {}
+        input_tokens = usage.get("prompt_tokens") or 0
+        output_tokens = usage.get("completion_tokens") or 0
+        cached_tokens = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
+        if not (
+            isinstance(text, str | None)
+            and isinstance(finish_reason, str | None)
+            and isinstance(input_tokens, int)
+            and isinstance(output_tokens, int)
+            and isinstance(cached_tokens, int)
+        ):
+            raise TypeError
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        start = body[:QUOTED_CHARS].decode("utf-8", "replace")
+        raise Transient(f"not a chat completion: {start!r}") from None
+    text = _without_surrogates(text or "")
+    return Completion(text, finish_reason or "", input_tokens, cached_tokens, output_tokens)
+
+
+def _without_surrogates(text: str) -> str:
+    """Replace halves of surrogate pairs, which JSON may escape but UTF-8 can't hold."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
