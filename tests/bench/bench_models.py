@@ -6,13 +6,13 @@
 With `--peer`, the Python of an environment with distilabel 1.5.3, the same work is done with that
 as well, in the same minutes (`distilabel_pipeline.py`).
 
-The endpoints are stubs in processes of their own: log-normal latency (mean 200 ms, sigma 1), at
-most `--slots` requests at a time (0: any number), the same completion every time. So what is
-measured is the program, and the stubs on the same cores. Busy: requests in flight over slots,
-between the first and the last 5 % of the requests to the generator. CPU: of all processes of the
-run and its containers, in that time, but not of the stubs; a row is two calls. Ratio: the wall
-time of that middle part over what it takes with all slots busy. Memory: the sum of what processes
-don't share, at its highest.
+The endpoint is a stub in a process of its own, generator and judge in one: log-normal latency (mean
+200 ms, sigma 1), at most `--slots` requests at a time (0: any number), the same completions every
+time. So what is measured is the program, and the stub on the same cores. Busy: requests in flight
+over slots, between the first and the last 5 % of the requests. CPU: of all processes of the run and
+its containers, in that time, but not of the stub; a row is two calls. Ratio: the wall time of that
+middle part over what it takes with all slots busy. Memory: the sum of what processes don't share,
+at its highest.
 """
 
 import argparse
@@ -45,40 +45,29 @@ def double(x: int) -> int:
 SIGMA = 1.0
 UNBOUNDED = 1000
 """Requests that our side has in flight at most, where the stub takes any number."""
-ROWS = {64: 4000, 512: 10_000}
+ROWS = {64: 4000}
 """Rows by slots, where `--rows` does not say: so many that the start does not count."""
 
 
-def stub(slots: int, mean_s: float, text: str, port: "multiprocessing.Queue[int]") -> None:
-    """Serve until killed; a GET of /v1/busy tells when each request came and went.
+def stub(slots: int, mean_s: float, port: "multiprocessing.Queue[int]") -> None:
+    """Serve until killed; a GET of /busy tells when each request came and went.
 
     Bare HTTP: a server on aiohttp would take as much of the two cores as the program measured.
     """
     drawn = random.Random(0)
-    answer = {
-        "id": "1",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "stub",
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": text},
-                "finish_reason": "stop",
-            }
-        ],
-        "usage": {"prompt_tokens": 800, "completion_tokens": 60, "total_tokens": 860},
+    replies = {
+        path: http_response(completion(text))
+        for path, text in ((b"POST /generator", PAIR), (b"POST /judge", VERDICT))
     }
-    reply = http_response(answer)
     spans: list[tuple[float, float]] = []
     free = asyncio.Semaphore(slots or sys.maxsize)
 
-    async def complete() -> bytes:
+    async def complete(head: bytes) -> bytes:
         async with free:
             started = time.monotonic()
             await asyncio.sleep(drawn.lognormvariate(math.log(mean_s) - SIGMA**2 / 2, SIGMA))
             spans.append((started, time.monotonic()))
-        return reply
+        return next(reply for path, reply in replies.items() if head.startswith(path))
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -86,9 +75,9 @@ def stub(slots: int, mean_s: float, text: str, port: "multiprocessing.Queue[int]
                 _, found, length = head.lower().partition(b"content-length:")
                 if found:
                     await reader.readexactly(int(length.split(b"\r\n", 1)[0]))
-                    writer.write(await complete())
+                    writer.write(await complete(head))
                 else:
-                    busy = head.startswith(b"GET /v1/busy")
+                    busy = head.startswith(b"GET /busy")
                     writer.write(http_response(spans if busy else {"data": []}))
         except (asyncio.IncompleteReadError, ConnectionError):
             writer.close()
@@ -99,6 +88,19 @@ def stub(slots: int, mean_s: float, text: str, port: "multiprocessing.Queue[int]
         await server.serve_forever()
 
     asyncio.run(serve())
+
+
+def completion(text: str) -> dict[str, object]:
+    """A chat completion."""
+    message = {"role": "assistant", "content": text}
+    return {
+        "id": "1",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "stub",
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop"}],
+        "usage": {"prompt_tokens": 800, "completion_tokens": 60, "total_tokens": 860},
+    }
 
 
 def http_response(value: object) -> bytes:
@@ -182,7 +184,7 @@ class Work:
     slots: int
     rows: int
     mean_s: float
-    urls: tuple[str, str]
+    url: str
     folder: Path
 
     @property
@@ -194,18 +196,16 @@ class Work:
 def ours(work: Work, sandbox: str) -> list[str]:
     """The command that does the work with this program."""
 
-    def endpoint(name: str, url: str) -> dict[str, object]:
-        concurrency = work.slots or UNBOUNDED
-        return {"kind": "openai", "name": name, "model": "stub", "base_url": url} | {
-            "concurrency": concurrency
-        }
+    def endpoint(name: str) -> dict[str, object]:
+        where = {"kind": "openai", "model": "stub", "base_url": f"{work.url}/{name}/v1"}
+        return {"name": name, "concurrency": work.slots or UNBOUNDED} | where
 
     config = {
         "out": str(work.folder / "run"),
         "points": {"simple": work.rows},
         "tools": [str(work.tools)],
-        "models": [endpoint("generator", work.urls[0])],
-        "judge": endpoint("judge", work.urls[1]),
+        "models": [endpoint("generator")],
+        "judge": endpoint("judge"),
         "sandbox": {"kind": sandbox, "slots": 2},
     }
     path = work.folder / "config.yaml"
@@ -217,7 +217,8 @@ def peers(work: Work, python: str, batch: int, replicas: int) -> list[str]:
     """The command that does the work with distilabel."""
     program = Path(__file__).with_name("distilabel_pipeline.py")
     numbers = [str(number) for number in (work.rows, batch, replicas)]
-    return [python, str(program), str(work.tools), *numbers, *work.urls]
+    urls = [f"{work.url}/{name}/v1" for name in ("generator", "judge")]
+    return [python, str(program), str(work.tools), *numbers, *urls]
 
 
 def measure(name: str, command: Sequence[str], work: Work) -> dict[str, object]:
@@ -235,24 +236,24 @@ def measure(name: str, command: Sequence[str], work: Work) -> dict[str, object]:
     wall = time.monotonic() - started
     if run.returncode:
         print((work.folder / f"{name}.log").read_text()[-2000:], file=sys.stderr)
-    with urllib.request.urlopen(work.urls[0].removesuffix("/v1") + "/v1/busy") as answer:
+    with urllib.request.urlopen(f"{work.url}/busy") as answer:
         spans = json.load(answer)
-    if len(spans) < work.rows:
-        sys.exit(f"{name} asked for {len(spans)} of {work.rows} rows")
+    if len(spans) < 2 * work.rows:
+        sys.exit(f"{name} sent {len(spans)} requests for {work.rows} rows")
     first, last, count = middle(spans)
     flying = in_flight(spans, first, last)
     return {
         "program": name,
         "slots": work.slots or "any",
-        "rows": len(spans),
-        "rows/s": round(count / (last - first), 1),
-        "with start": round(len(spans) / wall, 1),
+        "rows": work.rows,
+        "rows/s": round(count / 2 / (last - first), 1),
+        "with start": round(work.rows / wall, 1),
         "in flight": round(flying),
         "busy %": round(100 * flying / work.slots, 1) if work.slots else "-",
         "ratio": round((last - first) * work.slots / (count * work.mean_s), 2)
         if work.slots
         else "-",
-        "CPU s / 1,000 calls": round(500 * usage.cpu_s(first, last) / count, 2),
+        "CPU s / 1,000 calls": round(1000 * usage.cpu_s(first, last) / count, 2),
         "CPU s, all": round(usage.cpu_s(0, math.inf), 1),
         "peak MiB": usage.peak_bytes >> 20,
         "exit": run.returncode,
@@ -275,22 +276,15 @@ def main() -> None:
     for slots in arguments.slots:
         programs = ["apigen-ray", *(["distilabel"] if arguments.peer else [])]
         for name in programs:
-            servers, ports = [], []
-            for text in (PAIR, VERDICT):
-                port: multiprocessing.Queue[int] = spawn.Queue()
-                servers.append(
-                    spawn.Process(
-                        target=stub, args=(slots, arguments.mean, text, port), daemon=True
-                    )
-                )
-                servers[-1].start()
-                ports.append(port.get())
+            port: multiprocessing.Queue[int] = spawn.Queue()
+            server = spawn.Process(target=stub, args=(slots, arguments.mean, port), daemon=True)
+            server.start()
             with tempfile.TemporaryDirectory() as folder:
                 work = Work(
                     slots,
                     arguments.rows or ROWS.get(slots, 10_000),
                     arguments.mean,
-                    (f"http://127.0.0.1:{ports[0]}/v1", f"http://127.0.0.1:{ports[1]}/v1"),
+                    f"http://127.0.0.1:{port.get()}",
                     Path(folder),
                 )
                 work.tools.write_text(TOOL)
@@ -301,8 +295,7 @@ def main() -> None:
                 else:
                     command = ours(work, arguments.sandbox)
                 row = measure(name, command, work)
-            for server in servers:
-                server.kill()
+            server.kill()
             if not headed:
                 print("| " + " | ".join(row) + " |\n|" + "---|" * len(row))
                 headed = True
