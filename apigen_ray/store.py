@@ -123,6 +123,12 @@ class RunFolder:
 
     def __init__(self, path: str | Path | UPath) -> None:
         self.path = place(path)
+        self._passed_over: dict[str, str] = {}
+
+    @property
+    def passed_over(self) -> list[str]:
+        """A line on each part met so far that can't be read: its rows count as missing."""
+        return list(self._passed_over.values())
 
     @contextmanager
     def writing(self) -> Iterator[None]:
@@ -169,9 +175,9 @@ class RunFolder:
         columns = ["cost_usd", "input_tokens", "output_tokens"]
         cost_usd, tokens = 0.0, 0
         for part in self.parts():
-            table = _read(part, columns)
-            cost_usd += pa.compute.sum(table["cost_usd"]).as_py()
-            tokens += sum(pa.compute.sum(table[name]).as_py() for name in columns[1:])
+            table = self._read(part, columns)
+            cost_usd += pa.compute.sum(table["cost_usd"]).as_py() or 0.0
+            tokens += sum(pa.compute.sum(table[name]).as_py() or 0 for name in columns[1:])
         return cost_usd, tokens
 
     def attempts_by_id(self) -> tuple[set[str], dict[str, int]]:
@@ -179,7 +185,7 @@ class RunFolder:
         settled: set[str] = set()
         tried: dict[str, int] = {}
         for part in self.parts():
-            columns = _read(part, ["id", "outcome", "attempts"]).to_pydict()
+            columns = self._read(part, ["id", "outcome", "attempts"]).to_pydict()
             for id_, outcome, attempts in zip(*columns.values(), strict=True):
                 tried[id_] = attempts
                 if outcome != Outcome.ERROR:
@@ -198,16 +204,35 @@ class RunFolder:
         last: dict[str, int] = {}
         holding = []
         for number, part in enumerate(self.parts()):
-            ids = enumerate(_read(part, ["id"])["id"].to_pylist(), number << 32)
+            ids = enumerate(self._read(part, ["id"])["id"].to_pylist(), number << 32)
             places = {id_: place for place, id_ in ids if among is None or id_ in among}
             last |= places
             if places:
                 holding.append((number, part))
         for number, part in holding:
-            table = _read(part, list({*columns, "id"}))
+            table = self._read(part, list({*columns, "id"}))
             ids = enumerate(table["id"].to_pylist(), number << 32)
             kept = [last.get(id_) == place for place, id_ in ids]
             yield table.filter(pa.array(kept, pa.bool_())).select(list(columns))
+
+    def _read(self, part: UPath, columns: Sequence[str]) -> pa.Table:
+        """Columns of a part; nothing, if it is half-written, or made by another version."""
+        schema = pa.schema([SCHEMA.field(name) for name in columns])
+        try:
+            # Not `read_table`: threads of Arrow's data sets may outlive it, and drop a Python
+            # object when there is no interpreter any more, which aborts the process at its end.
+            with part.open("rb") as handle, pq.ParquetFile(handle) as parquet:
+                if missing := sorted({*columns}.difference(parquet.schema_arrow.names)):
+                    raise pa.ArrowInvalid(f"made by another version, without {', '.join(missing)}")
+                table = parquet.read(list(columns), use_threads=False)
+            return table.select(list(columns)).cast(schema)
+        except (OSError, pa.ArrowException) as error:
+            if isinstance(error, OSError) and error.errno:  # the disk's fault, not the file's
+                raise
+            why = str(error).splitlines()[0]
+            line = f"{part}: passed over, a resume asks for its rows again: {why}"
+            self._passed_over[part.name] = line
+            return schema.empty_table()
 
     # --- the manifest
 
@@ -314,21 +339,6 @@ def digest(value: Iterable[str]) -> str:
     for text in value:
         hashed.update(text.encode() + b"\0")
     return hashed.hexdigest()
-
-
-def _read(part: UPath, columns: Sequence[str]) -> pa.Table:
-    try:
-        # Not `read_table`: threads of Arrow's data sets may outlive it, and drop a Python object
-        # when there is no interpreter any more, which aborts the process at its end.
-        with part.open("rb") as handle, pq.ParquetFile(handle) as parquet:
-            table = parquet.read(list(columns), use_threads=False)
-    except pa.ArrowException as error:
-        raise BadInput(
-            f"{part}: not a whole Parquet file: {error}; without it, its rows are asked for again"
-        ) from error
-    if missing := [name for name in columns if name not in table.column_names]:
-        raise BadInput(f"{part}: made by another version: no column {', '.join(missing)}")
-    return table
 
 
 def _write_parquet(path: UPath, table: pa.Table) -> None:

@@ -5,17 +5,17 @@ are read. Rows come from JSONL, Parquet, or a data set named on the Hugging Face
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from apigen_ray import jsontext
 from apigen_ray.errors import BadInput
 from apigen_ray.fetching import local_copy
 from apigen_ray.records import Json, Style, Tool
+from apigen_ray.tabular import read_hub, read_parquet
 from apigen_ray.tools.forms import UnreadableTool, read_tool
 
 
@@ -26,12 +26,15 @@ def read_rows(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
         BadInput: if the source can't be read, or a line of it is not a JSON object.
     """
     path = local_copy(source)
-    if path.suffix in (".jsonl", ".json") or path.is_file():
-        yield from (_jsonl if path.suffix != ".parquet" else _parquet)(path, source)
-    elif path.suffix == ".parquet" or path.is_dir():
-        raise BadInput(f"{source}: no such file; give a JSONL or Parquet file, or a data-set name")
+    if path.suffix == ".parquet":
+        yield from _rows_of(read_parquet(path, source), source)
+    elif path.suffix in (".jsonl", ".json") or path.is_file():
+        yield from _jsonl(path, source)
+    elif path.is_dir():
+        raise BadInput(f"{source}: a folder; give a JSONL or Parquet file, or a data-set name")
     else:
-        yield from _hub(source)
+        _, tables = read_hub(source)
+        yield from _rows_of(tables, source)
 
 
 def _jsonl(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -52,27 +55,9 @@ def _jsonl(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
         raise BadInput(f"{name}: {error}") from error
 
 
-def _parquet(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    try:
-        rows = pq.read_table(path).to_pylist()
-    except (OSError, pa.ArrowInvalid) as error:
-        raise BadInput(f"{name}: not a readable Parquet file: {error}") from error
-    for number, row in enumerate(rows):
-        yield f"{name}[{number}]", row
-
-
-def _hub(name: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    import datasets  # noqa: PLC0415 - takes a second, and most sources are files
-
-    try:
-        rows = datasets.load_dataset(name, split="train")
-    except Exception as error:  # datasets and the hub client raise a dozen types here
-        first = str(error).splitlines()[0]
-        raise BadInput(
-            f"{name}: neither a file nor a data set that can be loaded: {first}"
-        ) from error
-    for number, row in enumerate(rows):
-        yield f"{name}[{number}]", dict(row)
+def _rows_of(tables: Iterable[pa.Table], name: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    rows = (row for table in tables for row in table.to_pylist())
+    return ((f"{name}[{number}]", row) for number, row in enumerate(rows))
 
 
 def json_field(row: Mapping[str, Any], key: str) -> Json:

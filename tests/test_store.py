@@ -152,15 +152,45 @@ def test_a_data_set_of_several_slices_is_sorted_as_a_whole(tmp_path, monkeypatch
     assert pq.read_table(file)["id"].to_pylist() == list("abdefgh")
 
 
-@pytest.mark.parametrize("damage", ["half", "column"])
-def test_a_damaged_part_is_named(damage, tmp_path):
+@pytest.mark.parametrize("damage", ["half", "column", "type"])
+def test_a_damaged_part_is_passed_over_and_its_rows_are_missing(damage, tmp_path):
     folder = RunFolder(tmp_path / "run")
     with folder.writing():
         folder.commit([row("a")])
-    [part] = folder.parts()
+        folder.commit([row("b", "error"), row("c", cost_usd=1.5)])
+    part = folder.parts()[0]
     if damage == "half":
         part.write_bytes(part.read_bytes()[:-20])
+    elif damage == "column":
+        pq.write_table(pq.read_table(str(part)).drop_columns("cost_usd"), str(part))
     else:
-        pq.write_table(pq.read_table(str(part)).drop_columns("votes"), str(part))
-    with pytest.raises(BadInput, match=r"part-0001-000001\.parquet: (not a whole|made by another)"):
+        table = pq.read_table(str(part)).drop_columns("cost_usd")
+        pq.write_table(table.append_column("cost_usd", [["free"]]), str(part))
+    assert [id_ for table in folder.tables() for id_ in table["id"].to_pylist()] == ["b", "c"]
+    assert folder.spent() == (1.5, 0)
+    [line] = folder.passed_over
+    assert line.startswith(f"{part}: passed over")
+
+
+def test_the_rows_of_a_half_written_part_are_asked_for_again(tmp_path):
+    folder = RunFolder(tmp_path / "run")
+    with folder.writing():
+        folder.commit([row("a")])
+        folder.commit([row("b", "error"), row("c")])
+    part = folder.parts()[0]
+    part.write_bytes(part.read_bytes()[:-20])
+    assert folder.attempts_by_id() == ({"c"}, {"b": 1})
+    with folder.writing():
+        folder.commit([row("a"), row("b", tried=1)])
+    assert ids(folder) == ["a", "b", "c"]
+
+
+def test_a_part_that_the_disk_refuses_is_no_damaged_one(folder, monkeypatch):
+    folder.commit([row("a")])
+
+    def refuse(*_):
+        raise PermissionError(13, "no")
+
+    monkeypatch.setattr(type(folder.parts()[0]), "open", refuse)
+    with pytest.raises(PermissionError):
         list(folder.tables())

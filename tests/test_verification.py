@@ -195,7 +195,7 @@ def test_the_second_row_of_an_id_is_kept_under_another(verified):
 
 
 def test_many_rows_go_through_several_processes_in_their_order(monkeypatch, tmp_path, verified):
-    monkeypatch.setattr("apigen_ray.elsewhere.sources.ROWS_PER_CHUNK", 8)
+    monkeypatch.setattr("apigen_ray.elsewhere.sources.LINES_PER_CHUNK", 8)
     rows = [{"id": n} | pair("divide", dividend=n, divisor=2) for n in range(40)]
     _, found = verified(rows, "format")
     assert list(found) == [str(n) for n in range(40)]

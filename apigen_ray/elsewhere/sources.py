@@ -1,19 +1,19 @@
 """Files and data sets, a few thousand rows at a time: what is read is never all in memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from apigen_ray import jsontext
 from apigen_ray.errors import BadInput
 from apigen_ray.fetching import local_copy
 from apigen_ray.records import Json
+from apigen_ray.tabular import count_parquet, read_hub, read_parquet
 
-ROWS_PER_CHUNK = 2000
+LINES_PER_CHUNK = 2000
 SUFFIXES = (".jsonl", ".json", ".parquet")
 
 
@@ -36,13 +36,17 @@ class Chunk:
         return f"{self.place}:{self.first + index + 1}"
 
 
-@dataclass(frozen=True, slots=True)
 class Source:
     """Data that can be read."""
 
-    count: int
-    """Its rows."""
-    chunks: Iterable[Chunk]
+    def __init__(self, count: int, chunks: Callable[["Source"], Iterator[Chunk]]) -> None:
+        """Take the number of its rows, and what reads them."""
+        self.count = count
+        self.chunks = chunks(self)
+        self.unread: list[str] = []
+        """A line on each file, or rest of one, that could not be read."""
+        self.lost = 0
+        """How many rows these have, as far as that is known."""
 
 
 def open_source(name: str) -> Source:
@@ -82,58 +86,60 @@ def read_answers(file: Path) -> dict[str, Json]:
 
 
 def _files(files: list[Path]) -> Source:
-    def chunks() -> Iterator[Chunk]:
-        before = 0
-        for file in files:
-            parts = _tables(file) if file.suffix == ".parquet" else _lines(file)
-            first = 0
-            for rows in parts:
-                yield Chunk(str(file), first, before, rows)
-                first += len(rows)
-            before += first
+    counts: dict[Path, int] = {}
+    unread: list[BadInput] = []
+    for file in files:
+        try:
+            counts[file] = _count(file)
+        except BadInput as error:
+            unread.append(error)
+    if not counts:
+        raise unread[0]
 
-    return Source(sum(map(_count, files)), chunks())
+    def chunks(source: Source) -> Iterator[Chunk]:
+        before = 0
+        for file, count in counts.items():
+            tables = file.suffix == ".parquet"
+            first = 0
+            try:
+                for rows in read_parquet(file, str(file)) if tables else _lines(file):
+                    yield Chunk(str(file), first, before, rows)
+                    first += len(rows)
+            except BadInput as error:
+                source.unread.append(f"{error}; {count - first:,} rows from [{first}] on are lost")
+                source.lost += count - first
+            before += max(first, count)
+
+    source = Source(sum(counts.values()), chunks)
+    source.unread += [f"{error}; the other files are read" for error in unread]
+    return source
 
 
 def _count(file: Path) -> int:
+    if file.suffix == ".parquet":
+        return count_parquet(file, str(file))
     try:
-        if file.suffix == ".parquet":
-            with pq.ParquetFile(file) as parquet:
-                return int(parquet.metadata.num_rows)
         with file.open("rb") as lines:
             return sum(1 for line in lines if line.strip())
     except FileNotFoundError as error:
         raise BadInput(f"{file}: no such file") from error
-    except (OSError, pa.ArrowException) as error:
-        kind = "Parquet " if file.suffix == ".parquet" else ""
-        raise BadInput(f"{file}: not a readable {kind}file: {error}") from error
+    except OSError as error:
+        raise BadInput(f"{file}: not a readable file: {error}") from error
 
 
 def _lines(file: Path) -> Iterator[list[bytes]]:
     with file.open("rb") as lines:
-        while chunk := list(islice(lines, ROWS_PER_CHUNK)):
+        while chunk := list(islice(lines, LINES_PER_CHUNK)):
             yield chunk
 
 
-def _tables(file: Path) -> Iterator[pa.Table]:
-    try:
-        with pq.ParquetFile(file) as parquet:
-            for batch in parquet.iter_batches(ROWS_PER_CHUNK):
-                yield pa.Table.from_batches([batch])
-    except (OSError, pa.ArrowException) as error:
-        raise BadInput(f"{file}: not a readable Parquet file: {error}") from error
-
-
 def _hub(name: str) -> Source:
-    import datasets  # noqa: PLC0415 (takes a second, and most sources are files)
+    count, tables = read_hub(name)
 
-    try:
-        rows = datasets.load_dataset(name, split="train")
-    except Exception as error:  # datasets and the hub client raise a dozen types here
-        first = str(error).splitlines()[0]
-        raise BadInput(
-            f"{name}: neither a file nor a data set that can be loaded: {first}"
-        ) from error
-    tables = rows.with_format("arrow").iter(ROWS_PER_CHUNK)
-    chunks = (Chunk(name, place * ROWS_PER_CHUNK, 0, table) for place, table in enumerate(tables))
-    return Source(len(rows), chunks)
+    def chunks(_: Source) -> Iterator[Chunk]:
+        first = 0
+        for table in tables:
+            yield Chunk(name, first, 0, table)
+            first += len(table)
+
+    return Source(count, chunks)

@@ -7,8 +7,10 @@ text, and the rest is ragged JSON: no key is ever added, no value is ever null f
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, TypeAlias
+
+from pydantic_core import to_json
 
 from apigen_ray.records import Json, JsonObject
 from apigen_ray.tools.forms import read_tool
@@ -47,8 +49,15 @@ Form: TypeAlias = Callable[[Example], Record]
 
 def read_example(row: Mapping[str, Any]) -> Example:
     """The data point of a row of `dataset`; without tools, if it has no such column."""
-    tools = json.loads(row.get("tools", "[]"))
+    tools = _listed(row.get("tools", "[]"))
     return Example(row["id"], row["query"], json.loads(row["answers"]), tools)
+
+
+@lru_cache(maxsize=1024)
+def _listed(text: str) -> list[JsonObject]:
+    """The data points of a prompt show the same tools, as do the prompts with a single one."""
+    tools: list[JsonObject] = json.loads(text)
+    return tools
 
 
 def xlam(example: Example) -> Record:
@@ -57,13 +66,13 @@ def xlam(example: Example) -> Record:
         "id": example.id,
         "query": example.query,
         "answers": _text(example.calls),
-        "tools": _text([_xlam_tool(_text(tool)) for tool in example.tools]),
+        "tools": f"[{', '.join(_xlam_tool(to_json(tool)) for tool in example.tools)}]",
     }
 
 
 @cache
-def _xlam_tool(text: str) -> JsonObject:
-    return xlam_form(read_tool(json.loads(text)))
+def _xlam_tool(text: bytes) -> str:
+    return _text(xlam_form(read_tool(json.loads(text))))
 
 
 def openai(example: Example) -> Record:

@@ -76,5 +76,5 @@ def _answer(row: Mapping[str, Any]) -> str:
     """The pair as the model gave it, or the whole completion if no pair could be read."""
     if row["query"] is None or row["answers"] is None:
         return str(row["completion"] or row["answers"] or "")
-    pair = {"query": row["query"], "answers": json.loads(row["answers"])}
-    return json.dumps(pair, ensure_ascii=False)
+    query = json.dumps(row["query"], ensure_ascii=False)
+    return f'{{"query": {query}, "answers": {row["answers"]}}}'

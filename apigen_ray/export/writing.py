@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 import yaml
+from pydantic_core import to_json
 
 from apigen_ray.card import LICENSE, TAGS, checks, simulated_warning
 from apigen_ray.errors import BadInput
@@ -37,6 +38,8 @@ class Exported:
     written: int
     removed: Counter[str]
     """How many verified data points were left out, by cause."""
+    passed_over: Sequence[str]
+    """A line on each part of the run folder that can't be read."""
 
 
 def export(source: str | Path, form: str, out: Path, against: Sequence[str] = ()) -> Exported:
@@ -72,9 +75,11 @@ def export(source: str | Path, form: str, out: Path, against: Sequence[str] = ()
         batches, keys = _records(folder, FORMS[form], without), list(FORMS[form](NOTHING))
     try:
         out.mkdir(parents=True, exist_ok=True)
-        exported = Exported(_write(batches, keys, out), Counter(found.cause for found in removed))
+        causes: Counter[str] = Counter(found.cause for found in removed)
+        exported = Exported(_write(batches, keys, out), causes, folder.passed_over)
         if not exported.written:
-            raise BadInput(f"{source}: nothing to export as {form}")
+            nothing = f"{source}: nothing to export as {form}"
+            raise BadInput("; ".join([nothing, *folder.passed_over]))
         lines = (f"{json.dumps(asdict(found))}\n" for found in removed)
         (out / "removed.jsonl").write_text("".join(lines), "utf-8")
         (out / "README.md").write_text(_card(form, exported, manifest), "utf-8")
@@ -143,7 +148,7 @@ def _line(record: Record, flat: Mapping[str, Any]) -> str:
 
 def _flat(value: Any) -> Any:
     """A value as Parquet holds it: nested parts are JSON text."""
-    return _text(value) if isinstance(value, list | dict) else value
+    return to_json(value).decode() if isinstance(value, list | dict) else value
 
 
 def _text(value: Any) -> str:

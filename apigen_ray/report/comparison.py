@@ -111,6 +111,8 @@ class Comparison:
     contenders: Sequence[Contender]
     differences: Sequence[Difference]
     agreements: Sequence[Agreement]
+    passed_over: Sequence[str] = ()
+    """A line on each part of a run folder that can't be read."""
 
 
 def compare(paths: Sequence[str | Path]) -> Comparison:
@@ -121,6 +123,7 @@ def compare(paths: Sequence[str | Path]) -> Comparison:
     """
     found: dict[tuple[str | Path, str], Contender] = {}
     votes: list[dict[str, bool]] = []
+    passed_over: list[str] = []
     for path in dict.fromkeys(paths):
         folder = RunFolder(path)
         if folder.read_manifest() is None:
@@ -130,15 +133,18 @@ def compare(paths: Sequence[str | Path]) -> Comparison:
                 found.setdefault((path, row["model"]), Contender(row["model"])).add(row)
                 given = json.loads(row["votes"]) if row["votes"] else []
                 votes.append({vote["judge"]: vote["pass"] for vote in given})
+        passed_over += folder.passed_over
     if len(found) < 2:
-        raise BadInput(f"{', '.join(map(str, paths))}: fewer than two models with data points")
+        few = f"{', '.join(map(str, paths))}: fewer than two models with data points"
+        raise BadInput("; ".join([few, *passed_over]))
     names = Counter(model for _, model in found)
     for (path, model), contender in found.items():
         if names[model] > 1:
             contender.name = f"{path}: {model}"
     contenders = sorted(found.values(), key=lambda contender: contender.name)
     pairs = (difference(*pair) for pair in combinations(contenders, 2))
-    return Comparison(contenders, [pair for pair in pairs if pair], agreements(votes))
+    differences = [pair for pair in pairs if pair]
+    return Comparison(contenders, differences, agreements(votes), passed_over)
 
 
 def difference(first: Contender, second: Contender) -> Difference | None:

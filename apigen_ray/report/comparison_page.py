@@ -49,6 +49,7 @@ def as_html(comparison: Comparison) -> str:
     return render(
         "comparison.html",
         title=" and ".join([", ".join([*funnels][:-1]), [*funnels][-1]]),
+        warnings=comparison.passed_over,
         charts=[
             ("Pass rate, with its 95 % interval", charts.rates(rates)),
             ("Outcomes", charts.outcome_shares(funnels, "Outcomes by model")),
@@ -60,7 +61,8 @@ def as_html(comparison: Comparison) -> str:
 def as_markdown(comparison: Comparison) -> str:
     """The same tables for a README or a paper's notes."""
     found = tables(comparison).items()
-    return "\n\n".join(f"{NOTES[key]}\n\n{markdown.table(*table)}" for key, table in found) + "\n"
+    blocks = [f"{NOTES[key]}\n\n{markdown.table(*table)}" for key, table in found]
+    return "\n\n".join([*comparison.passed_over, *blocks]) + "\n"
 
 
 def as_json(comparison: Comparison) -> str:
@@ -69,6 +71,7 @@ def as_json(comparison: Comparison) -> str:
         "models": {c.name: _figures(c) for c in comparison.contenders},
         "differences": [asdict(found) for found in comparison.differences],
         "agreements": [asdict(found) for found in comparison.agreements],
+        "passed_over": list(comparison.passed_over),
     }
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
 

@@ -41,13 +41,19 @@ MOST_TOOLS = 200
 def write_report(folder: RunFolder, stats: Stats) -> None:
     """Write the report.html of a run folder."""
     summary = summarise(folder.tables(COLUMNS))
-    name = folder.path.resolve().name
-    folder.write_text(
-        "report.html", report_page(name, stats, summary, folder.read_manifest() or {})
-    )
+    manifest = folder.read_manifest() or {}
+    warnings = [*_warnings(manifest), *folder.passed_over]
+    page = report_page(folder.path.resolve().name, stats, summary, manifest, warnings)
+    folder.write_text("report.html", page)
 
 
-def report_page(name: str, stats: Stats, summary: Summary, manifest: Mapping[str, Any]) -> str:
+def report_page(
+    name: str,
+    stats: Stats,
+    summary: Summary,
+    manifest: Mapping[str, Any],
+    warnings: Sequence[str] = (),
+) -> str:
     """report.html of a run.
 
     Args:
@@ -55,6 +61,7 @@ def report_page(name: str, stats: Stats, summary: Summary, manifest: Mapping[str
         stats: The funnel.
         summary: All else that was gathered from the rows.
         manifest: What the run was made with.
+        warnings: What a reader must know first.
     """
     diversities = summary.diversities()
     by_size = sorted(stats.by_category.items(), key=lambda item: (-item[1].total, item[0]))
@@ -72,7 +79,7 @@ def report_page(name: str, stats: Stats, summary: Summary, manifest: Mapping[str
         "report.html",
         title=name,
         subtitle=_subtitle(manifest),
-        warnings=_warnings(manifest),
+        warnings=warnings,
         figures=_figures(stats),
         charts=drawings,
         models=outcome_table("model", stats.by_model),

@@ -1,13 +1,15 @@
 """The funnel in numbers. The same rows give the same numbers, whatever order they came in."""
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
 
+from apigen_ray.errors import ApigenError, BadInput
 from apigen_ray.records import Outcome
 
 COLUMNS = (
@@ -20,9 +22,10 @@ COLUMNS = (
     "output_tokens",
     "cost_usd",
 )
+OUTCOMES = frozenset(Outcome)
 
 
-class LedgerError(Exception):
+class LedgerError(ApigenError):
     """`requested = verified + fail_format + fail_execution + fail_semantic + error` is not true."""
 
 
@@ -66,9 +69,9 @@ class Stats:
 
     requested: int
     whole: Funnel = field(default_factory=Funnel)
-    by_model: dict[str, Funnel] = field(default_factory=dict)
-    by_style: dict[str, Funnel] = field(default_factory=dict)
-    by_category: dict[str, Funnel] = field(default_factory=dict)
+    by_model: dict[str, Funnel] = field(default_factory=lambda: defaultdict(Funnel))
+    by_style: dict[str, Funnel] = field(default_factory=lambda: defaultdict(Funnel))
+    by_category: dict[str, Funnel] = field(default_factory=lambda: defaultdict(Funnel))
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float = 0.0
@@ -94,6 +97,18 @@ class Stats:
         }
 
 
+def requested_of(folder: object, manifest: Mapping[str, Any]) -> int:
+    """How many data points the manifest of a run folder says were asked for.
+
+    Raises:
+        BadInput: if it doesn't say.
+    """
+    requested = manifest.get("requested")
+    if not isinstance(requested, int):
+        raise BadInput(f"{folder}/manifest.json: no number `requested`: made by another version")
+    return requested
+
+
 def count(tables: Iterable[pa.Table], requested: int) -> Stats:
     """Count rows, which have at least `COLUMNS`.
 
@@ -106,13 +121,11 @@ def count(tables: Iterable[pa.Table], requested: int) -> Stats:
     costs: list[float] = []
     for table in tables:
         for row in table.select(COLUMNS).to_pylist():
-            if row["outcome"] not in set(Outcome):
+            if row["outcome"] not in OUTCOMES:
                 raise LedgerError(f"a row has the outcome {row['outcome']!r}")
-            groups = [stats.whole, stats.by_model.setdefault(row["model"], Funnel())]
-            groups.append(stats.by_style.setdefault(row["style"] or "unknown", Funnel()))
-            categories = json.loads(row["categories"])
-            groups += [stats.by_category.setdefault(name, Funnel()) for name in categories]
-            for group in groups:
+            of_categories = [stats.by_category[name] for name in _categories(row["categories"])]
+            of_style = stats.by_style[row["style"] or "unknown"]
+            for group in (stats.whole, stats.by_model[row["model"]], of_style, *of_categories):
                 group.add(row["outcome"], row["reason"])
             stats.input_tokens += row["input_tokens"]
             stats.output_tokens += row["output_tokens"]
@@ -121,6 +134,12 @@ def count(tables: Iterable[pa.Table], requested: int) -> Stats:
     if stats.missing < 0:
         raise LedgerError(f"{stats.whole.total} rows where {requested} were asked for")
     return stats
+
+
+@lru_cache(maxsize=4096)
+def _categories(text: str) -> list[str]:
+    names: list[str] = json.loads(text)
+    return names
 
 
 def _as_json(funnels: Mapping[str, Funnel]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -147,7 +148,7 @@ class Summary:
         usage.cost_usd += row["cost_usd"]
 
     def _add_tools(self, row: dict[str, Any]) -> None:
-        shown = {tool["name"] for tool in json.loads(row["tools"])}
+        shown = _tool_names(row["tools"])
         called = called_names(row["answers"]) & shown
         # A point that names no tool it was shown was still to call one: where only one was.
         blamed = called or (shown if len(shown) == 1 else set())
@@ -213,6 +214,12 @@ def summarise(tables: Iterable[pa.Table]) -> Summary:
     for table in tables:
         summary.add(table)
     return summary
+
+
+@lru_cache(maxsize=4096)
+def _tool_names(text: str) -> frozenset[str]:
+    """The data points of a prompt show the same tools, as do the prompts with a single one."""
+    return frozenset(tool["name"] for tool in json.loads(text))
 
 
 def called_names(answers: str | None) -> set[str]:

@@ -14,7 +14,7 @@ from rich.text import Text
 from apigen_ray.errors import BadInput
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason
 from apigen_ray.report.page import write_report
-from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count
+from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count, requested_of
 from apigen_ray.sandbox.self_check import CheckResult
 from apigen_ray.store import RunFolder
 
@@ -95,10 +95,11 @@ def print_report(console: Console, path: str) -> None:
     manifest = folder.read_manifest()
     if manifest is None:
         raise BadInput(f"{path}: not a run folder (no manifest.json)")
-    stats = count(folder.tables(COLUMNS), int(str(manifest["requested"])))
+    stats = count(folder.tables(COLUMNS), requested_of(path, manifest))
     folder.write_json("stats.json", stats.as_json())
     print_funnel(console, stats)
     write_report(folder, stats)
+    print_warnings(console, folder.passed_over)
     console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True)
 
 
@@ -112,6 +113,12 @@ def print_funnel(console: Console, stats: Stats) -> None:
             console.print(_group_table(title, funnels))
     cost = f", ${stats.cost_usd:.4f}" if stats.cost_usd else ""
     console.print(f"tokens: {stats.input_tokens:,} in, {stats.output_tokens:,} out{cost}")
+
+
+def print_warnings(console: Console, lines: Sequence[str]) -> None:
+    """Print lines that hold names and texts of others."""
+    for line in lines:
+        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_self_check(console: Console, results: Sequence[CheckResult]) -> bool:
