@@ -1,6 +1,6 @@
 """A cluster of containers, as cluster/compose.yaml starts it, and jobs from outside it.
 
-`pytest -m cluster`: building the images takes up to ten minutes, the tests three.
+`pytest -m cluster`: building the images takes up to ten minutes, the tests eight.
 """
 
 import json
@@ -15,7 +15,10 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import docker
 import pytest
+from moto.server import ThreadedMotoServer
+from upath import UPath
 
 from apigen_ray.sandbox import SandboxSettings, ensure_image
 from apigen_ray.store import RunFolder
@@ -23,6 +26,7 @@ from apigen_ray.store import RunFolder
 ROOT = Path(__file__).parents[2]
 BASE, NODE = "apigen-ray-test-base:bookworm", "apigen-ray-node:test"
 MINUTES = 60
+STYLES = ("simple", "multiple", "parallel", "parallel_multiple")
 pytestmark = [pytest.mark.cluster, pytest.mark.docker]
 
 
@@ -77,7 +81,24 @@ class Cluster:
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory):
+def bucket():
+    """A bucket on an S3 server of this process, at an address that containers reach."""
+    client = docker.from_env()
+    (subnet,) = client.networks.get("bridge").attrs["IPAM"]["Config"]
+    server = ThreadedMotoServer(ip_address=subnet["Gateway"], port=0, verbose=False)
+    server.start()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ENDPOINT_URL", "http://{}:{}".format(*server.get_host_and_port()))
+        patch.setenv("AWS_ACCESS_KEY_ID", "key")
+        patch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        UPath("s3://bucket").fs.mkdir("bucket")
+        yield "s3://bucket"
+    server.stop()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory, bucket):
     if not shutil.which("docker-compose") and not shutil.which("docker"):
         pytest.skip("no Docker Compose")
     subprocess.run([ROOT / "tests" / "cluster" / "base_image.sh", BASE], check=True)
@@ -136,25 +157,35 @@ def test_a_run_survives_the_loss_of_a_worker(cluster):
     assert not any(row["outcome"] == "error" for row in rows(out))
     (attempt,) = json.loads((out / "manifest.json").read_text())["attempts"]
     assert attempt["job"] == "lost"
+    # The dead worker's rows were begun again, on the other machine.
+    events = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert any(event["event"] == "process died" and event["rows"] for event in events)
     cluster.compose("up", "--detach")
 
 
-def test_a_run_is_stopped_cleanly_and_resumed_by_submitting_it_again(cluster):
-    out = cluster.runs / "stopped"
-    cluster.submit("stopped", "--out", "/runs/stopped")
-    wait_until(lambda: RunFolder(out).parts() or cluster.status("stopped") == "failed")
-    cluster.ray("job", "stop", "stopped")
-    status, log = cluster.ended("stopped")
+@pytest.mark.parametrize("place", ["volume", "object-store"])
+def test_a_run_is_stopped_cleanly_and_resumed_by_submitting_it_again(cluster, bucket, place):
+    there = "/runs/stopped" if place == "volume" else f"{bucket}/stopped"
+    out = UPath(cluster.runs / "stopped" if place == "volume" else there)
+    run = ("--out", there, "--set", f"points={json.dumps(dict.fromkeys(STYLES, 50))}")
+    first, second = f"stopped-{place}", f"resumed-{place}"
+    cluster.submit(first, *run)
+    wait_until(lambda: RunFolder(out).parts() or cluster.status(first) == "failed")
+    cluster.ray("job", "stop", first)
+    status, log = cluster.ended(first)
     assert status == "stopped"
     assert "run the same command to continue" in log
     settled = {row["id"] for row in rows(out) if row["outcome"] != "error"}
-    assert 0 < len(settled) < 400
-    cluster.submit("resumed", "--out", "/runs/stopped")
-    status, log = cluster.ended("resumed")
+    assert 0 < len(settled) < 200
+    cluster.submit(second, *run)
+    status, log = cluster.ended(second)
     assert status == "succeeded", log
-    assert_each_point_once(out, 400)
+    assert_each_point_once(out, 200)
     attempts = json.loads((out / "manifest.json").read_text())["attempts"]
-    assert [attempt["job"] for attempt in attempts] == ["stopped", "resumed"]
+    assert [attempt["job"] for attempt in attempts] == [first, second]
+    events = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    assert [e["job"] for e in events if e["event"] == "run started"] == [first, second]
+    assert "SIGTERM" in {event.get("why") for event in events}
 
 
 def test_a_config_that_is_wrong_is_one_line(cluster):

@@ -246,7 +246,7 @@ def test_the_config_fits_the_cluster():
     (group,) = WORKERS
     assert run.sandbox.kind == "sidecar"
     assert run.sandbox.slots == len(SANDBOXES)
-    assert run.actors.execute <= group["replicas"]
+    assert run.actors.execute.max <= group["replicas"]
     assert json.loads(json.loads(group["rayStartParams"]["resources"])) == {SANDBOX: 1}
     mounts = [
         m["mountPath"] for c in group["template"]["spec"]["containers"] for m in c["volumeMounts"]

@@ -112,11 +112,11 @@ def serve_until_orphaned(host: str, endpoint: SimulatedEndpoint) -> None:
 
     The parent never writes there. The kernel closes its end when it dies, also by SIGKILL.
     """
+    # `ray job stop` sends it to all descendants of a driver, which still wants answers then.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     listener = listen(host, 0)
     print(listener.getsockname()[1], flush=True)
     threading.Thread(target=_exit_with_stdin, daemon=True).start()
-    # `ray job stop` sends it to all descendants of a driver, which still wants answers then.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     profile = profile_named(endpoint.profile, endpoint.latency_s)
     app = build_app(endpoint.profile, profile, endpoint.seed, log=None)
     run_app(app, listener, handle_signals=False)
