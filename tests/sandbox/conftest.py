@@ -35,5 +35,5 @@ async def sandbox(kind: str) -> AsyncIterator[Sandbox]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def hostile_sandbox(kind: str) -> AsyncIterator[Sandbox]:
-    async with opened(settings_for(kind), hostile_code()) as sandbox:
+    async with opened(settings_for(kind, timeout_s=2.0), hostile_code()) as sandbox:
         yield sandbox
