@@ -65,8 +65,8 @@ def test_an_http_server_is_asked_for_its_tools(url):
     ("source", "says"),
     [
         (f"{STDIO} die", "no licence"),
-        (f"{STDIO} hang", "within 1.5 s"),
-        (f"{STDIO} babble", "within 1.5 s"),
+        (f"{STDIO} hang", "within 0.5 s"),
+        (f"{STDIO} babble", "within 0.5 s"),
         ("stdio:no-such-command", "no-such-command"),
         ("stdio:", "OSError|Error"),
         ("http://127.0.0.1:9/mcp", "connection attempts failed"),
@@ -74,7 +74,7 @@ def test_an_http_server_is_asked_for_its_tools(url):
     ids=["dies", "hangs", "babbles", "missing", "empty", "unreachable"],
 )
 def test_a_server_that_does_not_answer_is_one_line(source, says, capfd):
-    timeout_s = 1.5 if "1.5" in says else 30
+    timeout_s = 0.5 if "0.5" in says else 30
     (refused,) = read(source, timeout_s=timeout_s).refused
     assert refused.reason is RefusalReason.SERVER
     assert any(word in refused.detail for word in says.split("|"))
