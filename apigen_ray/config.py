@@ -32,17 +32,42 @@ ModelSettings = Annotated[Endpoint | VllmEndpoint | SimulatedEndpoint, Field(dis
 GRACE_S = 60.0
 
 
+class ActorCount(BaseModel):
+    """How many actors a stage has: a plain number, or from `min` to `max`, as the work asks for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    min: Annotated[int, Field(ge=1)] = 1
+    """As many there are from the start."""
+    max: Annotated[int, Field(ge=1)]
+    """No more than this; one more comes whenever all are full, on a node that has room."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _short(cls, value: Any) -> Any:
+        return {"min": value, "max": value} if isinstance(value, int) else value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "ActorCount":
+        if self.min > self.max:
+            raise ValueError(f"min is {self.min}, more than max, which is {self.max}")
+        return self
+
+
+ONE = ActorCount(min=1, max=1)
+
+
 class Actors(BaseModel):
     """How many Ray actors each stage has. Each is one process that holds many calls in flight."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
-    generate: Annotated[int, Field(ge=1)] = 1
-    """Actors that ask the generating model; they share its `concurrency`."""
-    execute: Annotated[int, Field(ge=1)] = 1
+    generate: ActorCount = ONE
+    """Actors that ask the generating model; the most there may be share its `concurrency`."""
+    execute: ActorCount = ONE
     """Actors that own sandboxes, `sandbox.slots` each."""
-    judge: Annotated[int, Field(ge=1)] = 1
-    """Actors that ask the judge; they share its `concurrency`."""
+    judge: ActorCount = ONE
+    """Actors that ask the judge; the most there may be share its `concurrency`."""
 
 
 class RunConfig(BaseModel):
@@ -199,6 +224,7 @@ _SECTIONS: tuple[type[BaseModel], ...] = (
     EgressSettings,
     RestSettings,
     Actors,
+    ActorCount,
     TrackSettings,
     MlflowSettings,
 )

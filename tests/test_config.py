@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from apigen_ray.cli import main
-from apigen_ray.config import load_config
+from apigen_ray.config import ActorCount, load_config
 from apigen_ray.errors import BadInput
 
 ROOT = Path(__file__).parents[1]
@@ -99,3 +99,10 @@ def test_every_command_has_help_with_an_example(command):
     done = cli(command, "--help")
     assert done.returncode == 0
     assert f"example: apigen-ray {command}" in done.stdout
+
+
+def test_actors_are_a_number_or_a_span():
+    short, span = ActorCount.model_validate(2), ActorCount.model_validate({"min": 1, "max": 4})
+    assert (short.min, short.max, span.min, span.max) == (2, 2, 1, 4)
+    with pytest.raises(ValueError, match="more than max"):
+        ActorCount.model_validate({"min": 3, "max": 2})

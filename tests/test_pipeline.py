@@ -10,8 +10,10 @@ from rich.console import Console
 
 import apigen_ray.run
 from apigen_ray.collecting import collect
-from apigen_ray.config import RunConfig
+from apigen_ray.config import ActorCount, RunConfig
 from apigen_ray.pipeline import dataset
+
+from ray.util.state import list_actors  # isort: skip
 
 ROOT = Path(__file__).parents[1]
 
@@ -108,8 +110,24 @@ def test_rows_of_a_worker_that_is_killed_are_done_again_by_another(tmp_path, mon
     assert {row["outcome"] for row in rows} == {"verified"}
 
 
-@pytest.mark.parametrize(("actors", "concurrency"), [(1, 1), (2, 3), (2, 64), (4, 1000)])
-def test_no_block_queues_at_an_actor_where_it_could_overtake_an_earlier_round(actors, concurrency):
-    pool = dataset._pool(actors, concurrency, rows_per_block=4)
+@pytest.mark.parametrize("concurrency", [1, 3, 64, 1000])
+def test_no_block_queues_at_an_actor_where_it_could_overtake_an_earlier_round(concurrency):
+    pool = dataset._pool(ActorCount(max=2), concurrency, rows_per_block=4)
     assert pool.max_tasks_in_flight_per_actor == pool.max_concurrent_calls_per_actor
-    assert pool.max_concurrent_calls_per_actor * actors * 4 > concurrency
+    assert pool.max_concurrent_calls_per_actor * 4 > concurrency
+
+
+def test_a_full_pool_grows_and_no_further_than_it_may(tmp_path, monkeypatch):
+    def judges():
+        filters = [("class_name", "=", "MapWorker(MapBatches(judge))")]
+        return len(list_actors(filters=filters, limit=10_000))
+
+    before = judges()
+    slow = simulated("judge", 1.0, concurrency=12, profile="perfect")
+    actors = {"judge": {"min": 1, "max": 3}}
+    models = [simulated("model", 0.01)]
+    rows = arrived(
+        tmp_path, monkeypatch, points={"simple": 240}, models=models, judge=slow, actors=actors
+    )
+    assert len({row["id"] for row in rows}) == len(rows) == 240
+    assert judges() - before == 3

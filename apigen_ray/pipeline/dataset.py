@@ -22,7 +22,7 @@ from ray.data import ActorPoolStrategy, Dataset
 
 from apigen_ray import stages
 from apigen_ray.checking import CheckSettings
-from apigen_ray.config import Actors
+from apigen_ray.config import ActorCount, Actors
 from apigen_ray.judging import Rule
 from apigen_ray.metrics import RowMeter
 from apigen_ray.models.endpoints import Endpoint, part_of
@@ -92,7 +92,7 @@ def generate(
             source.map_batches(
                 _named(f"generate({endpoint.name})", GenerateBlock),
                 fn_constructor_args=(shared, share, keeper, check, (pools, generation.owner)),
-                compute=_pool(actors.generate, endpoint.concurrency, per_block),
+                compute=_pool(actors.generate, share.concurrency, per_block),
                 **_BLOCKWISE,
             )
         )
@@ -139,7 +139,7 @@ def _verified(
         rows = rows.map_batches(
             _named("execute", ExecuteBlock),
             fn_constructor_args=(executor, keeper),
-            compute=_pool(actors.execute, _calls_at_once(executor) * actors.execute, per_block),
+            compute=_pool(actors.execute, _calls_at_once(executor), per_block),
             **_BLOCKWISE,
             **placed(executor),
         )
@@ -148,7 +148,7 @@ def _verified(
         rows = rows.map_batches(
             _named("judge", JudgeBlock),
             fn_constructor_args=(shares, jury.rule, keeper),
-            compute=_pool(actors.judge, max(e.concurrency for e in jury.endpoints), per_block),
+            compute=_pool(actors.judge, max(e.concurrency for e in shares), per_block),
             **_BLOCKWISE,
         )
     return rows
@@ -177,8 +177,8 @@ def _rows_per_block(endpoints: Iterable[Endpoint]) -> int:
     return min(max(4, concurrency // 2), MOST_ROWS_PER_BLOCK)
 
 
-def _pool(actors: int, concurrency: int, rows_per_block: int) -> ActorPoolStrategy:
-    """Enough blocks in flight on each actor for `concurrency` calls, whose times vary widely.
+def _pool(actors: ActorCount, concurrency: int, rows_per_block: int) -> ActorPoolStrategy:
+    """Actors, each with enough blocks in flight for `concurrency` calls, whose times vary widely.
 
     A block ends with its slowest call: as many times later than the mean call, with log-normal
     times (sigma 1), as the factor below says. None queues at an actor: calls may start in another
@@ -186,22 +186,23 @@ def _pool(actors: int, concurrency: int, rows_per_block: int) -> ActorPoolStrate
     those that the pool is made of.
     """
     slowest = 0.5 + math.log2(rows_per_block)
-    blocks = 4 + math.ceil(concurrency * slowest / rows_per_block / actors)
+    blocks = 4 + math.ceil(concurrency * slowest / rows_per_block)
     return ActorPoolStrategy(
-        size=actors,
+        min_size=actors.min,
+        max_size=actors.max,
         max_concurrent_calls_per_actor=blocks,
         max_tasks_in_flight_per_actor=blocks,
     )
 
 
-def _share(endpoint: Endpoint, actors: int) -> Endpoint:
+def _share(endpoint: Endpoint, actors: ActorCount) -> Endpoint:
     """What each of the actors may ask of an endpoint, and pays for its time.
 
     Shares are fixed: what the others do shows itself in the latency and the refusals that each
     one sees.
     """
-    concurrency = max(1, endpoint.concurrency // actors)
-    return part_of(endpoint, actors).model_copy(update={"concurrency": concurrency})
+    concurrency = max(1, endpoint.concurrency // actors.max)
+    return part_of(endpoint, actors.max).model_copy(update={"concurrency": concurrency})
 
 
 def _source(items: Sequence[Mapping[str, Any]], items_per_block: int) -> Dataset:

@@ -26,6 +26,8 @@ QUEUED_BLOCKS = 6
 """An operator rests while the next one has this many blocks waiting: what is paid for is soon
 written. Ray's own back-pressure counts bytes, and rows are small."""
 
+FULL = 0.9
+"""The part of a pool's places that is taken when one more actor would be of use."""
 
 ending = threading.Event()
 """Set when the run in this process is to ask nothing more."""
@@ -103,6 +105,8 @@ def _set_up_ray_data() -> None:
     # and its watch over the memory of tasks starts a thread for each.
     context.op_resource_reservation_enabled = False
     context.memory_usage_poll_interval_s = None
+    # No block queues at an actor: a pool is full, and may grow, when its actors' places are taken.
+    context.autoscaling_config.actor_pool_util_upscaling_threshold = FULL
     context.set_config(ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY, [_QueueCap])
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
