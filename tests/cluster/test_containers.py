@@ -188,6 +188,19 @@ def test_a_run_is_stopped_cleanly_and_resumed_by_submitting_it_again(cluster, bu
     assert "SIGTERM" in {event.get("why") for event in events}
 
 
+def test_a_check_tries_all_that_a_run_needs_there(cluster, bucket):
+    cluster.submit("checked", "--check", "--out", f"{bucket}/checked")
+    status, log = cluster.ended("checked")
+    assert status == "succeeded", log
+    for line in ("tools: 161, ", "sandbox sidecar", "model simulated: answers", "ray: 3 nodes"):
+        assert line in log
+    cluster.submit("no-bucket", "--check", "--out", "s3://nowhere/run")
+    status, log = cluster.ended("no-bucket")
+    assert status == "failed"
+    (failed,) = [line for line in log.splitlines() if line.startswith("FAILED")]
+    assert "output: s3://nowhere/run: not writable" in failed
+
+
 def test_a_config_that_is_wrong_is_one_line(cluster):
     cluster.submit("wrong", "--set", "sandbox.slot=2")
     status, log = cluster.ended("wrong")
