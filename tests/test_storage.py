@@ -8,11 +8,12 @@ from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 from upath import UPath
 
-from apigen_ray import storage
+from apigen_ray import runlog, storage
 from apigen_ray.cli import main
 from apigen_ray.errors import BadInput, StoreLost
 from apigen_ray.models.replies import ReplyStore
 from apigen_ray.records import Reply
+from apigen_ray.runlog import RunLog
 from apigen_ray.storage import LEASES, lock, place, whole
 from apigen_ray.store import REPLIES, RunFolder, clear
 from tests.test_store import ids, row
@@ -140,6 +141,21 @@ def test_replies_outlive_the_machine_that_asked(url):
     assert second.keys() == {"a", "b"}
     assert second.get("b") == reply
     assert second.cost_usd == 1.0
+
+
+def test_the_log_of_a_run_goes_on_where_the_attempt_before_ended(url):
+    for event in ("first", "second"):
+        log = RunLog(place(url))
+        log.add({"time": "now", "level": "info", "event": event})
+        log.flush()
+    lines = [json.loads(line) for line in (place(url) / "log.jsonl").read_text().splitlines()]
+    assert [(line["run"], line["event"]) for line in lines] == [(url, "first"), (url, "second")]
+
+
+def test_a_log_is_put_by_itself_soon_after_a_line(url, monkeypatch):
+    monkeypatch.setattr(runlog, "SECONDS_PER_OBJECT", 0.01)
+    RunLog(place(url)).add({"time": "now", "level": "info", "event": "alone"})
+    wait_until(lambda: (place(url) / "log.jsonl").exists())
 
 
 def test_fresh_deletes_the_rows_and_keeps_the_replies(url):
