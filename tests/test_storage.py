@@ -155,7 +155,7 @@ def test_the_log_of_a_run_goes_on_where_the_attempt_before_ended(url):
 def test_a_log_is_put_by_itself_soon_after_a_line(url, monkeypatch):
     monkeypatch.setattr(runlog, "SECONDS_PER_OBJECT", 0.01)
     RunLog(place(url)).add({"time": "now", "level": "info", "event": "alone"})
-    wait_until(lambda: (place(url) / "log.jsonl").exists())
+    wait_until((place(url) / "log.jsonl").exists)
 
 
 def test_fresh_deletes_the_rows_and_keeps_the_replies(url):
