@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from jsonschema import ValidationError
 from pydantic import BaseModel, ConfigDict
+from pydantic_core import to_json
 
 from apigen_ray import jsontext
 from apigen_ray.records import (
@@ -191,7 +192,7 @@ def _call(
     arguments = _field(answer, "arguments", dict, where)
     if name not in tools:
         raise _Flaw(Reason.UNKNOWN_FUNCTION, f"{where}.name: {_shown(name)} was not shown")
-    validator = validator_of(jsontext.canonical(closed(tools[name].parameters)))
+    validator = validator_of(to_json(closed(tools[name].parameters)).decode())
     if validator.accepts(arguments):
         return Call(name, arguments), []
     changed: list[str] = []

@@ -201,19 +201,13 @@ class RunFolder:
             columns: Which of their columns.
             among: The ids wanted; parts without any are not read.
         """
-        last: dict[str, int] = {}
-        holding = []
-        for number, part in enumerate(self.parts()):
-            ids = enumerate(self._read(part, ["id"])["id"].to_pylist(), number << 32)
-            places = {id_: place for place, id_ in ids if among is None or id_ in among}
-            last |= places
-            if places:
-                holding.append((number, part))
-        for number, part in holding:
-            table = self._read(part, list({*columns, "id"}))
-            ids = enumerate(table["id"].to_pylist(), number << 32)
-            kept = [last.get(id_) == place for place, id_ in ids]
-            yield table.filter(pa.array(kept, pa.bool_())).select(list(columns))
+        parts = self.parts()
+        ids = [self._read(part, ["id"])["id"].combine_chunks() for part in parts]
+        for part, own, last in zip(parts, ids, _last_of_each(ids), strict=True):
+            kept = last if among is None else pa.compute.and_(last, _among(own, among))
+            if pa.compute.any(kept).as_py():
+                table = self._read(part, columns)
+                yield table.filter(kept) if len(table) else table
 
     def _read(self, part: UPath, columns: Sequence[str]) -> pa.Table:
         """Columns of a part; nothing, if it is half-written, or made by another version."""
@@ -280,16 +274,13 @@ class RunFolder:
         folder = self.path / "dataset"
         for stale in folder.rglob("*.parquet"):
             stale.unlink()
-        ids = sorted(
-            id_
-            for table in self._verified(["id"])
-            for id_ in table["id"].to_pylist()
-            if id_ not in leaving_out
-        )
+        found = pa.chunked_array([t["id"].combine_chunks() for t in self._verified(["id"])], _TEXT)
+        ids = found.filter(pa.compute.invert(_among(found, leaving_out)))
+        ids = ids.take(pa.compute.sort_indices(ids))
         writers: dict[str, pq.ParquetWriter] = {}
         with ExitStack() as stack:
             for start in range(0, len(ids), SLICE):
-                wanted = frozenset(ids[start : start + SLICE])
+                wanted = ids.slice(start, SLICE).to_pylist()
                 slice_ = pa.concat_tables(self._verified(RELEASED, wanted))
                 slice_ = slice_.take(pa.compute.sort_indices(slice_["id"]))
                 for style in slice_["style"].unique().to_pylist():
@@ -339,6 +330,28 @@ def digest(value: Iterable[str]) -> str:
     for text in value:
         hashed.update(text.encode() + b"\0")
     return hashed.hexdigest()
+
+
+def _last_of_each(ids: Sequence[pa.Array]) -> list[pa.Array]:
+    """Of each part, which of its rows are the last with their id.
+
+    Few ids stand in several rows, and only these become Python objects.
+    """
+    counts = pa.chunked_array(ids, _TEXT).value_counts()
+    several = counts.field("values").filter(pa.compute.greater(counts.field("counts"), 1))
+    later: set[str] = set()
+    found = []
+    for own in reversed(ids):
+        kept = [True] * len(own)
+        for row in reversed(pa.compute.indices_nonzero(_among(own, several)).to_pylist()):
+            kept[row] = own[row].as_py() not in later
+            later.add(own[row].as_py())
+        found.append(pa.array(kept, pa.bool_()))
+    return found[::-1]
+
+
+def _among(ids: pa.Array, wanted: pa.Array | Collection[str]) -> pa.Array:
+    return pa.compute.is_in(ids, value_set=pa.array(wanted, _TEXT))
 
 
 def _write_parquet(path: UPath, table: pa.Table) -> None:

@@ -153,10 +153,11 @@ class _Reading:
         self.ending = False
         self._batches = batches
         self._settled, self._tried = folder.attempts_by_id()
-        self._seen: set[str] = set()
+        self._seen = _Seen()
         self._unread: list[str] = []
         self._unread_count = 0
-        self._renamed: list[str] = []
+        self._renamed = 0
+        self._first_renamed: str | None = None
 
     def end(self) -> None:
         """Read no more, and have what is in flight finish."""
@@ -184,7 +185,7 @@ class _Reading:
             console.print(f"... {self._unread_count:,} rows could not be read", style="yellow")
         if self._renamed:
             console.print(
-                f"{len(self._renamed):,} ids stood more than once, the first {self._renamed[0]!r}: "
+                f"{self._renamed:,} ids stood more than once, the first {self._first_renamed!r}: "
                 "the rows are kept as ID@PLACE",
                 style="yellow",
                 markup=False,
@@ -194,11 +195,32 @@ class _Reading:
     def _named(self, row: Row) -> Row:
         """A row by an id that no row before it has."""
         self.points += 1
-        if row["id"] in self._seen:
-            self._renamed.append(row["id"])
+        if not self._seen.add(row["id"]):
+            self._renamed += 1
+            self._first_renamed = self._first_renamed or row["id"]
             row["id"] = f"{row['id']}@{self.points}"
-        self._seen.add(row["id"])
         return row
+
+
+class _Seen:
+    """Ids. Those that number rows one after the other, as most data sets' do, take no memory."""
+
+    def __init__(self) -> None:
+        self._run = range(0)
+        self._others: set[str] = set()
+
+    def add(self, id_: str) -> bool:
+        """Take an id in; say whether it is new."""
+        number = int(id_) if len(id_) < 18 and id_.isascii() and id_.isdigit() else -1
+        if str(number) != id_:  # such as 007
+            number = -1
+        if number in self._run or id_ in self._others:
+            return False
+        if number >= 0 and (not self._run or number == self._run.stop):
+            self._run = range(self._run.start if self._run else number, number + 1)
+        else:
+            self._others.add(id_)
+        return True
 
 
 def _all_finished(rows: Iterable[Row]) -> list[Row]:

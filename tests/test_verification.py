@@ -143,6 +143,17 @@ BAD = {
     "broken": ({"id": "broken", "tools": "[{"} | pair("far"), "invalid_tool", "tools: "),
     "nameless": ({"id": "nameless", "tools": [{}]} | pair("far"), "invalid_tool", "without a name"),
     "chatty": ({"id": "chatty", "style": "chatty"} | pair("divide"), "wrong_type", "style: "),
+    "null": (
+        {"id": "null", "query": "q", "answers": None},
+        "missing_field",
+        "'answers' is missing",
+    ),
+    "named": ({"id": "named"} | pair(["x"]), "wrong_type", "calls[0].name"),
+    "calls": (
+        {"id": "calls", "messages": [{"role": "assistant", "tool_calls": 7}]},
+        "wrong_type",
+        "tool_calls is no list",
+    ),
 }
 
 
@@ -153,13 +164,50 @@ def test_a_row_that_cannot_be_read_is_counted_and_the_rest_goes_on(tmp_path, ver
     code, found = verified(tmp_path / "bad.jsonl", "format")
     assert code == 0
     assert found.pop("good")["outcome"] == "verified"
-    assert found.pop("10")["reason"] == "invalid_json"  # what is not UTF-8
+    assert found.pop("13")["reason"] == "invalid_json"  # what is not UTF-8
     assert found["0"]["completion"] == "Sorry."
     for row, (_, reason, detail) in zip(found.values(), BAD.values(), strict=True):
         assert (row["outcome"], row["reason"]) == ("fail_format", reason)
         assert detail in row["detail"]
     assert "bad.jsonl:1: not JSON" in verified.said()
     assert "bad.jsonl:5: tools: no tool is named 'far'" in verified.said()
+
+
+def test_a_damaged_file_is_named_and_the_others_are_read(tmp_path, verified):
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    rows = [{"query": "q", "answers": "[]", "tools": "[]", "n": n} for n in range(5000)]
+    pq.write_table(pa.Table.from_pylist(rows), folder / "whole.parquet", row_group_size=1000)
+    data = bytearray((folder / "whole.parquet").read_bytes())
+    (folder / "half.parquet").write_bytes(data[:-20])
+    fourth = pq.ParquetFile(folder / "whole.parquet").metadata.row_group(3)
+    start = fourth.column(3).dictionary_page_offset
+    data[start : start + fourth.column(3).total_compressed_size] = b"\xff" * (
+        fourth.column(3).total_compressed_size
+    )
+    (folder / "rotten.parquet").write_bytes(data)
+    code, found = verified(folder, "format")
+    assert code == 1
+    assert len(found) == 5000 + 2000
+    assert "half.parquet: not a readable Parquet file" in verified.said()
+    assert "3,000 rows from [2000] on are lost" in verified.said()
+    assert json.loads((tmp_path / "out" / "stats.json").read_text())["missing"] == 3000
+
+
+def test_a_fault_of_ours_costs_one_row(monkeypatch, verified):
+    def read(row, _):
+        raise ZeroDivisionError(f"of {row['id']}")
+
+    monkeypatch.setattr("apigen_ray.elsewhere.reading.read_given", read)
+    code, found = verified([{"id": 1} | pair("divide")], "format")
+    assert (code, found["1"]["outcome"], found["1"]["reason"]) == (1, "error", "internal")
+    assert "data.jsonl:1: ZeroDivisionError: of 1" in verified.said()
+
+
+def test_a_completion_that_is_no_text_is_read_as_its_json(verified):
+    row = {"id": "a", "completion": pair("divide", dividend=1, divisor=2)}
+    _, found = verified([row], "format")
+    assert found["a"]["outcome"] == "verified"
 
 
 def test_a_row_without_tools_needs_them_from_elsewhere(verified):
@@ -192,6 +240,17 @@ def test_the_second_row_of_an_id_is_kept_under_another(verified):
         "1@2": "verified",
     }
     assert "1 ids stood more than once, the first '1'" in verified.said()
+
+
+@pytest.mark.parametrize(
+    "ids", ["0 1 2 1 3 1", "5 6 5 7 4 4", "a b a 0 1 a", "07 7 7 8 07", "2 0 1 2 0"]
+)
+def test_whatever_ids_there_are_none_is_lost(ids, verified):
+    rows = [{"id": id_} | pair("divide", dividend=1, divisor=2) for id_ in ids.split()]
+    _, found = verified(rows, "format")
+    assert len(found) == len(rows)
+    assert {id_.partition("@")[0] for id_ in found} == set(ids.split())
+    assert sum("@" in id_ for id_ in found) == len(rows) - len(set(ids.split()))
 
 
 def test_many_rows_go_through_several_processes_in_their_order(monkeypatch, tmp_path, verified):

@@ -60,7 +60,8 @@ def read_given(row: Mapping[str, Any], answers: Mapping[str, Json]) -> Given:
     if tools is None and isinstance(row.get("func_name"), str):
         tools = [row["func_name"]]
     if "completion" in row:
-        pair, completion = {}, str(row["completion"])
+        given = row["completion"]
+        pair, completion = {}, given if isinstance(given, str) else jsontext.dumps(given)
     elif isinstance(row.get("messages"), list):
         pair, completion = _of_messages(row["messages"]), None
     else:
@@ -98,7 +99,10 @@ def _of_messages(messages: Sequence[Any]) -> JsonObject:
     if not turns:
         raise Unreadable(Reason.MISSING_FIELD, "messages: none is the assistant's")
     calls = []
-    for call in told[turns[-1]].get("tool_calls") or []:
+    made = told[turns[-1]].get("tool_calls") or []
+    if not isinstance(made, list):
+        raise Unreadable(Reason.WRONG_TYPE, "messages: tool_calls is no list")
+    for call in made:
         function = call.get("function") if isinstance(call, Mapping) else None
         if not isinstance(function, Mapping):
             raise Unreadable(Reason.MISSING_FIELD, "messages: a tool call without a function")

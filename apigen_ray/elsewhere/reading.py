@@ -1,6 +1,7 @@
 """Rows made elsewhere, taken through stage 1: here, or in as many processes as there are cores."""
 
 import json
+import logging
 import multiprocessing
 import os
 from collections import deque
@@ -10,6 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import pyarrow as pa
+from pydantic_core import to_json
 
 from apigen_ray import jsontext
 from apigen_ray.checking import CheckSettings, check, check_pair, pair_count
@@ -21,6 +23,8 @@ from apigen_ray.store import Row
 from apigen_ray.tools import shown_form
 from apigen_ray.tools.forms import UnreadableTool, read_tool
 from apigen_ray.xlam import style_of
+
+log = logging.getLogger(__name__)
 
 MODEL = "given"
 """The model of rows that don't name theirs."""
@@ -86,6 +90,10 @@ class Reader:
                 where = chunk.where(index)
                 unread.append(f"{where}: {error}")
                 rows.append(_unread(id_, raw, Rejected(error.reason, unread[-1])))
+            except Exception as error:  # our fault, for which the other rows are not to suffer
+                log.exception("row not read", extra={"where": chunk.where(index)})
+                unread.append(f"{chunk.where(index)}: {type(error).__name__}: {error}")
+                rows.append(_unread(id_, raw, Rejected(Reason.INTERNAL, unread[-1])))
         return Batch(rows, unread)
 
     def _checked(self, id_: str, given: Given) -> list[Row]:
@@ -143,7 +151,7 @@ class Reader:
 
     def _tool(self, item: Json) -> _Known:
         if not isinstance(item, str):
-            return _read(json.dumps(item))
+            return _read(to_json(item))
         if item not in self._known:
             raise Unreadable(Reason.INVALID_TOOL, f"tools: no tool is named {item[:80]!r}")
         return self._known[item]
@@ -226,7 +234,7 @@ def _new(id_: str, model: str, style: Style | None, prompt: str) -> Row:
 
 
 @lru_cache(maxsize=65_536)
-def _read(text: str) -> _Known:
+def _read(text: bytes) -> _Known:
     try:
         return _known(read_tool(json.loads(text)))
     except UnreadableTool as error:

@@ -5,7 +5,7 @@ What its steps would keep is what `keep_row_after_execution_check` and
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from apigen_ray.export.formats import Record
@@ -56,7 +56,7 @@ def distilabel(row: Mapping[str, Any]) -> Record:
     return {
         "id": row["id"],
         "func_name": meant.get("name"),
-        "func_desc": meant.get("description"),
+        "func_desc": _described(tools),
         "tools": json.dumps([{"type": "function", "function": tool} for tool in tools]),
         "query": row["query"],
         "answers": row["answers"],
@@ -66,6 +66,13 @@ def distilabel(row: Mapping[str, Any]) -> Record:
         "keep_row_after_semantic_check": row["outcome"] == Outcome.VERIFIED if judged else None,
         "model_name": row["model"],
     }
+
+
+def _described(tools: Sequence[Mapping[str, Any]]) -> str | None:
+    """What its judge is shown as all available functions."""
+    if len(tools) == 1:
+        return str(tools[0]["description"])
+    return "\n".join(f"{tool['name']}: {tool['description']}" for tool in tools) or None
 
 
 def _results(row: Mapping[str, Any]) -> Iterator[str]:

@@ -43,6 +43,8 @@ class Example:
 
 
 NOTHING = Example("", "", [], [])
+text = json.JSONEncoder(ensure_ascii=False).encode
+"""The JSON text of a value, as rows and trainers have it."""
 Record: TypeAlias = dict[str, Any]
 Form: TypeAlias = Callable[[Example], Record]
 
@@ -54,9 +56,9 @@ def read_example(row: Mapping[str, Any]) -> Example:
 
 
 @lru_cache(maxsize=1024)
-def _listed(text: str) -> list[JsonObject]:
+def _listed(tools_text: str) -> list[JsonObject]:
     """The data points of a prompt show the same tools, as do the prompts with a single one."""
-    tools: list[JsonObject] = json.loads(text)
+    tools: list[JsonObject] = json.loads(tools_text)
     return tools
 
 
@@ -65,19 +67,19 @@ def xlam(example: Example) -> Record:
     return {
         "id": example.id,
         "query": example.query,
-        "answers": _text(example.calls),
+        "answers": text(example.calls),
         "tools": f"[{', '.join(_xlam_tool(to_json(tool)) for tool in example.tools)}]",
     }
 
 
 @cache
-def _xlam_tool(text: bytes) -> str:
-    return _text(xlam_form(read_tool(json.loads(text))))
+def _xlam_tool(tool: bytes) -> str:
+    return text(xlam_form(read_tool(json.loads(tool))))
 
 
 def openai(example: Example) -> Record:
     """Messages and tools as in OpenAI's API, where arguments are JSON text."""
-    return _messages(example, _text)
+    return _messages(example, text)
 
 
 def openai_objects(example: Example) -> Record:
@@ -91,13 +93,13 @@ def sharegpt(example: Example) -> Record:
     A single call stands alone, as its older versions need it, and several in a list.
     """
     calls = example.calls
-    answer = {"from": "function_call", "value": _text(calls[0] if len(calls) == 1 else calls)}
+    answer = {"from": "function_call", "value": text(calls[0] if len(calls) == 1 else calls)}
     if not calls:
         answer = {"from": "gpt", "value": NO_CALL}
     return {
         "id": example.id,
         "conversations": [{"from": "human", "value": example.query}, answer],
-        "tools": _text(example.tools),
+        "tools": text(example.tools),
     }
 
 
@@ -112,7 +114,7 @@ def hermes(example: Example) -> Record:
             {"from": "human", "value": example.query},
             {"from": "gpt", "value": "\n".join(calls) or NO_CALL},
         ],
-        "tools": _text(tools),
+        "tools": text(tools),
     }
 
 
@@ -154,10 +156,6 @@ def _messages(example: Example, arguments_form: Callable[[Json], Json]) -> Recor
     }
 
 
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
 def _tagged(value: Any) -> str:
     r"""JSON that can't close the tag it stands in: `</` occurs in strings only, as `<\/` there."""
-    return _text(value).replace("</", r"<\/")
+    return text(value).replace("</", r"<\/")

@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from apigen_ray.card import LICENSE, TAGS, checks, simulated_warning
 from apigen_ray.errors import BadInput
 from apigen_ray.export import distilabel
 from apigen_ray.export.cleaning import clean, read_test_data
-from apigen_ray.export.formats import FORMS, NOTHING, Example, Form, Record, read_example
+from apigen_ray.export.formats import FORMS, NOTHING, Example, Form, Record, read_example, text
 from apigen_ray.export.preferences import COLUMNS as PAIR_COLUMNS
 from apigen_ray.export.preferences import KEYS, Preferences
 from apigen_ray.records import Outcome
@@ -26,6 +26,8 @@ from apigen_ray.store import RunFolder, with_value
 
 COLUMNS_WITHOUT_TOOLS = ("id", "query", "answers", "outcome")
 COLUMNS = (*COLUMNS_WITHOUT_TOOLS, "tools")
+ROWS_PER_GROUP = 2048
+"""Of the Parquet file: what is in memory at once."""
 PREFERENCES = "dpo"
 DISTILABEL = "distilabel"
 REJECTIONS = (Outcome.FAIL_FORMAT, Outcome.FAIL_EXECUTION, Outcome.FAIL_SEMANTIC)
@@ -129,7 +131,8 @@ def _write(batches: Iterator[list[Record]], keys: Iterable[str], out: Path) -> i
         (out / "train.jsonl").open("w", encoding="utf-8") as lines,
         pq.ParquetWriter(out / "train.parquet", schema, compression="zstd") as parquet,
     ):
-        for records in filter(None, batches):
+        waiting = chain.from_iterable(batches)
+        while records := list(islice(waiting, ROWS_PER_GROUP)):
             flat = [{key: _flat(value) for key, value in record.items()} for record in records]
             lines.writelines(map(_line, records, flat))
             parquet.write_table(pa.Table.from_pylist(flat, schema))
@@ -140,7 +143,7 @@ def _write(batches: Iterator[list[Record]], keys: Iterable[str], out: Path) -> i
 def _line(record: Record, flat: Mapping[str, Any]) -> str:
     """A record as a line of JSONL; its nested parts are JSON text already."""
     members = (
-        f"{_text(key)}: {flat[key] if isinstance(value, list | dict) else _text(value)}"
+        f'"{key}": {flat[key] if isinstance(value, list | dict) else text(value)}'
         for key, value in record.items()
     )
     return f"{{{', '.join(members)}}}\n"
@@ -149,10 +152,6 @@ def _line(record: Record, flat: Mapping[str, Any]) -> str:
 def _flat(value: Any) -> Any:
     """A value as Parquet holds it: nested parts are JSON text."""
     return to_json(value).decode() if isinstance(value, list | dict) else value
-
-
-def _text(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False)
 
 
 def _card(form: str, exported: Exported, manifest: Mapping[str, Any]) -> str:

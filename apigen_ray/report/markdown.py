@@ -18,4 +18,7 @@ def fenced(text: str, language: str) -> str:
 
 
 def _cell(text: str) -> str:
-    return " ".join(text.replace("|", r"\|").replace("<", "&lt;").split())
+    """Its text: no cell of its own, no element, and no link or picture of a foreign server."""
+    for mark, harmless in (("|", "&#124;"), ("<", "&lt;"), ("](", r"]\(")):
+        text = text.replace(mark, harmless)
+    return " ".join(text.split())

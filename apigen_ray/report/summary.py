@@ -227,7 +227,7 @@ def called_names(answers: str | None) -> set[str]:
     calls = json.loads(answers) if answers else None
     if not isinstance(calls, list):
         return set()
-    names = {call.get("name") for call in calls if isinstance(call, dict)}
+    names = (call.get("name") for call in calls if isinstance(call, dict))
     return {name for name in names if isinstance(name, str)}
 
 

@@ -80,6 +80,7 @@ def sources(data: Path, folder: Path) -> Iterator[Published]:
         "NESTFUL glaive": nestful(data / "nestful"),
         "ToolAlpaca simulated": toolalpaca(data / "toolalpaca" / "eval_simulated"),
         "ToolAlpaca real": toolalpaca(data / "toolalpaca" / "eval_real"),
+        "LiveMCPBench, claude-sonnet-4": livemcp(data),
         "agent harness, gold": harness(data / "model_outputs" / "json_calls", "gold_calls"),
         "agent harness, deepseek": harness(
             data / "model_outputs" / "json_calls", "predicted_calls"
@@ -170,6 +171,30 @@ def _described(name: str, text: str) -> Record:
         )
     schema = {"type": "object", "properties": properties, "required": required}
     return {"name": name, "description": text.partition("\n")[0], "parameters": schema}
+
+
+def livemcp(data: Path) -> Iterator[Record]:
+    """Calls of MCP servers whose tools are known, each with what the server answered."""
+    tools = {
+        (server, tool["name"]): {
+            "name": tool["name"],
+            "description": tool.get("description") or "",
+            "parameters": tool["inputSchema"],
+        }
+        for found in _lines(data / "mcp_tools" / "livemcptool_servers.jsonl")
+        for server, listed in found["tools"].items()
+        for tool in listed["tools"]
+    }
+    for row in _lines(data / "semantic_judgements" / "livemcpbench_claude-sonnet-4.jsonl"):
+        told = {m.get("tool_call_id"): str(m["content"]) for m in row["messages"]}
+        calls = [call for m in row["messages"] for call in m.get("tool_calls") or []]
+        for call in calls:
+            given = json.loads(call["function"]["arguments"])
+            if tool := tools.get((given.get("server_name"), given.get("tool_name"))):
+                answer = {"name": tool["name"], "arguments": given.get("params")}
+                answered = " ".join(told.get(call["id"], "").split())[:80]
+                id_ = f"{call['id'][-6:]} ({answered})"
+                yield {"id": id_, "query": row["question"], "answers": [answer], "tools": [tool]}
 
 
 def harness(folder: Path, key: str) -> Iterator[Record]:

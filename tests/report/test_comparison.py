@@ -110,12 +110,12 @@ def test_each_form_has_the_figures(run, tmp_path, suffix):
 
 
 def test_names_cannot_break_out_of_a_page_or_a_table(run, tmp_path):
-    path = run(prompts("<script>alert(1)</script>", "+"), prompts("a | b\n# c", "-"))
+    path = run(prompts("<script>alert(1)</script>", "+"), prompts("a | b\n# c ![](x)", "-"))
     for suffix in (".html", ".md"):
         out = tmp_path / f"out{suffix}"
         write_comparison(compare([path]), out)
         assert "<script" not in out.read_text()
-    assert r"| a \| b # c | 0 |" in out.read_text()
+    assert r"| a &#124; b # c ![]\(x) | 0 |" in out.read_text()
 
 
 def test_one_model_is_nothing_to_compare(run, tmp_path):
