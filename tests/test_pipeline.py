@@ -13,8 +13,6 @@ from apigen_ray.collecting import collect
 from apigen_ray.config import ActorCount, RunConfig
 from apigen_ray.pipeline import dataset
 
-from ray.util.state import list_actors  # isort: skip
-
 ROOT = Path(__file__).parents[1]
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
@@ -118,16 +116,22 @@ def test_no_block_queues_at_an_actor_where_it_could_overtake_an_earlier_round(co
 
 
 def test_a_full_pool_grows_and_no_further_than_it_may(tmp_path, monkeypatch):
-    def judges():
-        filters = [("class_name", "=", "MapWorker(MapBatches(judge))")]
-        return len(list_actors(filters=filters, limit=10_000))
+    judges = tmp_path / "judges"
+    judges.mkdir()
 
-    before = judges()
-    slow = simulated("judge", 1.0, concurrency=12, profile="perfect")
-    actors = {"judge": {"min": 1, "max": 3}}
-    models = [simulated("model", 0.01)]
+    class Counted(dataset.JudgeBlock):
+        def __init__(self, *given):
+            super().__init__(*given)
+            (judges / str(os.getpid())).touch()
+
+    monkeypatch.setattr(dataset, "JudgeBlock", Counted)
     rows = arrived(
-        tmp_path, monkeypatch, points={"simple": 240}, models=models, judge=slow, actors=actors
+        tmp_path / "run",
+        monkeypatch,
+        points={"simple": 200},
+        models=[simulated("model", 0.01)],
+        judge=simulated("judge", 0.4, concurrency=12, profile="perfect"),
+        actors={"judge": {"min": 1, "max": 3}},
     )
-    assert len({row["id"] for row in rows}) == len(rows) == 240
-    assert judges() - before == 3
+    assert len({row["id"] for row in rows}) == len(rows) == 200
+    assert len(list(judges.iterdir())) == 3
