@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
-from typing import Any, cast
+from typing import cast
 
 import ray
 from ray.exceptions import RayActorError
@@ -10,31 +10,13 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from upath import UPath
 
 from apigen_ray.feedback import LAG, Pool
-from apigen_ray.models.replies import Entry, Keeper, Limits, Summary
+from apigen_ray.holders import KeeperAndWatchlist, Pools
+from apigen_ray.models.replies import Entry, Limits, Summary
 from apigen_ray.records import JsonObject, Reply, Seed
-from apigen_ray.runlog import RunLog, send_to
-from apigen_ray.watch import Watchlist
 
 PATIENCE_S = 600.0
 """How long a prompt waits for the pool of its round before it is put off to the end. It must not
 wait for ever: what the pool depends on may stand behind it in the queue, after a worker's death."""
-
-
-class _KeeperAndWatchlist(Keeper, Watchlist):
-    """All that lives as long as the run, on the machine of the driver: one process will do."""
-
-    def __init__(self, folder: UPath, *kept: Any) -> None:
-        self._log = RunLog(folder)
-        send_to(self._log.add)
-        Keeper.__init__(self, *kept)
-        Watchlist.__init__(self)
-
-    def log(self, line: JsonObject) -> None:
-        self._log.add(line)
-
-    def summary(self) -> Summary:
-        self._log.flush()
-        return Keeper.summary(self)
 
 
 class RemoteKeeper:
@@ -50,7 +32,7 @@ class RemoteKeeper:
     ) -> None:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self._actor = (
-            ray.remote(_KeeperAndWatchlist)
+            ray.remote(KeeperAndWatchlist)
             .options(num_cpus=0, scheduling_strategy=here, max_restarts=3, max_task_retries=3)
             .remote(
                 folder.absolute(), replies.absolute() if replies else None, limits, cost_usd, tokens
@@ -102,37 +84,13 @@ class RemoteKeeper:
         return cast("Summary", ray.get(self._actor.summary.remote()))
 
 
-class _Pools:
-    """The actor behind `RemotePools`: generating actors wait in it for their pools."""
-
-    def __init__(self) -> None:
-        self._pools: dict[tuple[str, int], Any] = {}
-        self._closed = False
-        self._changed = asyncio.Condition()
-
-    async def of(self, owner: str, round_: int) -> Any:
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._closed or (owner, round_) in self._pools)
-            return self._pools.get((owner, round_))
-
-    async def publish(self, owner: str, round_: int, boxed: list[Any]) -> None:
-        async with self._changed:
-            self._pools[owner, round_] = boxed[0]
-            self._changed.notify_all()
-
-    async def close(self) -> None:
-        async with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-
-
 class RemotePools:
     """The pools of a run's rounds: the driver makes them, the generating actors draw from them."""
 
     def __init__(self) -> None:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         options = {"num_cpus": 0, "scheduling_strategy": here, "max_concurrency": 10_000}
-        self._actor = ray.remote(_Pools).options(**options).remote()
+        self._actor = ray.remote(Pools).options(**options).remote()
 
     async def of(self, owner: str, round_: int) -> tuple[Seed, ...] | None:
         """The pairs of a pool, once there are any; None if there won't be, or not soon."""

@@ -52,7 +52,7 @@ NAMES = {  # what a command line holds, and what the table calls the process
     "(generate(": "generate",
     "(execute)": "execute",
     "(judge)": "judge",
-    "_KeeperAndWatchlist": "keeper",
+    "KeeperAndWatchlist": "keeper",
     "models.simulated": "simulated models",
     "raylet/raylet": "raylet",
     "gcs_server": "gcs_server",
