@@ -49,7 +49,7 @@ def _jsonl(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
                 yield f"{name}:{number}", row
     except FileNotFoundError as error:
         raise BadInput(f"{name}: no such file") from error
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise BadInput(f"{name}:{number}: not JSON: {error}") from error
     except (OSError, UnicodeDecodeError) as error:
         raise BadInput(f"{name}: {error}") from error

@@ -124,11 +124,15 @@ def _grams(query: str) -> Iterator[str]:
 
 def _signature(tool: Mapping[str, Any]) -> str:
     """A tool's name and the names of its parameters, in any of the forms of tools."""
-    function = tool.get("function") or tool
-    parameters = function.get("parameters") or {}
+    function = _mapping(tool.get("function")) or tool
+    parameters = _mapping(function.get("parameters"))
     if "properties" in parameters or parameters.get("type") in ("object", "dict"):
-        parameters = parameters.get("properties") or {}
+        parameters = _mapping(parameters.get("properties"))
     return f"{function.get('name')}({', '.join(sorted(parameters))})".casefold()
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
 
 
 def _queries(row: Mapping[str, Any]) -> Iterator[str]:

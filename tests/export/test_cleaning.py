@@ -88,3 +88,17 @@ def test_unreadable_test_data_is_named(tmp_path, line, message):
     path.write_text(line)
     with pytest.raises(BadInput, match=message):
         read_test_data([str(path)])
+
+
+@pytest.mark.parametrize("tool", [{"function": "x"}, {"parameters": [1]}, {"parameters": "{}"}])
+def test_odd_tools_of_test_data_match_nothing(tool, tmp_path):
+    path = tmp_path / "tests.jsonl"
+    path.write_text(json.dumps({"query": "q", "tools": [tool]}))
+    assert not removed(example("a"), tests=read_test_data([str(path)]))
+
+
+def test_test_data_nested_beyond_reason_is_one_line(tmp_path):
+    path = tmp_path / "tests.jsonl"
+    path.write_text("[" * 100_000)
+    with pytest.raises(BadInput, match=r"tests\.jsonl:1: not JSON"):
+        read_test_data([str(path)])

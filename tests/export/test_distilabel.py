@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
-from points import fill, point
+from points import TOOL, fill, point
 from rich.console import Console
 
 from apigen_ray.export import export
 from apigen_ray.export.distilabel import KEYS
-from apigen_ray.records import Reason
+from apigen_ray.records import Reason, Tool
 from apigen_ray.store import RunFolder
 from apigen_ray.verification import verify
 
@@ -97,4 +97,13 @@ def test_what_each_check_said_is_true_false_or_nothing(tmp_path):
         row["keep_row_after_semantic_check"] for row in found.values()
     ]
     assert found["unread"]["query"] is None
+    assert found["verified"]["func_desc"] == TOOL.description
     assert found["refused"]["thought"] == "wrong"
+
+
+def test_its_judge_sees_every_function_that_was_shown(tmp_path):
+    other = Tool("sub", "Subtract.", {"type": "object", "properties": {}}, "Math")
+    fill(RunFolder(tmp_path / "run"), [point("a", tools=[TOOL, other])])
+    export(tmp_path / "run", "distilabel", tmp_path / "out")
+    [record] = records(tmp_path / "out").values()
+    assert record["func_desc"] == "add: Add numbers.\nsub: Subtract."
