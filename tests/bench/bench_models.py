@@ -268,7 +268,7 @@ def main() -> None:
     parser.add_argument("--mean", type=float, default=0.2, help="mean latency in seconds")
     parser.add_argument("--sandbox", default="auto")
     parser.add_argument("--peer", metavar="PYTHON", help="of an environment with distilabel")
-    parser.add_argument("--peer-batch", type=int, default=250)
+    parser.add_argument("--peer-batch", type=int, default=1000)
     parser.add_argument("--peer-replicas", type=int, default=2)
     arguments = parser.parse_args()
     spawn = multiprocessing.get_context("spawn")
