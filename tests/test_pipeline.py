@@ -1,8 +1,12 @@
 """The Ray shell: models that share a run, and what becomes of rows when its processes die."""
 
 import io
+import json
 import os
 import signal
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -22,14 +26,15 @@ def simulated(name, latency_s, **more):
     return {"kind": "simulated", "name": name, "latency_s": latency_s, **more}
 
 
-def arrived(out, monkeypatch, **settings):
-    """The rows of a run in the order in which they reached the driver."""
+def arrived(out, monkeypatch, watch=len, **settings):
+    """The rows of a run in the order in which they reached the driver; `watch` sees them come."""
     rows = []
 
     def watched(batches, *rest, **options):
         def recorded():
             for batch in batches:
                 rows.extend(batch)
+                watch(batch)
                 yield batch
 
         return collect(recorded(), *rest, **options)
@@ -50,16 +55,52 @@ def arrived(out, monkeypatch, **settings):
     return rows
 
 
+@contextmanager
+def silent_until(event):
+    """A model that answers nothing before an event, and nonsense after it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.answer({"data": []})
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            event.wait()
+            message = {"role": "assistant", "content": "nonsense"}
+            self.answer({"choices": [{"message": message, "finish_reason": "stop"}]})
+
+        def answer(self, value):
+            body = json.dumps(value).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+
+
 def test_a_slow_model_holds_up_no_fast_one(tmp_path, monkeypatch):
-    models = [
-        simulated("slow", 6.0, concurrency=8),  # so that its actor may start some seconds earlier
-        simulated("fast", 0.02, concurrency=8),
-    ]
-    rows = arrived(tmp_path, monkeypatch, models=models, points={"simple": 24})
-    order = [row["model"] for row in rows]
-    assert order.count("fast") == order.count("slow") == 24
-    last_fast = len(order) - 1 - order[::-1].index("fast")
-    assert order[:last_fast].count("slow") < 12
+    order, fast_is_done = [], threading.Event()
+    patience = threading.Timer(100, fast_is_done.set)
+    patience.start()
+
+    def watch(batch):
+        order.extend(row["model"] for row in batch)
+        if order.count("fast") == 24:
+            fast_is_done.set()
+
+    with silent_until(fast_is_done) as url:
+        slow = {"kind": "openai", "name": "slow", "model": "slow", "base_url": url}
+        models = [slow | {"concurrency": 8}, simulated("fast", 0.02, concurrency=8)]
+        arrived(tmp_path, monkeypatch, watch, models=models, points={"simple": 24})
+    patience.cancel()
+    assert order == ["fast"] * 24 + ["slow"] * 24
 
 
 @pytest.mark.parametrize(
