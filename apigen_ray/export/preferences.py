@@ -4,13 +4,12 @@ A model that is asked for data writes the query itself, so what is preferred is 
 query and calls, and the prompt is the request for one over the tools shown.
 """
 
-import json
 import zlib
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
 
-from apigen_ray.export.formats import Record
+from apigen_ray.export.formats import Record, text
 
 KEYS = ("id", "prompt", "chosen", "rejected", "chosen_id", "shared", "outcome", "reason", "detail")
 COLUMNS = (
@@ -76,5 +75,4 @@ def _answer(row: Mapping[str, Any]) -> str:
     """The pair as the model gave it, or the whole completion if no pair could be read."""
     if row["query"] is None or row["answers"] is None:
         return str(row["completion"] or row["answers"] or "")
-    query = json.dumps(row["query"], ensure_ascii=False)
-    return f'{{"query": {query}, "answers": {row["answers"]}}}'
+    return f'{{"query": {text(row["query"])}, "answers": {row["answers"]}}}'
