@@ -4,16 +4,18 @@ import logging
 import signal
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from types import FrameType
 
+import pyarrow as pa
+import pyarrow.compute as pc
 from rich.console import Console
 
 from apigen_ray.errors import StoreLost
 from apigen_ray.records import Outcome, Reason, Stage
 from apigen_ray.report.terminal import Progress
 from apigen_ray.runlog import about
-from apigen_ray.store import Row, RunFolder
+from apigen_ray.store import SCHEMA, RunFolder, as_rows, with_value
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +40,14 @@ class Breaker:
         self.limit: str | None = None
         """The limit of the run that was reached, if one was."""
 
-    def add(self, row: Row) -> None:
-        """Look at a row that has come."""
-        if row["reason"] == Reason.BUDGET:
-            self.limit = row["detail"]
-        elif row["reason"] != Reason.CONTEXT_LENGTH:  # that prompt's own fault
-            self._errors.append(row["outcome"] == Outcome.ERROR)
-            self._why = row["detail"] if self._errors[-1] else self._why
+    def add(self, rows: pa.Table) -> None:
+        """Look at rows that have come."""
+        for row in rows.select(["outcome", "reason", "detail"]).to_pylist():
+            if row["reason"] == Reason.BUDGET:
+                self.limit = row["detail"]
+            elif row["reason"] != Reason.CONTEXT_LENGTH:  # that prompt's own fault
+                self._errors.append(row["outcome"] == Outcome.ERROR)
+                self._why = row["detail"] if self._errors[-1] else self._why
 
     @property
     def hopeless(self) -> str | None:
@@ -60,15 +63,15 @@ class Breaker:
 class Parts:
     """Rows on their way into the run folder."""
 
-    def __init__(self, folder: RunFolder, committed: Callable[[Sequence[Row]], object]) -> None:
+    def __init__(self, folder: RunFolder, committed: Callable[[pa.Table], object]) -> None:
         self._folder = folder
         self._committed = committed
-        self._waiting: list[Row] = []
+        self._waiting = SCHEMA.empty_table()
         self._at = time.monotonic()
 
-    def add(self, row: Row) -> None:
-        """Take a row in."""
-        self._waiting.append(row)
+    def add(self, rows: pa.Table) -> None:
+        """Take rows in."""
+        self._waiting = pa.concat_tables([self._waiting, rows])
 
     def commit(self, *, all_: bool = False) -> None:
         """Commit what is due, or all.
@@ -77,9 +80,9 @@ class Parts:
             StoreLost: if the folder can't be written, after some tries.
         """
         due = all_ or time.monotonic() - self._at > SECONDS_PER_PART
-        if not self._waiting or not (due or len(self._waiting) >= ROWS_PER_PART):
+        if not len(self._waiting) or not (due or len(self._waiting) >= ROWS_PER_PART):
             return
-        rows, self._waiting = self._waiting, []
+        rows, self._waiting = self._waiting, SCHEMA.empty_table()
         for wait_s in (*WAITS_S, None):
             try:
                 self._folder.commit(rows)
@@ -98,14 +101,14 @@ class Parts:
 
 
 def collect(
-    rows: Iterable[Sequence[Row]],
+    tables: Iterable[pa.Table],
     folder: RunFolder,
     requested: int,
     console: Console,
     *,
     end: Callable[[], object],
     grace_s: float,
-    committed: Callable[[Sequence[Row]], object] = len,
+    committed: Callable[[pa.Table], object] = len,
 ) -> bool:
     """Commit rows as they come, and show the progress.
 
@@ -113,11 +116,11 @@ def collect(
     job stop`, pre-emption), for a time. The second Ctrl-C ends it.
 
     Args:
-        rows: Batches of rows, and an empty one now and then.
+        tables: Settled rows, and an empty table now and then.
         folder: Where they go.
         requested: How many the run has in all.
         console: Where progress is shown.
-        end: Called to have nothing more asked; `rows` is to end when what is in flight has come.
+        end: Called to have nothing more asked; `tables` is to end when what is in flight has come.
         grace_s: The time for that, after SIGTERM.
         committed: Is given the rows of a part once they are safe.
 
@@ -131,13 +134,12 @@ def collect(
     why: str | None = None
     with _Signals(grace_s) as signals, Progress(console, requested, _outcomes(folder)) as progress:
         try:
-            for batch in rows:
-                for row in batch:
-                    breaker.add(row)
-                    if not _never_asked(row):
-                        _tell(row)
-                        parts.add(row)
-                        progress.add(str(row["outcome"]), row["cost_usd"])
+            for came in tables:
+                breaker.add(came)
+                rows = _asked(came)
+                _tell_errors(rows)
+                parts.add(rows)
+                progress.add(rows)
                 progress.show()
                 parts.commit()
                 if not why and (why := signals.received or breaker.limit):
@@ -161,16 +163,21 @@ def collect(
     return why is None
 
 
-def _tell(row: Row) -> None:
-    """Log a row that was lost to something else than itself."""
-    if row["outcome"] == Outcome.ERROR:
+def _tell_errors(rows: pa.Table) -> None:
+    """Log the rows that were lost to something else than themselves."""
+    for row in as_rows(with_value(rows, "outcome", Outcome.ERROR)):
         with about(stage=row["stage"], model=row["model"], rows=[row["id"]]):
             log.warning("row error", extra={"reason": row["reason"], "detail": row["detail"]})
 
 
-def _never_asked(row: Row) -> bool:
-    """Whether a row is only there because its prompt came after the end: it stays missing."""
-    return row["reason"] == Reason.BUDGET and row["stage"] == Stage.GENERATE
+def _asked(rows: pa.Table) -> pa.Table:
+    """Without the rows that are only there because their prompt came after the end.
+
+    These stay missing.
+    """
+    refused = pc.equal(rows["reason"], Reason.BUDGET)
+    never = pc.and_(refused, pc.equal(rows["stage"], Stage.GENERATE))
+    return rows.filter(pc.invert(pc.fill_null(never, False)))
 
 
 def _outcomes(folder: RunFolder) -> Counter[str]:

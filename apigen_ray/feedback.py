@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from itertools import islice, zip_longest
 from typing import Annotated, Any, Literal
 
+import pyarrow as pa
+import pyarrow.compute
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from apigen_ray import jsontext
@@ -23,7 +25,7 @@ from apigen_ray.likeness import Unalike
 from apigen_ray.records import Call, Outcome, Pair, Seed, Style, Tool
 from apigen_ray.sampling import pair_form
 from apigen_ray.stages import Task, point_id
-from apigen_ray.store import Row, RunFolder, digest, with_value
+from apigen_ray.store import Row, RunFolder, as_rows, digest
 
 LAG = 2
 """A round draws on the rounds up to this many before it."""
@@ -106,8 +108,8 @@ class Feedback:
                 self._stored.append(pool)
         if wanted := self._wanted():
             for table in folder.tables(COLUMNS):
-                rows = with_value(table, "outcome", Outcome.VERIFIED).to_pylist()
-                self.settle(row for row in rows if row["round"] in wanted)
+                of_them = pa.compute.is_in(table["round"], pa.array(wanted, pa.int64()))
+                self.settle(table.filter(of_them))
 
     def owner(self, model: str) -> str:
         """Whose pool a model draws from."""
@@ -120,9 +122,12 @@ class Feedback:
                 ids = (point_id(model, task.ask.index, point) for point in task.tried)
                 self._waiting[self.owner(model), task.ask.round].update(ids)
 
-    def settle(self, rows: Iterable[Row]) -> None:
-        """Take rows into account that are committed. An `error` is settled too: it won't wait."""
-        for row in rows:
+    def settle(self, rows: pa.Table) -> None:
+        """Take rows into account that are committed, with at least `COLUMNS`.
+
+        An `error` is settled too: it won't wait.
+        """
+        for row in as_rows(rows.select(COLUMNS)):
             owner, round_ = self.owner(row["model"]), row["round"]
             self._waiting[owner, round_].discard(row["id"])
             needed = self._last[owner].round - LAG < round_ < self._rounds[owner] - LAG

@@ -7,16 +7,18 @@ what a model wrote.
 import json
 from collections.abc import Sequence
 
+import pyarrow as pa
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from apigen_ray.errors import InfrastructureError
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.openai import OpenAIModel
 from apigen_ray.records import JsonObject, Message, Reason, Reply
-from apigen_ray.store import Row
 
 OF_REPLIES = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0]
 OF_CALLS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
+
+_ROW_TAGS = ("model", "stage", "outcome", "reason")
 
 
 class RowMeter:
@@ -26,17 +28,16 @@ class RowMeter:
         self._rows = Counter(
             "apigen_rows",
             "Settled data points, by the stage that decided",
-            ("model", "stage", "outcome", "reason"),
+            _ROW_TAGS,
         )
         self._calls = Counter("apigen_calls", "Calls of tools, by what came of them", ("result",))
         self._seconds = Histogram("apigen_call_seconds", "Wall time of a call of a tool", OF_CALLS)
         self._denied = Counter("apigen_egress_denials", "Calls that asked for a forbidden address")
 
-    def count(self, rows: Sequence[Row]) -> None:
+    def count(self, rows: pa.Table) -> None:
         """Take rows into account."""
-        for row in rows:
-            columns = ("model", "stage", "outcome", "reason")
-            self._rows.inc(1, {name: str(row[name] or "") for name in columns})  # type: ignore[literal-required]
+        for row in rows.select([*_ROW_TAGS, "execution_results"]).to_pylist():
+            self._rows.inc(1, {name: row[name] or "" for name in _ROW_TAGS})
             for result in json.loads(row["execution_results"] or "[]"):
                 reason = result.get("reason", "ok")
                 self._calls.inc(1, {"result": reason})

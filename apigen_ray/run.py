@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 
+import pyarrow as pa
 from rich.console import Console
 
 from apigen_ray.asking import Asking
@@ -40,7 +41,7 @@ from apigen_ray.runlog import sent_to
 from apigen_ray.sampling import Sampler
 from apigen_ray.seeds import load_seeds
 from apigen_ray.stages import Task
-from apigen_ray.store import REPLIES, Row, RunFolder, clear
+from apigen_ray.store import REPLIES, SCHEMA, RunFolder, clear
 from apigen_ray.tools import load_library
 from apigen_ray.tracking import TrackSettings, check_tracker, track
 
@@ -145,7 +146,7 @@ def fill(
                 for model, missing in tasks.items()
             ]
             feedback.expect(tasks)
-            _settle(feedback, pools, [])
+            _settle(feedback, pools, SCHEMA.empty_table())
             with closing(generating(generations, pools=pools)) as rows:
                 went_on = collect(
                     rows,
@@ -164,7 +165,7 @@ def fill(
     return asking
 
 
-def _settle(feedback: Feedback, pools: RemotePools, rows: Sequence[Row]) -> None:
+def _settle(feedback: Feedback, pools: RemotePools, rows: pa.Table) -> None:
     """Hand on the pools that can be made now that `rows` are committed."""
     feedback.settle(rows)
     for pool in feedback.ready():

@@ -10,6 +10,9 @@ from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+import pyarrow as pa
+import pyarrow.compute
+
 from apigen_ray import jsontext
 from apigen_ray.checking import CheckSettings, check
 from apigen_ray.errors import InfrastructureError
@@ -253,9 +256,11 @@ def tried_again(row: Row, tried: int) -> Row:
     return _with(row, attempts=tried + 1)
 
 
-def finished(row: Row) -> Row:
-    """A row that came through every stage asked for is verified."""
-    return row if row["outcome"] else _with(row, outcome=Outcome.VERIFIED.value)
+def finished(rows: pa.Table) -> pa.Table:
+    """Rows that came through every stage asked for are verified."""
+    place = rows.schema.get_field_index("outcome")
+    outcome = pa.compute.fill_null(rows["outcome"], Outcome.VERIFIED.value)
+    return rows.set_column(place, "outcome", outcome)
 
 
 async def _settling(rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]]) -> list[Row]:

@@ -17,7 +17,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
 import pyarrow as pa
 import pyarrow.compute
@@ -158,8 +158,11 @@ class RunFolder:
         """The committed parts, oldest first."""
         return sorted((self.path / "samples").glob("part-*.parquet"))
 
-    def commit(self, rows: Sequence[Row]) -> None:
+    def commit(self, rows: pa.Table) -> None:
         """Write a part: it is there as a whole, or not at all.
+
+        Args:
+            rows: In the columns of `SCHEMA`.
 
         Raises:
             StoreLost: if it can't be written, or this process may not write any more.
@@ -167,8 +170,7 @@ class RunFolder:
         self._lock.check()
         self._sequence += 1
         name = f"part-{self._lock.attempt:04d}-{self._sequence:06d}.parquet"
-        table = pa.Table.from_pylist([dict(row) for row in rows], schema=SCHEMA)
-        _write_parquet(self.path / "samples" / name, table)
+        _write_parquet(self.path / "samples" / name, rows)
 
     def spent(self) -> tuple[float, int]:
         """Dollars and tokens of all rows, superseded ones too: they were paid for."""
@@ -297,6 +299,16 @@ class RunFolder:
     ) -> Iterator[pa.Table]:
         for table in self.tables([*columns, "outcome"], among):
             yield with_value(table, "outcome", Outcome.VERIFIED).select(columns)
+
+
+def as_table(rows: Sequence[Row]) -> pa.Table:
+    """Rows as a table, in the columns of `SCHEMA`."""
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def as_rows(table: pa.Table) -> list[Row]:
+    """The rows of a table, as far as it has their columns."""
+    return cast("list[Row]", table.to_pylist())
 
 
 def clear(path: str | Path | UPath, sparing: Collection[str] = ()) -> None:

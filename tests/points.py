@@ -3,9 +3,9 @@
 import json
 from collections.abc import Sequence
 
-from apigen_ray.records import Reason, Rejected, Stage, Style, Tool
-from apigen_ray.stages import finished, new_row, rejected_row
-from apigen_ray.store import Row, RunFolder
+from apigen_ray.records import Outcome, Reason, Rejected, Stage, Style, Tool
+from apigen_ray.stages import new_row, rejected_row
+from apigen_ray.store import Row, RunFolder, as_table
 
 TOOL = Tool("add", "Add numbers.", {"type": "object", "properties": {}}, "Math")
 STAGE_OF = {Reason.ENDPOINT: Stage.GENERATE, Reason.RAISED: Stage.EXECUTE}
@@ -32,11 +32,11 @@ def point(
     }
     if reason:
         return rejected_row(new, STAGE_OF.get(reason, Stage.CHECK), Rejected(reason, "why"))
-    return finished(new)
+    return {**new, "outcome": Outcome.VERIFIED.value}
 
 
 def fill(folder: RunFolder, rows: Sequence[Row]) -> None:
     """Make a run folder of rows."""
     with folder.writing():
         folder.write_json("manifest.json", {"requested": len(rows), "config": {}})
-        folder.commit(rows)
+        folder.commit(as_table(rows))

@@ -8,7 +8,7 @@ from points import point
 from apigen_ray.card import dataset_card
 from apigen_ray.records import Reason, Style
 from apigen_ray.report.stats import COLUMNS, count
-from apigen_ray.store import RunFolder
+from apigen_ray.store import RunFolder, as_table
 
 
 def card_of(folder, manifest=None):
@@ -25,8 +25,10 @@ def folder(tmp_path):
     folder = RunFolder(tmp_path / "run")
     styles = [Style.SIMPLE, Style.PARALLEL, Style.SIMPLE]
     with folder.writing():
-        folder.commit([point(f"{n}", style=style.value) for n, style in enumerate(styles)])
-        folder.commit([point("x", Reason.RAISED, style=Style.MULTIPLE.value)])
+        folder.commit(
+            as_table([point(f"{n}", style=style.value) for n, style in enumerate(styles)])
+        )
+        folder.commit(as_table([point("x", Reason.RAISED, style=Style.MULTIPLE.value)]))
         yield folder
 
 
@@ -69,7 +71,7 @@ def test_figures_and_settings_are_there(folder):
 def test_the_example_row_stays_in_its_block(tmp_path):
     folder = RunFolder(tmp_path)
     with folder.writing():
-        folder.commit([point("0", query="```\n# pwned")])
+        folder.commit(as_table([point("0", query="```\n# pwned")]))
     card = card_of(folder)
     assert '"query": "```\\n# pwned"' in card
     assert "\n````json\n{" in card
@@ -83,5 +85,5 @@ def test_only_the_stages_taken_are_claimed(folder):
 def test_a_run_without_a_verified_row_has_a_card(tmp_path):
     folder = RunFolder(tmp_path)
     with folder.writing():
-        folder.commit([point("x", Reason.RAISED)])
+        folder.commit(as_table([point("x", Reason.RAISED)]))
     assert front(card_of(folder))["configs"] == []

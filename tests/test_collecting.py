@@ -13,7 +13,7 @@ from apigen_ray.collecting import collect
 from apigen_ray.errors import StoreLost
 from apigen_ray.records import Reason, Rejected, Stage
 from apigen_ray.stages import rejected_row
-from apigen_ray.store import RunFolder
+from apigen_ray.store import RunFolder, as_table
 
 
 @pytest.fixture
@@ -44,7 +44,9 @@ def refuse(folder, monkeypatch):
 
 def collected(batches, folder, *, end=lambda: None, committed=len):
     console = Console(file=io.StringIO(), width=200)
-    went_on = collect(batches, folder, 1000, console, end=end, grace_s=1.0, committed=committed)
+    went_on = collect(
+        map(as_table, batches), folder, 1000, console, end=end, grace_s=1.0, committed=committed
+    )
     return went_on, console.file.getvalue()
 
 

@@ -12,7 +12,7 @@ from apigen_ray.feedback import Feedback, FeedbackSettings, pool_of
 from apigen_ray.records import Call, Pair, Reason, Seed, Style, Tool
 from apigen_ray.sampling import Ask
 from apigen_ray.stages import Task
-from apigen_ray.store import RunFolder
+from apigen_ray.store import RunFolder, as_table
 
 
 def tool(name, category):
@@ -91,20 +91,22 @@ def test_a_pool_waits_for_its_rounds_and_not_for_the_one_before(folder):
     pools = feedback(folder)
     pools.expect({"m": tasks([0, 1], 0) + tasks([2], 1) + tasks([3], 2) + tasks([4], 3)})
     assert not list(pools.ready())
-    pools.settle([row(0, 0)])
+    pools.settle(as_table([row(0, 0)]))
     assert not list(pools.ready())
-    pools.settle([row(1, 0, reason=Reason.ENDPOINT)])  # an error does not hold up the run
+    pools.settle(as_table([row(1, 0, reason=Reason.ENDPOINT)]))  # an error does not hold up the run
     (second,) = pools.ready()
     assert (second.owner, second.round) == ("m", 2)
     assert [p.id for p in second.pairs] == ["m-000000-0"]
-    pools.settle([row(2, 1)])
+    pools.settle(as_table([row(2, 1)]))
     (third,) = pools.ready()
     assert (third.round, len(third.pairs)) == (3, 2)
 
 
 def test_only_verified_pairs_enter(folder):
     pools = feedback(folder, rounds=3)
-    pools.settle([row(0, 0, reason=Reason.RAISED), row(1, 0, reason=Reason.TRUNCATED), row(2, 0)])
+    pools.settle(
+        as_table([row(0, 0, reason=Reason.RAISED), row(1, 0, reason=Reason.TRUNCATED), row(2, 0)])
+    )
     (second,) = pools.ready()
     assert [p.id for p in second.pairs] == ["m-000002-0"]
 
@@ -112,7 +114,7 @@ def test_only_verified_pairs_enter(folder):
 def test_each_model_has_its_own_pool_unless_it_is_shared(folder, tmp_path):
     rows = [row(0, 0, model="a"), row(1, 0, model="b")]
     own = feedback(folder, rounds=3, models=("a", "b"))
-    own.settle(rows)
+    own.settle(as_table(rows))
     assert {pool.owner: [p.id for p in pool.pairs] for pool in own.ready()} == {
         "a": ["a-000000-0"],
         "b": ["b-000001-0"],
@@ -121,9 +123,9 @@ def test_each_model_has_its_own_pool_unless_it_is_shared(folder, tmp_path):
     settings = FeedbackSettings(pool="shared")
     shared = feedback(elsewhere, settings, rounds=3, models=("a", "b"))
     shared.expect({"a": tasks([0], 0), "b": tasks([1], 0)})
-    shared.settle(rows[:1])
+    shared.settle(as_table(rows[:1]))
     assert not list(shared.ready())
-    shared.settle(rows[1:])
+    shared.settle(as_table(rows[1:]))
     (pool,) = shared.ready()
     assert (pool.owner, len(pool.pairs)) == ("", 2)
 
@@ -132,12 +134,12 @@ def test_a_resume_uses_the_stored_pools_and_goes_on_from_them(folder):
     rows = [row(n, n // 4) for n in range(12)]
     with folder.writing():
         first = feedback(folder, rounds=5)
-        first.settle(rows)
+        first.settle(as_table(rows))
         made = list(first.ready())
         assert [pool.round for pool in made] == [2, 3, 4]
 
         (folder.path / "pools" / "m" / "round-0004.jsonl").unlink()
-        folder.commit(rows)
+        folder.commit(as_table(rows))
         again = feedback(folder, rounds=5)
         again.expect({"m": tasks([0], 0)})  # an error of a round that is in a pool already
         assert list(again.ready()) == made
@@ -145,7 +147,7 @@ def test_a_resume_uses_the_stored_pools_and_goes_on_from_them(folder):
 
 def test_what_is_stored_can_be_read_as_seeds(folder):
     pools = feedback(folder, rounds=3)
-    pools.settle([row(0, 0)])
+    pools.settle(as_table([row(0, 0)]))
     list(pools.ready())
     (line,) = (folder.path / "pools" / "m" / "round-0002.jsonl").read_text().splitlines()
     assert json.loads(line).keys() == {"id", "style", "query", "answers", "tools"}

@@ -20,7 +20,7 @@ from apigen_ray.config import RunConfig
 from apigen_ray.metrics import RowMeter
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.run import run
-from apigen_ray.store import RunFolder
+from apigen_ray.store import RunFolder, as_table
 from tests.test_store import row
 
 ROOT = Path(__file__).parents[1]
@@ -97,7 +97,7 @@ def exposed(shared_ray, tmp_path_factory):
             "sandbox": {"kind": "process"},
         }
         run(RunConfig.model_validate(settings), fresh=False, console=Console(file=io.StringIO()))
-        RowMeter().count([row("a", execution_results=json.dumps(DENIED))])
+        RowMeter().count(as_table([row("a", execution_results=json.dumps(DENIED))]))
         rows = [row for table in RunFolder(out).tables() for row in table.to_pylist()]
         deadline = time.monotonic() + 60
         text = ""

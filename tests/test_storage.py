@@ -15,7 +15,7 @@ from apigen_ray.models.replies import ReplyStore
 from apigen_ray.records import Reply
 from apigen_ray.runlog import RunLog
 from apigen_ray.storage import LEASES, lock, place, whole
-from apigen_ray.store import REPLIES, RunFolder, clear
+from apigen_ray.store import REPLIES, RunFolder, as_table, clear
 from tests.test_store import ids, row
 
 
@@ -44,8 +44,8 @@ def url(server, request):
 def test_rows_are_read_back_and_superseded_as_in_a_local_folder(url):
     folder = RunFolder(url)
     with folder.writing():
-        folder.commit([row("a", "error"), row("b")])
-        folder.commit([row("a", tried=1)])
+        folder.commit(as_table([row("a", "error"), row("b")]))
+        folder.commit(as_table([row("a", tried=1)]))
     assert ids(RunFolder(url)) == ["a", "b"]
     assert RunFolder(url).attempts_by_id() == ({"a", "b"}, {})
 
@@ -54,7 +54,7 @@ def test_parts_of_a_later_attempt_never_overwrite_earlier_ones(url):
     for number in range(2):
         folder = RunFolder(url)
         with folder.writing():
-            folder.commit([row(f"a{number}")])
+            folder.commit(as_table([row(f"a{number}")]))
     assert [part.name for part in folder.parts()] == [
         "part-0001-000001.parquet",
         "part-0002-000001.parquet",
@@ -85,13 +85,13 @@ def test_a_lease_that_is_not_renewed_ends_and_its_holder_stops(url, monkeypatch)
     dead = RunFolder(url)
     entered = dead.writing()
     entered.__enter__()
-    dead.commit([row("a")])
+    dead.commit(as_table([row("a")]))
     time.sleep(0.3)
     later = RunFolder(url)
     with later.writing():
         monkeypatch.setattr(storage, "LEASE_S", 60)
         with pytest.raises(StoreLost, match="could not be renewed"):
-            dead.commit([row("b")])
+            dead.commit(as_table([row("b")]))
     assert ids(later) == ["a"]
 
 
@@ -161,7 +161,7 @@ def test_a_log_is_put_by_itself_soon_after_a_line(url, monkeypatch):
 def test_fresh_deletes_the_rows_and_keeps_the_replies(url):
     folder = RunFolder(url)
     with folder.writing():
-        folder.commit([row("a")])
+        folder.commit(as_table([row("a")]))
         folder.write_json("manifest.json", {})
         folder.write_dataset("")
     (folder.path / REPLIES / "x.jsonl.gz").write_bytes(b"")
@@ -175,7 +175,7 @@ def test_fresh_deletes_the_rows_and_keeps_the_replies(url):
 def test_report_and_export_read_a_url(url, tmp_path, capsys):
     folder = RunFolder(url)
     with folder.writing():
-        folder.commit([row("a", query="How far?")])
+        folder.commit(as_table([row("a", query="How far?")]))
         folder.write_json("manifest.json", {"requested": 1})
         assert folder.write_dataset("") == 1
     with pytest.raises(SystemExit, match="0"):

@@ -8,8 +8,8 @@ from apigen_ray.card import dataset_card
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome, Reason, Rejected, Stage, Style
 from apigen_ray.report.stats import COLUMNS, count
-from apigen_ray.stages import finished, new_row, rejected_row
-from apigen_ray.store import RELEASED, REPLIES, SCHEMA, RunFolder, clear
+from apigen_ray.stages import new_row, rejected_row
+from apigen_ray.store import RELEASED, REPLIES, SCHEMA, RunFolder, as_table, clear
 
 
 def row(id_, outcome="verified", tried=0, **columns):
@@ -17,7 +17,7 @@ def row(id_, outcome="verified", tried=0, **columns):
     new |= {"query": "q", "answers": "[]", "execution_results": "[]", **columns}
     if outcome == "error":
         return rejected_row(new, Stage.GENERATE, Rejected(Reason.ENDPOINT, "down"))
-    return finished(new)
+    return {**new, "outcome": Outcome.VERIFIED.value}
 
 
 @pytest.fixture
@@ -32,17 +32,17 @@ def ids(folder):
 
 
 def test_rows_come_back_in_the_columns_of_the_contract(folder):
-    folder.commit([row("a", query='{"mixed": [1, "x"]}')])
+    folder.commit(as_table([row("a", query='{"mixed": [1, "x"]}')]))
     table = next(folder.tables())
     assert table.schema == SCHEMA
     assert table["query"].to_pylist() == ['{"mixed": [1, "x"]}']
 
 
 def test_an_error_that_was_asked_again_is_superseded(folder):
-    folder.commit([row("a", "error"), row("b")])
+    folder.commit(as_table([row("a", "error"), row("b")]))
     settled, tried = folder.attempts_by_id()
     assert (settled, tried) == ({"b"}, {"a": 1})
-    folder.commit([row("a", tried=1)])
+    folder.commit(as_table([row("a", tried=1)]))
     assert ids(folder) == ["a", "b"]
     outcomes = [o for t in folder.tables(["outcome"]) for o in t["outcome"].to_pylist()]
     assert outcomes == [Outcome.VERIFIED, Outcome.VERIFIED]
@@ -50,8 +50,8 @@ def test_an_error_that_was_asked_again_is_superseded(folder):
 
 
 def test_a_part_of_nothing_but_superseded_errors_is_read(folder):
-    folder.commit([row("a", "error")])
-    folder.commit([row("a", tried=1)])
+    folder.commit(as_table([row("a", "error")]))
+    folder.commit(as_table([row("a", tried=1)]))
     assert ids(folder) == ["a"]
 
 
@@ -59,14 +59,14 @@ def test_parts_of_a_later_attempt_never_overwrite_earlier_ones(tmp_path):
     folder = RunFolder(tmp_path)
     for number in range(3):
         with folder.writing():
-            folder.commit([row(f"a{number}")])
-            folder.commit([row(f"b{number}")])
+            folder.commit(as_table([row(f"a{number}")]))
+            folder.commit(as_table([row(f"b{number}")]))
     assert len(folder.parts()) == 6
     assert len(ids(folder)) == 6
 
 
 def test_a_part_half_written_by_a_dead_process_is_not_there(folder):
-    folder.commit([row("a")])
+    folder.commit(as_table([row("a")]))
     (folder.path / "samples" / ".part-0001-000002.parquet.tmp").write_bytes(b"PAR1 half")
     assert ids(folder) == ["a"]
 
@@ -104,7 +104,7 @@ def test_fresh_keeps_the_replies_also_where_a_run_ended_before_its_manifest(tmp_
 
 
 def test_fresh_deletes_a_run(folder, tmp_path):
-    folder.commit([row("a")])
+    folder.commit(as_table([row("a")]))
     folder.write_json("manifest.json", {})
     other = RunFolder(tmp_path / "other")
     with other.writing():
@@ -116,8 +116,8 @@ def test_fresh_deletes_a_run(folder, tmp_path):
 
 
 def test_the_data_set_has_the_verified_rows_in_the_released_columns(folder):
-    folder.commit([row("b"), row("x", "error")])
-    folder.commit([row("a")])
+    folder.commit(as_table([row("b"), row("x", "error")]))
+    folder.commit(as_table([row("a")]))
     assert folder.write_dataset("---\nconfigs: []\n---\n") == 2
     table = pq.read_table(folder.path / "dataset" / "data" / "simple.parquet")
     assert table.column_names == list(RELEASED)
@@ -126,7 +126,7 @@ def test_the_data_set_has_the_verified_rows_in_the_released_columns(folder):
 
 def test_load_dataset_reads_it_offline(folder, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    folder.commit([row("a"), row("b")])
+    folder.commit(as_table([row("a"), row("b")]))
     card = dataset_card(count(folder.tables(COLUMNS), 2), {}, folder.first_verified())
     folder.write_dataset(card)
     loaded = datasets.load_dataset(
@@ -137,7 +137,7 @@ def test_load_dataset_reads_it_offline(folder, tmp_path, monkeypatch):
 
 def test_a_run_without_a_verified_row_still_has_a_data_set(folder):
     assert folder.write_dataset("") == 0
-    folder.commit([row("a", "error")])
+    folder.commit(as_table([row("a", "error")]))
     assert folder.write_dataset("") == 0
 
 
@@ -146,7 +146,7 @@ def test_a_data_set_of_several_slices_is_sorted_as_a_whole(tmp_path, monkeypatch
     folder = RunFolder(tmp_path / "run")
     with folder.writing():
         for ids in ("dhb", "ga", "fce"):
-            folder.commit([row(id_) for id_ in ids])
+            folder.commit(as_table([row(id_) for id_ in ids]))
     assert folder.write_dataset("", leaving_out={"c"}) == 7
     [file] = (tmp_path / "run" / "dataset" / "data").iterdir()
     assert pq.read_table(file)["id"].to_pylist() == list("abdefgh")
@@ -156,8 +156,8 @@ def test_a_data_set_of_several_slices_is_sorted_as_a_whole(tmp_path, monkeypatch
 def test_a_damaged_part_is_passed_over_and_its_rows_are_missing(damage, tmp_path):
     folder = RunFolder(tmp_path / "run")
     with folder.writing():
-        folder.commit([row("a")])
-        folder.commit([row("b", "error"), row("c", cost_usd=1.5)])
+        folder.commit(as_table([row("a")]))
+        folder.commit(as_table([row("b", "error"), row("c", cost_usd=1.5)]))
     part = folder.parts()[0]
     if damage == "half":
         part.write_bytes(part.read_bytes()[:-20])
@@ -175,18 +175,18 @@ def test_a_damaged_part_is_passed_over_and_its_rows_are_missing(damage, tmp_path
 def test_the_rows_of_a_half_written_part_are_asked_for_again(tmp_path):
     folder = RunFolder(tmp_path / "run")
     with folder.writing():
-        folder.commit([row("a")])
-        folder.commit([row("b", "error"), row("c")])
+        folder.commit(as_table([row("a")]))
+        folder.commit(as_table([row("b", "error"), row("c")]))
     part = folder.parts()[0]
     part.write_bytes(part.read_bytes()[:-20])
     assert folder.attempts_by_id() == ({"c"}, {"b": 1})
     with folder.writing():
-        folder.commit([row("a"), row("b", tried=1)])
+        folder.commit(as_table([row("a"), row("b", tried=1)]))
     assert ids(folder) == ["a", "b", "c"]
 
 
 def test_a_part_that_the_disk_refuses_is_no_damaged_one(folder, monkeypatch):
-    folder.commit([row("a")])
+    folder.commit(as_table([row("a")]))
 
     def refuse(*_):
         raise PermissionError(13, "no")

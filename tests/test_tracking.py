@@ -11,7 +11,7 @@ from rich.console import Console
 from apigen_ray.config import load_config
 from apigen_ray.errors import BadInput
 from apigen_ray.run import conclude
-from apigen_ray.store import RunFolder
+from apigen_ray.store import RunFolder, as_table
 from apigen_ray.tracking import TrackSettings, check_tracker
 from tests.test_store import row
 
@@ -31,7 +31,7 @@ def concluded(out, rows, requested, settings):
     folder = RunFolder(out)
     console = Console(file=io.StringIO(), width=200)
     with folder.writing():
-        folder.commit(rows)
+        folder.commit(as_table(rows))
         attempts = [*(folder.read_manifest() or {"attempts": []})["attempts"], {"started": "now"}]
         folder.write_json("manifest.json", {"attempts": attempts, "config": {"seed": 7}})
         code = conclude(folder, requested, console, tracking=settings)

@@ -31,15 +31,13 @@ from apigen_ray.pipeline.operators import (
     Executor,
     GenerateBlock,
     JudgeBlock,
-    packed,
     task_item,
-    unpacked,
 )
 from apigen_ray.pipeline.session import QUEUED_BLOCKS, ending
 from apigen_ray.pipeline.shared import RemoteKeeper, RemotePools
 from apigen_ray.pipeline.sidecars import placed, try_sidecars
 from apigen_ray.sampling import Sampler
-from apigen_ray.store import Row
+from apigen_ray.store import SCHEMA
 
 MOST_ROWS_PER_BLOCK = 64
 """A block takes some 5 ms of CPU at each operator and twice that of the driver, however small."""
@@ -72,12 +70,12 @@ def generate(
     keeper: RemoteKeeper,
     pools: RemotePools,
     actors: Actors,
-) -> Generator[list[Row], None, None]:
+) -> Generator[pa.Table, None, None]:
     """Run the tasks of all models side by side. A prompt that is not asked after all has no row.
 
     Yields:
-        Batches of settled rows as they come, and an empty batch when a moment passes without any,
-        so that the caller's clock goes on.
+        Tables of settled rows as they come, and an empty one when a moment passes without any, so
+        that the caller's clock goes on.
     """
     shared = ray.put(sampler)
     streams = []
@@ -111,16 +109,16 @@ def end_early(keeper: RemoteKeeper | None = None, pools: RemotePools | None = No
 
 
 def verify(
-    rows: Sequence[Row],
+    rows: pa.Table,
     *,
     executor: Executor | None,
     jury: Jury | None,
     keeper: RemoteKeeper,
     actors: Actors,
-) -> Iterator[list[Row]]:
+) -> Iterator[pa.Table]:
     """Take rows that passed stage 1 through the stages that are given; yields like `generate`."""
     per_block = _rows_per_block(jury.endpoints if jury else ())
-    blocks = [packed(rows[at : at + per_block]) for at in range(0, len(rows), per_block)]
+    blocks = [rows.slice(at, per_block) for at in range(0, len(rows), per_block)]
     source = ray.data.from_arrow(blocks)
     yield from _stream(_verified(source, executor, jury, keeper, actors, per_block=per_block))
 
@@ -218,7 +216,7 @@ def _source(items: Sequence[Mapping[str, Any]], items_per_block: int) -> Dataset
 _END = object()
 
 
-def _stream(dataset: Dataset) -> Iterator[list[Row]]:
+def _stream(dataset: Dataset) -> Iterator[pa.Table]:
     """The rows of a dataset as they come; a thread of its own runs it."""
     # Bounded: while the driver can't write, as with a full disk, nothing more is paid for.
     arrived: queue.Queue[Any] = queue.Queue(QUEUED_BLOCKS)
@@ -246,13 +244,13 @@ def _stream(dataset: Dataset) -> Iterator[list[Row]]:
             try:
                 item = arrived.get(timeout=0.5)
             except queue.Empty:
-                yield []
+                yield SCHEMA.empty_table()
                 continue
             if item is _END:
                 return
             if isinstance(item, BaseException):
                 raise item
-            rows = [stages.finished(row) for row in unpacked(item)]
+            rows = stages.finished(item)
             meter.count(rows)
             yield rows
     finally:

@@ -12,7 +12,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
-from typing import Any, cast
+from typing import Any
 
 import pyarrow as pa
 import ray
@@ -32,7 +32,7 @@ from apigen_ray.rest import RestCaller, RestSettings
 from apigen_ray.runlog import send_to
 from apigen_ray.sampling import Ask, Sampler
 from apigen_ray.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
-from apigen_ray.store import SCHEMA, Row
+from apigen_ray.store import Row, as_rows, as_table
 from apigen_ray.watch import Watched
 
 ENDING_SEEN_S = 1.0
@@ -85,7 +85,7 @@ class GenerateBlock:
         tasks = [_item_task(item) for item in block.to_pylist()]
         by_prompt = {str(task.ask.index): task for task in tasks}
         rows = await self._watched.each(by_prompt, self._generated, self._refused)
-        return packed(list(chain.from_iterable(rows)))
+        return as_table(list(chain.from_iterable(rows)))
 
     async def _generated(self, task: stages.Task) -> list[Row]:
         sampler = await self._sampler_of(task.ask.round)
@@ -165,10 +165,10 @@ async def _advanced(
     async def refuse(row: Row) -> Row:
         return stages.deadly_row(row, stage)
 
-    rows = unpacked(block)
+    rows = as_rows(block)
     racing = {row["id"]: row for row in rows if not row["outcome"]}
     moved = dict(zip(racing, await watched.each(racing, step, refuse), strict=True))
-    return packed([moved.get(row["id"], row) for row in rows])
+    return as_table([moved.get(row["id"], row) for row in rows])
 
 
 def task_item(task: stages.Task) -> dict[str, Any]:
@@ -181,13 +181,3 @@ def _item_task(item: Mapping[str, Any]) -> stages.Task:
     index, count, round_ = (int(item[key]) for key in ("index", "count", "round"))
     ask = Ask(index, Style(item["style"]), count, round_, item["category"])
     return stages.Task(ask, tried)
-
-
-def packed(rows: Sequence[Row]) -> pa.Table:
-    """Rows as a block."""
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
-
-
-def unpacked(block: pa.Table) -> list[Row]:
-    """The rows of a block."""
-    return cast("list[Row]", block.to_pylist())

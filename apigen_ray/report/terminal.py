@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
+import pyarrow as pa
 from rich.console import Console
 from rich.live import Live
 from rich.progress_bar import ProgressBar
@@ -57,10 +58,10 @@ class Progress:
         if self._live:
             self._live.__exit__(kind, error, traceback)
 
-    def add(self, outcome: str, cost_usd: float) -> None:
-        """Count one settled data point."""
-        self._outcomes[outcome] += 1
-        self._cost += cost_usd
+    def add(self, rows: pa.Table) -> None:
+        """Count settled data points."""
+        self._outcomes.update(rows["outcome"].to_pylist())
+        self._cost += sum(rows["cost_usd"].to_pylist())
 
     def show(self, *, last: bool = False) -> None:
         """Bring the display up to date; off a terminal, only now and then."""

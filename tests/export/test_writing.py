@@ -9,7 +9,7 @@ from points import fill, point
 from apigen_ray.errors import BadInput
 from apigen_ray.export import FORMS, export
 from apigen_ray.records import Reason
-from apigen_ray.store import RunFolder
+from apigen_ray.store import RunFolder, as_table
 
 RAGGED = [{"a": 1}, {"b": {"c": [None]}}, {}]
 
@@ -62,7 +62,7 @@ def test_what_is_left_out_is_counted_and_listed(source, tmp_path):
     folder = RunFolder(source)
     with folder.writing():
         again = '[{"name": "add", "arguments": {"a": 1}}]'
-        folder.commit([point("again", query="add ONE!", answers=again)])
+        folder.commit(as_table([point("again", query="add ONE!", answers=again)]))
     tests = tmp_path / "tests.jsonl"
     tests.write_text('{"query": "Now do it with nothing at all"}')
     exported = export(source, "xlam", tmp_path / "out", [str(tests)])

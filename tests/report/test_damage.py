@@ -7,7 +7,7 @@ from points import fill, point
 
 from apigen_ray.cli import main
 from apigen_ray.records import Reason
-from apigen_ray.store import RunFolder
+from apigen_ray.store import RunFolder, as_table
 
 
 @pytest.fixture
@@ -15,8 +15,10 @@ def run(tmp_path):
     folder = RunFolder(tmp_path / "run")
     fill(folder, [point("lost", model="m0")])
     with folder.writing():
-        folder.commit([point(f"m{n}-a", model=f"m{n}", query=f"add {n}") for n in range(2)])
-        folder.commit([point(f"m{n}-b", Reason.RAISED, model=f"m{n}") for n in range(2)])
+        folder.commit(
+            as_table([point(f"m{n}-a", model=f"m{n}", query=f"add {n}") for n in range(2)])
+        )
+        folder.commit(as_table([point(f"m{n}-b", Reason.RAISED, model=f"m{n}") for n in range(2)]))
         folder.write_json("manifest.json", {"requested": 5, "config": {}})
     half = folder.parts()[0]
     half.write_bytes(half.read_bytes()[:100])
