@@ -5,9 +5,9 @@ trains on a coerced call trains on a wrong one.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from jsonschema import ValidationError
 from pydantic import BaseModel, ConfigDict
@@ -39,12 +39,21 @@ class CheckSettings(BaseModel):
     """`lossless` turns `"9.8"` into 9.8 where a number belongs, and records it in the row."""
 
 
+Signatures: TypeAlias = Mapping[str, SchemaValidator]
+"""What the arguments of each tool must satisfy, by the tool's name."""
+
+
+def signatures_of(tools: Iterable[Tool]) -> Signatures:
+    """The signatures of tools; arguments that a tool doesn't name are refused."""
+    return {tool.name: validator_of(to_json(closed(tool.parameters)).decode()) for tool in tools}
+
+
 def check(
     text: str,
     *,
     finish_reason: str,
     style: Style | None,
-    tools: Sequence[Tool],
+    signatures: Signatures,
     count: int,
     settings: CheckSettings,
 ) -> list[Checked | Rejected]:
@@ -54,7 +63,7 @@ def check(
         text: What the model wrote.
         finish_reason: Why it stopped; `length` makes unreadable text `truncated`.
         style: The style asked for; None leaves the number of calls free.
-        tools: The tools shown to the model.
+        signatures: Of the tools shown to the model; see `signatures_of`.
         count: How many data points were asked for.
         settings: How strict to be.
 
@@ -71,7 +80,8 @@ def check(
             reason = Reason.DUPLICATE_KEY
         return [Rejected(reason, f"completion: {error}")] * count
     results = [
-        check_pair(pair, style=style, tools=tools, settings=settings) for pair in pairs[:count]
+        check_pair(pair, style=style, signatures=signatures, settings=settings)
+        for pair in pairs[:count]
     ]
     missing = Rejected(
         Reason.MISSING_PAIR, f"completion: {len(pairs)} pairs where {count} were asked for"
@@ -88,7 +98,7 @@ def pair_count(text: str, settings: CheckSettings) -> int:
 
 
 def check_pair(
-    value: Json, *, style: Style | None, tools: Sequence[Tool], settings: CheckSettings
+    value: Json, *, style: Style | None, signatures: Signatures, settings: CheckSettings
 ) -> Checked | Rejected:
     """Check one `{"query", "answers": [{"name", "arguments"}]}`."""
     query = value.get("query") if isinstance(value, dict) else None
@@ -96,7 +106,7 @@ def check_pair(
     try:
         if not isinstance(value, dict):
             raise _Flaw(Reason.WRONG_TYPE, f"pair: {_shown(value)} is not of type 'object'")
-        calls, coerced = _calls(value, {tool.name: tool for tool in tools}, style, settings)
+        calls, coerced = _calls(value, signatures, style, settings)
         _check_style(calls, style)
     except _Flaw as flaw:
         shown_query = query if isinstance(query, str) else None
@@ -160,7 +170,7 @@ def _pairs(value: Json) -> Sequence[Json]:
 
 
 def _calls(
-    pair: JsonObject, tools: Mapping[str, Tool], style: Style | None, settings: CheckSettings
+    pair: JsonObject, signatures: Signatures, style: Style | None, settings: CheckSettings
 ) -> tuple[list[Call], list[str]]:
     query = _field(pair, "query", str, "pair")
     answers = _field(pair, "answers", list, "pair")
@@ -173,26 +183,27 @@ def _calls(
     seen: dict[str, int] = {}
     for index, answer in enumerate(answers):
         where = f"calls[{index}]"
-        call, changed = _call(answer, where, tools, settings)
+        call, changed = _call(answer, where, signatures, settings)
         coerced += changed
-        same = jsontext.canonical([call.name, call.arguments])
-        if same in seen:
-            raise _Flaw(Reason.DUPLICATE_CALL, f"{where}: repeats calls[{seen[same]}]")
-        seen[same] = index
         calls.append(call)
+        if len(answers) > 1:
+            same = jsontext.canonical([call.name, call.arguments])
+            if same in seen:
+                raise _Flaw(Reason.DUPLICATE_CALL, f"{where}: repeats calls[{seen[same]}]")
+            seen[same] = index
     return calls, coerced
 
 
 def _call(
-    answer: Json, where: str, tools: Mapping[str, Tool], settings: CheckSettings
+    answer: Json, where: str, signatures: Signatures, settings: CheckSettings
 ) -> tuple[Call, list[str]]:
     if not isinstance(answer, dict):
         raise _Flaw(Reason.WRONG_TYPE, f"{where}: {_shown(answer)} is not of type 'object'")
     name = _field(answer, "name", str, where)
     arguments = _field(answer, "arguments", dict, where)
-    if name not in tools:
+    if name not in signatures:
         raise _Flaw(Reason.UNKNOWN_FUNCTION, f"{where}.name: {_shown(name)} was not shown")
-    validator = validator_of(to_json(closed(tools[name].parameters)).decode())
+    validator = signatures[name]
     if validator.accepts(arguments):
         return Call(name, arguments), []
     changed: list[str] = []

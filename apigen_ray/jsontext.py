@@ -11,6 +11,8 @@ import re
 from collections import Counter
 from typing import Any, NoReturn
 
+import msgspec
+
 from apigen_ray.records import Json
 
 MAX_CHARACTERS = 1 << 20
@@ -49,14 +51,27 @@ def parse(text: str) -> Json:
     return value
 
 
+def items(text: str) -> list[str]:
+    """The texts of the items of a JSON array, each still to be parsed; or of a single value.
+
+    Raises:
+        NotJson: if the text is not JSON apart from these.
+    """
+    try:
+        return [bytes(item).decode() for item in _ARRAY.decode(text)]
+    except ValueError:  # no array, or not JSON
+        value = parse(text)
+        return [dumps(item) for item in value] if isinstance(value, list) else [text]
+
+
 def dumps(value: Json) -> str:
     """The JSON text of a value, as rows hold it."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return _ENCODER.encode(value)
 
 
 def canonical(value: Json) -> str:
     """A text that is equal for equal values: keys sorted, no white space."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL_ENCODER.encode(value)
 
 
 def _check_depth(text: str) -> None:
@@ -88,6 +103,9 @@ def _refuse_constant(name: str) -> NoReturn:
     raise NotJson(f"{name} is not JSON")
 
 
+_ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
+_CANONICAL_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
 )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from apigen_ray import jsontext
-from apigen_ray.checking import CheckSettings, check_pair
+from apigen_ray.checking import CheckSettings, check_pair, signatures_of
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Json, Rejected, Seed, Style, Tool
 from apigen_ray.xlam import json_field, read_rows, row_tools, style_of
@@ -49,7 +49,9 @@ def _seed(where: str, row: Mapping[str, Any], known: Mapping[str, Tool]) -> Seed
         raise BadInput(f"{where}: tools: a seed names the tools that were shown")
     style = _style(where, row, answers, tools)
     pair: Json = {"query": row.get("query"), "answers": answers}
-    checked = check_pair(pair, style=style, tools=tools, settings=CheckSettings())
+    checked = check_pair(
+        pair, style=style, signatures=signatures_of(tools), settings=CheckSettings()
+    )
     if isinstance(checked, Rejected):
         return checked
     return Seed(id=str(row.get("id", where)), style=style, pair=checked.pair, tools=tools)

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute
 
 from apigen_ray import jsontext
-from apigen_ray.checking import CheckSettings, check
+from apigen_ray.checking import CheckSettings, check, signatures_of
 from apigen_ray.errors import InfrastructureError
 from apigen_ray.execution import (
     Dispatcher,
@@ -186,7 +186,7 @@ async def check_step(
             reply.text,
             finish_reason=reply.finish_reason,
             style=style,
-            tools=tools,
+            signatures=signatures_of(tools),
             count=count,
             settings=settings,
         )

@@ -8,7 +8,7 @@ import contextlib
 import json
 from collections.abc import Callable, Iterator
 from fractions import Fraction
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NoReturn
 
 import jsonschema_rs
@@ -40,14 +40,19 @@ _StrictValidator: Callable[..., Validator] = extend(  # type: ignore[no-untyped-
 class SchemaValidator:
     """Says whether values satisfy a schema, and what is wrong with those that don't."""
 
-    def __init__(self, schema: str) -> None:
-        """Of a schema as JSON text."""
-        parsed: JsonObject = json.loads(schema)
-        self._quick = None
-        if '"pattern' not in schema:  # two dialects of regular expressions
+    def __init__(self, schema: JsonObject) -> None:
+        self._schema = schema
+
+    @cached_property
+    def _quick(self) -> jsonschema_rs.Draft202012Validator | None:
+        if '"pattern' not in json.dumps(self._schema):  # two dialects of regular expressions
             with contextlib.suppress(jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
-                self._quick = jsonschema_rs.Draft202012Validator(parsed, retriever=no_retrieval)
-        self._strict = _StrictValidator(parsed, registry=Registry())  # an empty one fetches nothing
+                return jsonschema_rs.Draft202012Validator(self._schema, retriever=no_retrieval)
+        return None
+
+    @cached_property
+    def _strict(self) -> Validator:
+        return _StrictValidator(self._schema, registry=Registry())  # an empty one fetches nothing
 
     def accepts(self, value: Json) -> bool:
         """Whether the value satisfies the schema; by a fast validator where one will do."""
@@ -63,7 +68,7 @@ class SchemaValidator:
 @lru_cache(maxsize=8192)
 def validator_of(schema: str) -> SchemaValidator:
     """The validator of a schema as JSON text, made once."""
-    return SchemaValidator(schema)
+    return SchemaValidator(json.loads(schema))
 
 
 def no_retrieval(uri: str) -> NoReturn:

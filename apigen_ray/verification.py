@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 from rich.console import Console
 
 from apigen_ray import jsontext
@@ -32,7 +33,7 @@ from apigen_ray.run import conclude
 from apigen_ray.runlog import sent_to
 from apigen_ray.sandbox import SandboxSettings
 from apigen_ray.stages import finished, rejected_row, tried_again
-from apigen_ray.store import REPLIES, Row, RunFolder, digest
+from apigen_ray.store import REPLIES, SCHEMA, Row, RunFolder, as_rows, as_table, digest
 from apigen_ray.tools import Library, load_library, prompt_form
 
 STAGES = ("format", "execution", "semantic")
@@ -118,15 +119,15 @@ def verify(
         folder.write_json("manifest.json", manifest)
         batches = read_batches(source.chunks, library.tools, strictness, apart)
         reading = _Reading(batches, folder)
-        rows: Iterator[list[Row]] = map(_all_finished, reading)
+        tables: Iterator[pa.Table] = map(finished, reading)
         if executor or jury:
             limits = Limits(config.budget_usd, config.max_tokens_total) if config else Limits()
             actors = config.actors if config else Actors()
-            rows = _through(
+            tables = _through(
                 reading, executor, jury, folder=folder, limits=limits, actors=actors, stack=stack
             )
         collect(
-            rows,
+            tables,
             folder,
             source.count,
             console,
@@ -164,18 +165,13 @@ class _Reading:
         self.ending = True
         end_early()
 
-    def __iter__(self) -> Iterator[list[Row]]:
+    def __iter__(self) -> Iterator[pa.Table]:
         for batch in self._batches:
             if self.ending:
                 return
             self._unread += batch.unread[: MOST_UNREAD_SHOWN - len(self._unread)]
             self._unread_count += len(batch.unread)
-            named = [self._named(row) for row in batch.rows]
-            yield [
-                tried_again(row, self._tried[row["id"]]) if row["id"] in self._tried else row
-                for row in named
-                if row["id"] not in self._settled
-            ]
+            yield self._left(self._named(batch.rows))
         self.done = True
 
     def report(self, console: Console) -> None:
@@ -192,14 +188,30 @@ class _Reading:
                 soft_wrap=True,
             )
 
-    def _named(self, row: Row) -> Row:
-        """A row by an id that no row before it has."""
-        self.points += 1
-        if not self._seen.add(row["id"]):
-            self._renamed += 1
-            self._first_renamed = self._first_renamed or row["id"]
-            row["id"] = f"{row['id']}@{self.points}"
-        return row
+    def _named(self, rows: pa.Table) -> pa.Table:
+        """Rows by ids that no row before them has."""
+        ids = rows["id"].to_pylist()
+        again = [place for place, id_ in enumerate(ids) if not self._seen.add(id_)]
+        if again:
+            self._first_renamed = self._first_renamed or ids[again[0]]
+            self._renamed += len(again)
+            for place in again:
+                ids[place] = f"{ids[place]}@{self.points + place + 1}"
+            rows = rows.set_column(0, SCHEMA.field("id"), pa.array(ids))
+        self.points += len(rows)
+        return rows
+
+    def _left(self, rows: pa.Table) -> pa.Table:
+        """The rows that are not settled, with how often they were asked for."""
+        if not self._settled and not self._tried:
+            return rows
+        return as_table(
+            [
+                tried_again(row, self._tried[row["id"]]) if row["id"] in self._tried else row
+                for row in as_rows(rows)
+                if row["id"] not in self._settled
+            ]
+        )
 
 
 class _Seen:
@@ -223,10 +235,6 @@ class _Seen:
         return True
 
 
-def _all_finished(rows: Iterable[Row]) -> list[Row]:
-    return [finished(row) for row in rows]
-
-
 def _through(
     reading: _Reading,
     executor: Executor | None,
@@ -236,22 +244,24 @@ def _through(
     limits: Limits,
     actors: Actors,
     stack: ExitStack,
-) -> Iterator[list[Row]]:
+) -> Iterator[pa.Table]:
     """What stage 1 rejected is done; the rest goes through Ray, in waves."""
     keeper: RemoteKeeper | None = None
 
-    def wave(rows: Sequence[Row]) -> Iterator[list[Row]]:
+    def wave(rows: Sequence[Row]) -> Iterator[pa.Table]:
         nonlocal keeper
         if keeper is None:
             stack.enter_context(ray_session(folder.path / "ray.log"))
             keeper = RemoteKeeper(folder.path, folder.path / REPLIES, limits, *folder.spent())
             stack.enter_context(sent_to(keeper.log))
-        yield from verified(rows, executor=executor, jury=jury, keeper=keeper, actors=actors)
+        yield from verified(
+            as_table(rows), executor=executor, jury=jury, keeper=keeper, actors=actors
+        )
 
     waiting: list[Row] = []
     for read in reading:
-        rows = [_with_code(row, executor) for row in read] if executor else read
-        yield [row for row in rows if row["outcome"]]
+        rows = [_with_code(row, executor) for row in as_rows(read)]
+        yield as_table([row for row in rows if row["outcome"]])
         waiting += [row for row in rows if not row["outcome"]]
         if len(waiting) >= WAVE:
             yield from wave(waiting)
@@ -260,9 +270,9 @@ def _through(
         yield from wave(waiting)
 
 
-def _with_code(row: Row, executor: Executor) -> Row:
+def _with_code(row: Row, executor: Executor | None) -> Row:
     """A row whose calls can't be run here is no bad sample: it is left for a run that can."""
-    if row["outcome"]:
+    if row["outcome"] or not executor:
         return row
     for call in json.loads(row["answers"] or "[]"):
         name = call["name"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from apigen_ray.checking import CheckSettings, check, check_pair, pair_count
+from apigen_ray.checking import CheckSettings, check, check_pair, pair_count, signatures_of
 from apigen_ray.records import Checked, Reason, Rejected, Style, Tool
 from apigen_ray.xlam import json_field, read_rows, row_tools
 
@@ -45,7 +45,7 @@ def pair(*calls, query="How fast is it?"):
 
 
 def one(value, style=Style.SIMPLE, settings=STRICT, tools=(SPEED, AREA)):
-    return check_pair(value, style=style, tools=tools, settings=settings)
+    return check_pair(value, style=style, signatures=signatures_of(tools), settings=settings)
 
 
 def read(text, count=1, style=None, settings=STRICT, finish_reason="stop"):
@@ -53,7 +53,7 @@ def read(text, count=1, style=None, settings=STRICT, finish_reason="stop"):
         text,
         finish_reason=finish_reason,
         style=style,
-        tools=[SPEED, AREA],
+        signatures=signatures_of([SPEED, AREA]),
         count=count,
         settings=settings,
     )
@@ -250,7 +250,7 @@ def test_a_published_benchmark_has_the_flaws_that_were_counted_by_hand():
     for where, row in read_rows(str(DATA)):
         tools = row_tools(json_field(row, "tools"), {}, where)
         given = {"query": row["query"], "answers": json_field(row, "answers")}
-        result = check_pair(given, style=None, tools=tools, settings=STRICT)
+        result = check_pair(given, style=None, signatures=signatures_of(tools), settings=STRICT)
         reasons[getattr(result, "reason", "passed")] += 1
     assert reasons == {
         "passed": 52,

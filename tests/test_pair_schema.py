@@ -5,7 +5,7 @@ import json
 import jsonschema
 import pytest
 
-from apigen_ray.checking import CheckSettings, check
+from apigen_ray.checking import CheckSettings, check, signatures_of
 from apigen_ray.models.guiding import common, structural, without_arguments
 from apigen_ray.pair_schema import LARGE, pairs_schema
 from apigen_ray.records import Checked, Style, Tool
@@ -37,7 +37,7 @@ def both(style, tools, *pairs):
         json.dumps(value),
         finish_reason="stop",
         style=style,
-        tools=tools,
+        signatures=signatures_of(tools),
         count=len(pairs),
         settings=CheckSettings(),
     )

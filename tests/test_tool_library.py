@@ -16,7 +16,7 @@ from random import Random
 
 import pytest
 
-from apigen_ray.checking import CheckSettings, check_pair
+from apigen_ray.checking import CheckSettings, check_pair, signatures_of
 from apigen_ray.records import Checked
 from apigen_ray.tools import load_library
 
@@ -70,7 +70,9 @@ def _properties(tool):
 
 def _passes_stage_1(tool, arguments):
     pair = {"query": "?", "answers": [{"name": tool.name, "arguments": arguments}]}
-    checked = check_pair(pair, style=None, tools=[tool], settings=CheckSettings())
+    checked = check_pair(
+        pair, style=None, signatures=signatures_of([tool]), settings=CheckSettings()
+    )
     return isinstance(checked, Checked)
 
 

@@ -14,14 +14,22 @@ import pyarrow as pa
 from pydantic_core import to_json
 
 from apigen_ray import jsontext
-from apigen_ray.checking import CheckSettings, check, check_pair, pair_count
+from apigen_ray.checking import (
+    CheckSettings,
+    Signatures,
+    check,
+    check_pair,
+    pair_count,
+    signatures_of,
+)
 from apigen_ray.elsewhere.forms import Given, Unreadable, read_given
 from apigen_ray.elsewhere.sources import Chunk
-from apigen_ray.records import Checked, Json, Reason, Rejected, Stage, Style, Tool
+from apigen_ray.records import Checked, Json, Reason, Rejected, Stage, Tool
 from apigen_ray.stages import checked_row, new_row, rejected_row
-from apigen_ray.store import Row
+from apigen_ray.store import Row, as_table
 from apigen_ray.tools import shown_form
 from apigen_ray.tools.forms import UnreadableTool, read_tool
+from apigen_ray.validation import SchemaValidator
 from apigen_ray.xlam import style_of
 
 log = logging.getLogger(__name__)
@@ -33,23 +41,26 @@ LONGEST_UNREAD = 10_000
 
 
 class _Known(NamedTuple):
-    """A tool, and how rows show it."""
+    """A tool, how rows show it, and what its arguments must satisfy."""
 
     tool: Tool
     text: str
+    signature: Signatures
 
 
 class _Shown(NamedTuple):
     """The tools of a row, and the columns that say them."""
 
-    tools: tuple[Tool, ...]
-    columns: dict[str, str]
+    tools: int
+    signatures: Signatures
+    text: str
+    categories: str
 
 
 class Batch(NamedTuple):
     """What became of a chunk in stage 1, and a line on each row that could not be read."""
 
-    rows: list[Row]
+    rows: pa.Table
     unread: list[str]
 
 
@@ -68,7 +79,7 @@ class Reader:
         """
         self._known = {tool.name: _known(tool) for tool in tools}
         self._default = _shown(list(self._known.values()))
-        self._read_text = lru_cache(maxsize=4096)(self._shown_text)
+        self._tool = lru_cache(maxsize=16_384)(self._tool_of_text)
         self._settings = settings
         self._answers = answers
 
@@ -76,14 +87,12 @@ class Reader:
         """The rows of a chunk, each with the reason why stage 1 rejected it, if it did."""
         rows: list[Row] = []
         unread: list[str] = []
-        given: Any = chunk.rows
-        table = isinstance(given, pa.Table)
-        for index, raw in enumerate(given.to_pylist() if table else given):
-            if not table and not raw.strip():
+        for index, raw in enumerate(_items(chunk.rows)):
+            if raw == b"":
                 continue
             id_ = str(chunk.before + chunk.first + index)
             try:
-                row = _unpadded(raw) if table else _row(raw)
+                row = _row(raw) if isinstance(raw, bytes) else _unpadded(raw)
                 id_ = id_ if row.get("id") is None else str(row["id"])
                 rows += self._checked(id_, read_given(row, self._answers))
             except Unreadable as error:
@@ -94,14 +103,17 @@ class Reader:
                 log.exception("row not read", extra={"where": chunk.where(index)})
                 unread.append(f"{chunk.where(index)}: {type(error).__name__}: {error}")
                 rows.append(_unread(id_, raw, Rejected(Reason.INTERNAL, unread[-1])))
-        return Batch(rows, unread)
+        return Batch(as_table(rows), unread)
 
     def _checked(self, id_: str, given: Given) -> list[Row]:
         shown = self._shown(given.tools)
         if given.completion is None:
             results = [
                 check_pair(
-                    given.pair, style=given.style, tools=shown.tools, settings=self._settings
+                    given.pair,
+                    style=given.style,
+                    signatures=shown.signatures,
+                    settings=self._settings,
                 )
             ]
         else:
@@ -109,7 +121,7 @@ class Reader:
                 given.completion,
                 finish_reason="",
                 style=given.style,
-                tools=shown.tools,
+                signatures=shown.signatures,
                 count=pair_count(given.completion, self._settings),
                 settings=self._settings,
             )
@@ -122,39 +134,36 @@ class Reader:
     def _checked_row(
         self, point: str, prompt: str, given: Given, shown: _Shown, result: Checked | Rejected
     ) -> Row:
-        row = _new(point, given.model or MODEL, given.style, prompt)
-        row.update(shown.columns)  # type: ignore[typeddict-item]
+        row = _NEW.copy()
+        row["id"], row["prompt_id"] = point, prompt
+        row["model"] = given.model or MODEL
+        row["tools"], row["categories"] = shown.text, shown.categories
         row["completion"] = given.completion
-        if isinstance(result, Checked) and not given.style:
-            names = [call.name for call in result.pair.calls]
-            row["style"] = style_of(len(shown.tools), names).value
+        style = given.style
+        if isinstance(result, Checked) and not style:
+            style = style_of(shown.tools, [call.name for call in result.pair.calls])
+        row["style"] = style
         return checked_row(row, result)
 
     def _shown(self, value: Json) -> _Shown:
-        return self._read_text(value) if isinstance(value, str) else self._shown_list(value)
-
-    def _shown_text(self, text: str) -> _Shown:
+        if value in (None, "null"):
+            if not self._known:
+                raise Unreadable(
+                    Reason.MISSING_FIELD, "tools: the row has none, and no --tools are given"
+                )
+            return self._default
         try:
-            return self._shown_list(jsontext.parse(text))
-        except jsontext.NotJson as error:
+            return _shown([self._tool(text) for text in _tool_texts(value)])
+        except (UnreadableTool, jsontext.NotJson) as error:
             raise Unreadable(Reason.INVALID_TOOL, f"tools: {error}") from error
 
-    def _shown_list(self, value: Json) -> _Shown:
-        if value is None and not self._known:
-            raise Unreadable(
-                Reason.MISSING_FIELD, "tools: the row has none, and no --tools are given"
-            )
-        if value is None:
-            return self._default
-        listed = value if isinstance(value, list) else [value]
-        return _shown([self._tool(item) for item in listed])
-
-    def _tool(self, item: Json) -> _Known:
-        if not isinstance(item, str):
-            return _read(to_json(item))
-        if item not in self._known:
-            raise Unreadable(Reason.INVALID_TOOL, f"tools: no tool is named {item[:80]!r}")
-        return self._known[item]
+    def _tool_of_text(self, text: str) -> _Known:
+        tool = jsontext.parse(text)
+        if not isinstance(tool, str):
+            return _known(read_tool(tool))
+        if tool not in self._known:
+            raise UnreadableTool(f"no tool is named {tool[:80]!r}")
+        return self._known[tool]
 
 
 def read_batches(
@@ -204,6 +213,14 @@ def _batch(chunk: Chunk) -> Batch:
 # --- one row
 
 
+def _items(rows: bytes | pa.Table) -> Iterable[bytes | dict[str, Any]]:
+    """Rows as they stand; a blank line is empty."""
+    if isinstance(rows, bytes):
+        return map(bytes.strip, rows.split(b"\n"))
+    items: list[dict[str, Any]] = rows.to_pylist()
+    return items
+
+
 def _row(line: bytes) -> dict[str, Any]:
     try:
         row = jsontext.parse(line.decode("utf-8"))
@@ -221,33 +238,38 @@ def _unpadded(value: Any) -> Any:
     return [_unpadded(inner) for inner in value] if isinstance(value, list) else value
 
 
+def _tool_texts(value: Json) -> list[str]:
+    """The tools of a row, each as JSON text."""
+    if isinstance(value, str):
+        return jsontext.items(value)
+    return [to_json(item).decode() for item in (value if isinstance(value, list) else [value])]
+
+
 def _unread(id_: str, raw: Any, rejected: Rejected) -> Row:
-    row = _new(id_, MODEL, None, id_)
+    row = _NEW.copy()
+    row["id"] = row["prompt_id"] = id_
     line = isinstance(raw, bytes)
     text = raw.decode("utf-8", "replace") if line else json.dumps(raw, default=str)
-    row["completion"] = text.strip()[:LONGEST_UNREAD]
+    row["completion"] = text[:LONGEST_UNREAD]
     return rejected_row(row, Stage.CHECK, rejected)
 
 
-def _new(id_: str, model: str, style: Style | None, prompt: str) -> Row:
-    return new_row(id_, model=model, style=style, tools=(), prompt_id=prompt, tried=0)
-
-
-@lru_cache(maxsize=65_536)
-def _read(text: bytes) -> _Known:
-    try:
-        return _known(read_tool(json.loads(text)))
-    except UnreadableTool as error:
-        raise Unreadable(Reason.INVALID_TOOL, f"tools: {error}") from error
+_NEW = new_row("", model=MODEL, style=None, tools=(), prompt_id="", tried=0)
 
 
 def _known(tool: Tool) -> _Known:
-    return _Known(tool, jsontext.dumps(shown_form(tool)))
+    return _Known(tool, jsontext.dumps(shown_form(tool)), signatures_of([tool]))
 
 
 def _shown(known: Sequence[_Known]) -> _Shown:
-    columns = {
-        "tools": f"[{', '.join(text for _, text in known)}]",
-        "categories": jsontext.dumps(sorted({tool.category for tool, _ in known})),
-    }
-    return _Shown(tuple(tool for tool, _ in known), columns)
+    signatures: dict[str, SchemaValidator] = {}
+    for one in known:
+        signatures |= one.signature
+    text = f"[{', '.join([one.text for one in known])}]"
+    categories = _sorted_text(frozenset([one.tool.category for one in known]))
+    return _Shown(len(known), signatures, text, categories)
+
+
+@lru_cache(maxsize=4096)
+def _sorted_text(names: frozenset[str]) -> str:
+    return jsontext.dumps(sorted(names))

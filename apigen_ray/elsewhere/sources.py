@@ -1,8 +1,7 @@
-"""Files and data sets, a few thousand rows at a time: what is read is never all in memory."""
+"""Files and data sets, some megabytes at a time: what is read is never all in memory."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -13,13 +12,13 @@ from apigen_ray.fetching import local_copy
 from apigen_ray.records import Json
 from apigen_ray.tabular import count_parquet, read_hub, read_parquet
 
-LINES_PER_CHUNK = 2000
+BYTES_PER_CHUNK = 4 << 20
 SUFFIXES = (".jsonl", ".json", ".parquet")
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Rows that stand together: lines of JSON, or a table."""
+    """Rows that stand together: lines of JSON, as they are, or a table."""
 
     place: str
     """The file or data set."""
@@ -27,7 +26,7 @@ class Chunk:
     """The number of its first row there, from 0."""
     before: int
     """How many rows of other files come before that file's."""
-    rows: list[bytes] | pa.Table
+    rows: bytes | pa.Table
 
     def where(self, index: int) -> str:
         """Where a row of the chunk stands, for people: `file:line` or `name[row]`."""
@@ -104,7 +103,7 @@ def _files(files: list[Path]) -> Source:
             try:
                 for rows in read_parquet(file, str(file)) if tables else _lines(file):
                     yield Chunk(str(file), first, before, rows)
-                    first += len(rows)
+                    first += _count_lines(rows) if isinstance(rows, bytes) else len(rows)
             except BadInput as error:
                 source.unread.append(f"{error}; {count - first:,} rows from [{first}] on are lost")
                 source.lost += count - first
@@ -127,10 +126,15 @@ def _count(file: Path) -> int:
         raise BadInput(f"{file}: not a readable file: {error}") from error
 
 
-def _lines(file: Path) -> Iterator[list[bytes]]:
+def _count_lines(text: bytes) -> int:
+    return text.count(b"\n") + (not text.endswith(b"\n"))
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    """Whole lines, of which the last of the file may have no end."""
     with file.open("rb") as lines:
-        while chunk := list(islice(lines, LINES_PER_CHUNK)):
-            yield chunk
+        while chunk := lines.read(BYTES_PER_CHUNK):
+            yield chunk + lines.readline()
 
 
 def _hub(name: str) -> Source:

@@ -18,7 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from apigen_ray.checking import CheckSettings, check_pair
+from apigen_ray.checking import CheckSettings, check_pair, signatures_of
 from apigen_ray.records import (
     OUTCOME_OF,
     Checked,
@@ -159,7 +159,9 @@ def _callable_tools() -> list[Tool]:
     found = []
     for tool in load_library([str(TOOLS)]).tools:
         pair: JsonObject = {"query": "q", "answers": [_call(tool)]}
-        result = check_pair(pair, style=None, tools=[tool], settings=CheckSettings())
+        result = check_pair(
+            pair, style=None, signatures=signatures_of([tool]), settings=CheckSettings()
+        )
         if isinstance(result, Checked):
             found.append(tool)
     return found

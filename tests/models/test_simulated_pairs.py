@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from apigen_ray.checking import CheckSettings, check
+from apigen_ray.checking import CheckSettings, check, signatures_of
 from apigen_ray.models.simulated import faults
 from apigen_ray.models.simulated.answering import _draft
 from apigen_ray.models.simulated.drawing import draw_call
@@ -42,7 +42,7 @@ def stage_1(text: str, draft: Draft, finish_reason: str = "stop") -> Checked | R
         text,
         finish_reason=finish_reason,
         style=draft.style,
-        tools=tuple(draft.tools.values()),
+        signatures=signatures_of(draft.tools.values()),
         count=1,
         settings=CheckSettings(),
     )

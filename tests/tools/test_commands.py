@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from apigen_ray.checking import CheckSettings, check_pair
+from apigen_ray.checking import CheckSettings, check_pair, signatures_of
 from apigen_ray.cli import main
 from apigen_ray.records import Checked
 from apigen_ray.tools import load_library
@@ -58,7 +58,9 @@ def test_all_imported_examples_pass_stage_1(run, tmp_path):
     for tool in tools:
         for arguments in tool.parameters["examples"]:
             pair = {"query": "q", "answers": [{"name": tool.name, "arguments": arguments}]}
-            checked = check_pair(pair, style=None, tools=[tool], settings=CheckSettings())
+            checked = check_pair(
+                pair, style=None, signatures=signatures_of([tool]), settings=CheckSettings()
+            )
             assert isinstance(checked, Checked), checked
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from apigen_ray import jsontext, prompts
-from apigen_ray.checking import CheckSettings, check_pair
+from apigen_ray.checking import CheckSettings, check_pair, signatures_of
 from apigen_ray.errors import BadInput
 from apigen_ray.execution import Runner, execute, result_form
 from apigen_ray.models import Model
@@ -54,7 +54,9 @@ def _told(schema: dict[str, Any], *, required: bool) -> Any:
 def accepted(tool: Tool, arguments: Any) -> str | None:
     """What stage 1 has against arguments; None if nothing."""
     pair: JsonObject = {"query": "q", "answers": [{"name": tool.name, "arguments": arguments}]}
-    checked = check_pair(pair, style=None, tools=[tool], settings=CheckSettings())
+    checked = check_pair(
+        pair, style=None, signatures=signatures_of([tool]), settings=CheckSettings()
+    )
     return None if isinstance(checked, Checked) else checked.detail.removeprefix("answers[0].")
 
 
