@@ -8,7 +8,7 @@ import io
 import re
 import warnings
 from collections.abc import Mapping, Sequence
-from itertools import cycle
+from itertools import cycle, product
 from typing import Any
 
 import matplotlib as mpl
@@ -52,9 +52,11 @@ STYLE: dict[Any, Any] = {
     "xtick.labelsize": 8,
     "ytick.labelsize": 8,
 }
-WIDTH = 4.8
+WIDTH = 4.2
 """Inches: legible when a phone shows a chart at its full width."""
-LONGEST_LABEL = 26
+LONGEST_LABEL = 24
+SHORTEST_S = 1e-4
+"""Where the axis of seconds may begin: points without a call are executed in no time."""
 
 
 def funnel(stats: Stats) -> Markup:
@@ -95,7 +97,7 @@ def outcome_shares(funnels: Mapping[str, Funnel], title: str) -> Markup:
         axes.set_yticks(range(len(names)), labels)
         axes.set_xlim(0, 1)
         axes.xaxis.set_major_formatter(PercentFormatter(1))
-        axes.invert_yaxis()
+        axes.set_ylim(len(names) - 0.5, -0.5)
         _legend(figure, axes)
         return _svg(figure, title)
 
@@ -113,8 +115,7 @@ def rates(found: Mapping[str, Rate]) -> Markup:
         axes.set_yticks(range(len(found)), [_short(name) for name in found])
         axes.xaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(axis="x", linewidth=0.5)
-        axes.margins(y=0.3)
-        axes.invert_yaxis()
+        axes.set_ylim(len(found) - 0.4, -0.6)
         return _svg(figure, "Rates with their 95 % intervals")
 
 
@@ -140,6 +141,7 @@ def latencies(seconds: Mapping[str, Sequence[float]]) -> Markup:
             if taken:
                 axes.plot(np.quantile(taken, shares), shares, color=colour, label=stage)
         axes.set_xscale("log")
+        axes.set_xlim(left=max(axes.get_xlim()[0], SHORTEST_S))
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
         axes.set_xlabel("seconds")
         axes.yaxis.set_major_formatter(PercentFormatter(1))
@@ -152,10 +154,12 @@ def neighbours(diversities: Sequence[Diversity]) -> Markup:
     """How alike each query and its nearest neighbour are."""
     with mpl.rc_context(STYLE):
         figure, axes = _figure(9)
-        for colour, found in zip(cycle(SERIES_COLOURS), diversities, strict=False):
+        styles = product(("-", "--", ":"), SERIES_COLOURS)
+        for (line, colour), found in zip(cycle(styles), diversities, strict=False):
             counts, edges = np.histogram(found.nearest, bins=20, range=(0, 1))
             shares = counts / max(len(found.nearest), 1)
-            axes.stairs(shares, edges, color=colour, label=found.model, linewidth=1.5)
+            label = _short(found.model)
+            axes.stairs(shares, edges, color=colour, linestyle=line, label=label, linewidth=1.5)
         axes.set_xlabel("similarity of the nearest other query")
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(linewidth=0.5)
@@ -170,18 +174,23 @@ def _figure(rows: float) -> tuple[Figure, Axes]:
 
 def _legend(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper left", ncols=3, fontsize=8)
+    points = 35 + 4.5 * max(map(len, labels))  # of a handle and its label
+    columns = min(3, int(72 * WIDTH / points))
+    figure.legend(handles, labels, loc="outside upper left", ncols=columns, fontsize=8)
 
 
 def _labelled_bars(axes: Axes) -> None:
     """Bars that say their number need no axis for it."""
     axes.xaxis.set_visible(False)
     axes.spines.bottom.set_visible(False)
+    axes.margins(y=0.02)
     axes.invert_yaxis()
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_LABEL else f"{text[: LONGEST_LABEL - 1]}…"
+    """Its beginning and its end: names of models and folders differ in either."""
+    text, half = " ".join(text.split()), LONGEST_LABEL // 2
+    return text if len(text) <= LONGEST_LABEL else f"{text[: half - 1]}…{text[-half:]}"
 
 
 def _svg(figure: Figure, title: str) -> Markup:

@@ -213,5 +213,7 @@ def _kappa(tally: Counter[tuple[bool, bool]]) -> float | None:
     agreed = (tally[True, True] + tally[False, False]) / of
     first = (tally[True, True] + tally[True, False]) / of
     second = (tally[True, True] + tally[False, True]) / of
+    if {first, second} & {0, 1}:
+        return None
     by_chance = first * second + (1 - first) * (1 - second)
-    return (agreed - by_chance) / (1 - by_chance) if by_chance < 1 else None
+    return (agreed - by_chance) / (1 - by_chance)

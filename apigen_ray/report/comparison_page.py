@@ -22,8 +22,12 @@ NOTES = {
     "styles": "Pass rate by style.",
     "categories": "Pass rate by category of the tools shown.",
     "cost": "What a verified data point took, judging included.",
-    "agreements": "Agreement of judges on the data points that both voted on.",
+    "agreements": "Agreement of judges on the data points that both voted on: those that the "
+    "judges before had left open.",
 }
+
+MOST_NAMES = 4
+"""Models named in the title of the page."""
 
 
 def write_comparison(comparison: Comparison, out: Path) -> None:
@@ -48,7 +52,7 @@ def as_html(comparison: Comparison) -> str:
     rates = {name: pass_rate(funnel) for name, funnel in funnels.items()}
     return render(
         "comparison.html",
-        title=" and ".join([", ".join([*funnels][:-1]), [*funnels][-1]]),
+        title=", ".join(funnels) if len(funnels) <= MOST_NAMES else f"{len(funnels)} models",
         warnings=comparison.passed_over,
         charts=[
             ("Pass rate, with its 95 % interval", charts.rates(rates)),

@@ -199,8 +199,8 @@ def _coverage(summary: Summary) -> str:
     called = sum(tool.called > 0 for tool in summary.tools.values())
     verified = sum(tool.verified > 0 for tool in summary.tools.values())
     return (
-        f"{len(summary.tools):,} tools were shown, {called:,} were called, and {verified:,} have "
-        "a verified call."
+        f"Tools shown: {len(summary.tools):,}; called: {called:,}; with a verified call: "
+        f"{verified:,}."
     )
 
 
@@ -213,7 +213,7 @@ def _never_passed_table(tools: Sequence[tuple[str, Coverage]]) -> Table:
 
 
 def _diversity_table(summary: Summary) -> Table:
-    headers = ["model", "queries", "words", "distinct 1, 2, 3", "nearest", "> 0.8"]
+    headers = ["model", "queries", "words", "distinct 1, 2, 3", "nearest", ">0.8"]
     rows = [
         [
             found.model,

@@ -27,6 +27,7 @@ COLOURS = {
     Outcome.ERROR: "red",
 }
 LOG_EVERY_S = 10.0
+LONGEST_NAME = 100
 
 
 class Progress:
@@ -119,7 +120,7 @@ def print_funnel(console: Console, stats: Stats) -> None:
 def print_warnings(console: Console, lines: Sequence[str]) -> None:
     """Print lines that hold names and texts of others."""
     for line in lines:
-        console.print(line, style="yellow", markup=False, highlight=False, soft_wrap=True)
+        console.print(_visible(line), style="yellow", markup=False, highlight=False, soft_wrap=True)
 
 
 def print_self_check(console: Console, results: Sequence[CheckResult]) -> bool:
@@ -172,17 +173,22 @@ def _reason_table(funnel: Funnel) -> Table:
 
 def _group_table(title: str, funnels: Mapping[str, Funnel]) -> Table:
     table = Table(title=f"By {title}", title_justify="left")
-    table.add_column(title, no_wrap=True)
+    table.add_column(title, overflow="fold")
     for outcome in Outcome:
         short = outcome.removeprefix("fail_")
         table.add_column(short, justify="right", header_style=COLOURS[outcome], no_wrap=True)
-    table.add_column("pass rate", justify="right")
+    table.add_column("pass\nrate", justify="right", no_wrap=True)
     for name in sorted(funnels):
         funnel = funnels[name]
         counts = [f"{funnel.outcomes[outcome]:,}" for outcome in Outcome]
         rate = "-" if funnel.pass_rate is None else f"{funnel.pass_rate:.1%}"
-        table.add_row(name, *counts, rate)
+        table.add_row(_visible(name[:LONGEST_NAME]), *counts, rate)
     return table
+
+
+def _visible(text: str) -> str:
+    """A text of others, without what steers a terminal."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _clock(seconds: float) -> str:

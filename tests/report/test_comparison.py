@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import re
 
 import pytest
 from points import fill, point
@@ -86,9 +87,10 @@ def test_agreement_of_judges_with_cohens_kappa():
     assert found.kappa == pytest.approx(0.4)  # the example of Cohen's kappa on Wikipedia
 
 
-def test_judges_that_always_say_yes_have_no_kappa():
-    [found] = agreements([{"x": True, "y": True}] * 3)
-    assert (found.rate.value, found.kappa) == (1.0, None)
+@pytest.mark.parametrize("others", [[True] * 4, [True, True, True, False]])
+def test_with_a_judge_that_always_says_yes_there_is_no_kappa(others):
+    [found] = agreements([{"x": True, "y": other} for other in others])
+    assert (found.rate.hits, found.kappa) == (sum(others), None)
 
 
 @pytest.mark.parametrize("suffix", [".html", ".md", ".json"])
@@ -116,6 +118,14 @@ def test_names_cannot_break_out_of_a_page_or_a_table(run, tmp_path):
         write_comparison(compare([path]), out)
         assert "<script" not in out.read_text()
     assert r"| a &#124; b # c ![]\(x) | 0 |" in out.read_text()
+
+
+def test_long_names_of_models_are_told_apart_in_the_charts(run, tmp_path):
+    names = [f"acme-labs.A-Very-Long-Model-Name-{size}" for size in ("8B", "70B")]
+    out = tmp_path / "out.html"
+    write_comparison(compare([run(*(prompts(name, "+-") for name in names))]), out)
+    labels = re.findall(r"<text [^>]*>([^<]*…[^<]*)</text>", out.read_text())
+    assert {label.split()[0][-3:] for label in labels} == {"-8B", "70B"}
 
 
 def test_one_model_is_nothing_to_compare(run, tmp_path):

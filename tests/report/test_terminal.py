@@ -1,0 +1,32 @@
+"""The funnel in a terminal: its numbers whole at 80 columns, and no name steers the terminal."""
+
+from points import fill, point
+from rich.console import Console
+
+from apigen_ray.records import Reason
+from apigen_ray.report.stats import COLUMNS, count
+from apigen_ray.report.terminal import print_funnel
+from apigen_ray.store import RunFolder
+
+
+def printed(path, names):
+    rows = [point(f"{n}{i}", model=n) for n in names for i in range(1234)]
+    rows += [point(f"{n}-", Reason.WRONG_TYPE, model=n) for n in names]
+    folder = RunFolder(path)
+    fill(folder, rows)
+    console = Console(width=80, markup=False, highlight=False)
+    with console.capture() as captured:
+        print_funnel(console, count(folder.tables(COLUMNS), len(rows)))
+    return captured.get()
+
+
+def test_a_long_name_takes_no_room_from_the_numbers(tmp_path):
+    text = printed(tmp_path, ["m", "acme-labs.A-Very-Long-Model-Name-Instruct-2507-FP8-dynamic"])
+    assert text.count(" 1,234 │      1 │         0 │        0 │     0 │ 99.9% │") == 2
+    assert all(len(line) <= 80 for line in text.splitlines())
+
+
+def test_a_name_is_shown_without_what_steers_a_terminal(tmp_path):
+    text = printed(tmp_path, ["m", "red\x1b[31m\x00\u202e"])
+    assert not {"\x1b", "\x00", "\u202e"} & set(text)
+    assert r"red\x1b[31m" in text
