@@ -15,7 +15,7 @@ from apigen_ray.report.stats import Funnel
 
 NOTES = {
     "outcomes": "Outcomes, as in Table 1 of APIGen. The pass rate is of all but errors; in "
-    "brackets, its 95 % interval (Wilson).",
+    "brackets, its 95 % interval (Wilson's, which takes points as independent).",
     "differences": "Pass rate of the first less that of the second over shared prompts, in "
     "percentage points, with 95 % intervals (bootstrap over prompts). p: McNemar's exact test over "
     "prompts, not corrected for the number of pairs.",

@@ -183,7 +183,7 @@ def _usage_table(summary: Summary) -> Table:
 
 def dollars(amount: float | None) -> str:
     """An amount as people read it; nothing for one that is not known."""
-    return f"${amount:,.4f}" if amount else "-"
+    return f"${amount:,.{4 if amount >= 0.1 else 6}f}" if amount else "-"
 
 
 def _latency_table(summary: Summary) -> Table:
