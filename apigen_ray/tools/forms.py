@@ -119,7 +119,7 @@ def _parameters(name: str, value: Mapping[str, Any]) -> JsonObject:
             raise UnreadableTool(f"tool {name!r}: parameter {parameter!r} is not described")
         schema, optional = _flat(spec, flagged=flagged)
         properties[parameter] = schema
-        if not optional:
+        if spec is written and not optional:  # a mere description says of nothing that it must be
             required.append(parameter)
     schema = {"type": "object", "properties": properties}
     return schema | {"required": required} if required else schema

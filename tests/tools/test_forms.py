@@ -61,6 +61,15 @@ def test_where_some_parameters_are_flagged_the_others_are_optional():
     assert tool.parameters["required"] == ["a"]
 
 
+def test_where_parameters_are_only_described_none_is_required():
+    parameters = {"base": "The base.", "unit": "The unit. Default is 'cm'."}
+    tool = read_tool({"name": "f", "parameters": parameters})
+    assert tool.parameters == {
+        "type": "object",
+        "properties": {name: {"description": text} for name, text in parameters.items()},
+    }
+
+
 def test_a_flat_parameter_called_type_is_a_parameter():
     tool = read_tool({"name": "f", "parameters": {"type": {"type": "str"}}})
     assert tool.parameters["properties"] == {"type": {"type": "string"}}
