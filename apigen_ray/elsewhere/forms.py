@@ -18,6 +18,7 @@ from apigen_ray.records import Json, JsonObject, Reason, Style
 
 _OPTIONAL = ""
 """BFCL's word, among the values that an argument may have, for leaving it out."""
+_JSON_WORDS = {"true": True, "false": False, "null": None}
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
 """What OpenAI's interface takes in no function's name; results have `_` in its place."""
 
@@ -227,8 +228,15 @@ def _call(node: ast.expr) -> Json:
     return {"name": ast.unparse(node.func), "arguments": arguments}
 
 
+class _JsonWords(ast.NodeTransformer):
+    """`true`, `false` and `null`, which models write in calls of Python, too."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 (the name that ast asks for)
+        return ast.Constant(_JSON_WORDS[node.id]) if node.id in _JSON_WORDS else node
+
+
 def _literal(node: ast.expr) -> Json:
     try:
-        return jsontext.parse(jsontext.dumps(ast.literal_eval(node)))
+        return jsontext.parse(jsontext.dumps(ast.literal_eval(_JsonWords().visit(node))))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         raise ValueError(f"{ast.unparse(node)[:80]!r} is no value of JSON") from None
