@@ -231,7 +231,7 @@ def _call(node: ast.expr) -> Json:
 class _JsonWords(ast.NodeTransformer):
     """`true`, `false` and `null`, which models write in calls of Python, too."""
 
-    def visit_Name(self, node: ast.Name) -> ast.expr:  # noqa: N802 (the name that ast asks for)
+    def visit_Name(self, node: ast.Name) -> ast.expr:
         return ast.Constant(_JSON_WORDS[node.id]) if node.id in _JSON_WORDS else node
 
 
