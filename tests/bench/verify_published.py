@@ -3,11 +3,13 @@
 DATA is a folder with BFCL's questions and answers (`bfcl/`), models' answers to them
 (`model_outputs/`), Seal-Tools, NESTFUL, ToolAlpaca and rows in the xLAM format, as published. What
 `verify` does not read as it is, is written in the xLAM format first. Printed are rows, passes and
-failures by reason; with `--show`, each failure of a source.
+failures by reason; with `--show`, each failure of a source. For answers to BFCL there follows how
+many of those that pass, and of those that fail with calls, its ground truth accepts.
 """
 
 import argparse
 import json
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -31,6 +33,8 @@ class Published:
     name: str
     data: Path
     answers: Path | None = None
+    truth: Path | None = None
+    """BFCL's ground truth, where the answers are those of a model."""
 
 
 def main() -> None:
@@ -48,7 +52,8 @@ def main() -> None:
             reasons = Counter(row["reason"] for row in rows if row["outcome"])
             why = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
             passed = len(rows) - reasons.total()
-            print(f"| {source.name} | {len(rows)} | {passed} | {why} |", flush=True)
+            right = f"; right: {_right(rows, source.truth)}" if source.truth else ""
+            print(f"| {source.name} | {len(rows)} | {passed} | {why}{right} |", flush=True)
             if given.show is not None and given.show in source.name:
                 for row in rows:
                     if row["outcome"] == Outcome.FAIL_FORMAT:
@@ -59,7 +64,9 @@ def checked(source: Published, settings: CheckSettings) -> list[Row]:
     """The rows of a source after stage 1."""
     chunks = open_source(str(source.data)).chunks
     apart = read_answers(source.answers) if source.answers else {}
-    return [row for batch in read_batches(chunks, (), settings, apart) for row in batch.rows]
+    return [
+        row for batch in read_batches(chunks, (), settings, apart) for row in batch.rows.to_pylist()
+    ]
 
 
 def sources(data: Path, folder: Path) -> Iterator[Published]:
@@ -71,7 +78,10 @@ def sources(data: Path, folder: Path) -> Iterator[Published]:
     for results in sorted((data / "model_outputs" / "bfcl").glob("*/*_result.json")):
         name = results.stem.removeprefix("BFCL_v4_").removesuffix("_result")
         questions = data / "bfcl" / "question" / f"BFCL_v4_{name}.json"
-        yield Published(f"{results.parent.name} {name}", questions, results)
+        truth = data / "bfcl" / "possible_answer" / questions.name
+        yield Published(
+            f"{results.parent.name} {name}", questions, results, truth if truth.exists() else None
+        )
     for name in ("apibank_l1", "apibank_l2", "toolalpaca"):
         yield Published(f"xLAM format {name}", data / "xlam_format" / f"{name}.jsonl")
     converted: dict[str, Iterable[Record]] = {
@@ -217,6 +227,60 @@ def harness(folder: Path, key: str) -> Iterator[Record]:
             "answers": calls,
             "tools": row["tools"],
         }
+
+
+def _right(rows: Sequence[Row], truth: Path) -> str:
+    """How many of those that pass are right, and of those that fail with calls."""
+    expected = {row["id"]: row["ground_truth"] for row in _lines(truth)}
+    counts = Counter(
+        (bool(row["outcome"]), _accepted(json.loads(row["answers"]), expected[row["id"]]))
+        for row in rows
+        if row["answers"] and row["id"] in expected
+    )
+    passing, failing = ((counts[fails, True], counts[fails, False]) for fails in (False, True))
+    return f"{passing[0]} of {sum(passing)} that pass, {failing[0]} of {sum(failing)} that fail"
+
+
+def _accepted(calls: Any, expected: Sequence[Mapping[str, Mapping[str, Any]]]) -> bool:
+    """Whether calls are those of the ground truth, in any order."""
+    left = list(expected)
+    for call in calls if isinstance(calls, list) else ():
+        found = [truth for truth in left if _is(call, truth)]
+        if not found:
+            return False
+        left.remove(found[0])
+    return not left
+
+
+def _is(call: Any, truth: Mapping[str, Mapping[str, Any]]) -> bool:
+    [(name, accepted)] = truth.items()
+    return call["name"].replace(".", "_") == name.replace(".", "_") and _has(
+        call["arguments"], accepted
+    )
+
+
+def _has(given: Mapping[str, Any], accepted: Mapping[str, Any]) -> bool:
+    """Each value is one of those accepted; what is not given may be left out."""
+    lists = {name: v if isinstance(v, list) else [v] for name, v in accepted.items()}
+    return given.keys() <= lists.keys() and all(
+        any(_equal(given[name], value) for value in values) if name in given else "" in values
+        for name, values in lists.items()
+    )
+
+
+def _equal(given: Any, value: Any) -> bool:
+    """Equal as for BFCL: case, spaces and some marks of a text say nothing."""
+    if isinstance(given, str) and isinstance(value, str):
+        return _bare(given) == _bare(value)
+    if isinstance(given, list) and isinstance(value, list):
+        return len(given) == len(value) and all(map(_equal, given, value))
+    if isinstance(given, dict) and isinstance(value, dict):
+        return _has(given, value)
+    return bool(given == value) and isinstance(given, bool) == isinstance(value, bool)
+
+
+def _bare(text: str) -> str:
+    return re.sub(r"[ ,./\-_*^]", "", text).lower().replace("'", '"')
 
 
 def _lines(path: Path) -> Sequence[Any]:
