@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from upath import UPath
 
 from apigen_ray.errors import BadInput
+from apigen_ray.ordering import in_order, places_of
 from apigen_ray.records import JsonObject, Outcome
 from apigen_ray.storage import LEASES, LOCK, is_local, lock, place, remove, whole
 
@@ -73,7 +74,7 @@ RELEASED = (
 """The columns of `dataset`: those of xlam-function-calling-60k, then what is worth knowing."""
 
 
-SLICE = 50_000
+SLICE = 20_000
 """Rows of the data set that are in memory at once."""
 
 REPLIES = "replies"
@@ -124,6 +125,7 @@ class RunFolder:
     def __init__(self, path: str | Path | UPath) -> None:
         self.path = place(path)
         self._passed_over: dict[str, str] = {}
+        self._counting: tuple[list[UPath], dict[str, pa.Array]] = [], {}
 
     @property
     def passed_over(self) -> list[str]:
@@ -194,22 +196,20 @@ class RunFolder:
                     settled.add(id_)
         return settled, {id_: tries for id_, tries in tried.items() if id_ not in settled}
 
-    def tables(
-        self, columns: Sequence[str] = tuple(SCHEMA.names), among: Collection[str] | None = None
-    ) -> Iterator[pa.Table]:
+    def tables(self, columns: Sequence[str] = tuple(SCHEMA.names)) -> Iterator[pa.Table]:
         """The rows that count, part by part: an `error` that was asked again is superseded.
 
         Args:
             columns: Which of their columns.
-            among: The ids wanted; parts without any are not read.
         """
         parts = self.parts()
-        ids = [self._read(part, ["id"])["id"].combine_chunks() for part in parts]
-        for part, own, last in zip(parts, ids, _last_of_each(ids), strict=True):
-            kept = last if among is None else pa.compute.and_(last, _among(own, among))
-            if pa.compute.any(kept).as_py():
-                table = self._read(part, columns)
-                yield table.filter(kept) if len(table) else table
+        if parts != self._counting[0]:  # parts don't change: their ids are compared once
+            ids = {part.name: self._read(part, ["id"])["id"].combine_chunks() for part in parts}
+            self._counting = parts, _last_of_each(ids)
+        for part in parts:
+            table = self._read(part, columns)
+            counting = self._counting[1].get(part.name)
+            yield table.filter(counting) if counting is not None and len(table) else table
 
     def _read(self, part: UPath, columns: Sequence[str]) -> pa.Table:
         """Columns of a part; nothing, if it is half-written, or made by another version."""
@@ -276,15 +276,13 @@ class RunFolder:
         folder = self.path / "dataset"
         for stale in folder.rglob("*.parquet"):
             stale.unlink()
-        found = pa.chunked_array([t["id"].combine_chunks() for t in self._verified(["id"])], _TEXT)
-        ids = found.filter(pa.compute.invert(_among(found, leaving_out)))
-        ids = ids.take(pa.compute.sort_indices(ids))
+        ids = [table["id"].combine_chunks() for table in self._verified(["id"], leaving_out)]
+        places = places_of(pa.chunked_array(ids, _TEXT))
+        rows = self._verified(RELEASED, leaving_out)
+        beside = Path(self.path) if is_local(self.path) else None
         writers: dict[str, pq.ParquetWriter] = {}
         with ExitStack() as stack:
-            for start in range(0, len(ids), SLICE):
-                wanted = ids.slice(start, SLICE).to_pylist()
-                slice_ = pa.concat_tables(self._verified(RELEASED, wanted))
-                slice_ = slice_.take(pa.compute.sort_indices(slice_["id"]))
+            for slice_ in in_order(rows, places, SLICE, beside):
                 for style in slice_["style"].unique().to_pylist():
                     if style not in writers:
                         file = stack.enter_context(whole(folder / "data" / f"{style}.parquet"))
@@ -292,13 +290,15 @@ class RunFolder:
                         writers[style] = stack.enter_context(writer)
                     writers[style].write_table(with_value(slice_, "style", style))
         self.write_text("dataset/README.md", card)
-        return len(ids)
+        return len(places)
 
     def _verified(
-        self, columns: Sequence[str] = RELEASED, among: Collection[str] | None = None
+        self, columns: Sequence[str] = RELEASED, leaving_out: Collection[str] = ()
     ) -> Iterator[pa.Table]:
-        for table in self.tables([*columns, "outcome"], among):
-            yield with_value(table, "outcome", Outcome.VERIFIED).select(columns)
+        for table in self.tables([*columns, "outcome"]):
+            verified = pa.compute.equal(table["outcome"], Outcome.VERIFIED)
+            wanted = pa.compute.and_not(verified, _among(table["id"], leaving_out))
+            yield table.filter(wanted).select(columns)
 
 
 def as_table(rows: Sequence[Row]) -> pa.Table:
@@ -331,6 +331,13 @@ def clear(path: str | Path | UPath, sparing: Collection[str] = ()) -> None:
     held.release()
 
 
+def with_column(rows: pa.Table, name: str, values: pa.ChunkedArray | Sequence[object]) -> pa.Table:
+    """Rows with other values in one column."""
+    field = SCHEMA.field(name)
+    column = values if isinstance(values, pa.ChunkedArray) else pa.array(values, field.type)
+    return rows.set_column(rows.schema.get_field_index(name), field, column)
+
+
 def with_value(table: pa.Table, column: str, value: str) -> pa.Table:
     """The rows of a table that have a value in a column."""
     return table.filter(pa.compute.equal(table[column], value))
@@ -344,22 +351,23 @@ def digest(value: Iterable[str]) -> str:
     return hashed.hexdigest()
 
 
-def _last_of_each(ids: Sequence[pa.Array]) -> list[pa.Array]:
-    """Of each part, which of its rows are the last with their id.
+def _last_of_each(ids: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    """Which rows are the last with their id, of each part where some may not be.
 
     Few ids stand in several rows, and only these become Python objects.
     """
-    counts = pa.chunked_array(ids, _TEXT).value_counts()
+    counts = pa.chunked_array(ids.values(), _TEXT).value_counts()
     several = counts.field("values").filter(pa.compute.greater(counts.field("counts"), 1))
     later: set[str] = set()
-    found = []
-    for own in reversed(ids):
-        kept = [True] * len(own)
-        for row in reversed(pa.compute.indices_nonzero(_among(own, several)).to_pylist()):
-            kept[row] = own[row].as_py() not in later
-            later.add(own[row].as_py())
-        found.append(pa.array(kept, pa.bool_()))
-    return found[::-1]
+    found = {}
+    for part, own in reversed(ids.items()):
+        if rows := pa.compute.indices_nonzero(_among(own, several)).to_pylist():
+            kept = [True] * len(own)
+            for row in reversed(rows):
+                kept[row] = own[row].as_py() not in later
+                later.add(own[row].as_py())
+            found[part] = pa.array(kept)
+    return found
 
 
 def _among(ids: pa.Array, wanted: pa.Array | Collection[str]) -> pa.Array:

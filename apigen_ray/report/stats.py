@@ -1,13 +1,16 @@
 """The funnel in numbers. The same rows give the same numbers, whatever order they came in."""
 
 import json
+import math
+from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute
 
 from apigen_ray.errors import ApigenError, BadInput
 from apigen_ray.records import Outcome
@@ -36,11 +39,11 @@ class Funnel:
     outcomes: Counter[str] = field(default_factory=Counter)
     reasons: Counter[str] = field(default_factory=Counter)
 
-    def add(self, outcome: str, reason: str | None) -> None:
-        """Count one data point."""
-        self.outcomes[outcome] += 1
+    def add(self, outcome: str, reason: str | None, number: int = 1) -> None:
+        """Count data points."""
+        self.outcomes[outcome] += number
         if reason:
-            self.reasons[reason] += 1
+            self.reasons[reason] += number
 
     @property
     def total(self) -> int:
@@ -118,22 +121,29 @@ def count(tables: Iterable[pa.Table], requested: int) -> Stats:
         LedgerError: if there are more rows than were asked for, or one without an outcome.
     """
     stats = Stats(requested)
-    costs: list[float] = []
+    costs = array("d")
     for table in tables:
-        for row in table.select(COLUMNS).to_pylist():
-            if row["outcome"] not in OUTCOMES:
-                raise LedgerError(f"a row has the outcome {row['outcome']!r}")
-            of_categories = [stats.by_category[name] for name in _categories(row["categories"])]
-            of_style = stats.by_style[row["style"] or "unknown"]
-            for group in (stats.whole, stats.by_model[row["model"]], of_style, *of_categories):
-                group.add(row["outcome"], row["reason"])
-            stats.input_tokens += row["input_tokens"]
-            stats.output_tokens += row["output_tokens"]
-            costs.append(row["cost_usd"])
-    stats.cost_usd = sum(sorted(costs))  # sorted: a sum of floats depends on their order
+        for model, style, *rest in _tally(table, "model", "style", "outcome", "reason"):
+            for group in (stats.whole, stats.by_model[model], stats.by_style[style or "unknown"]):
+                group.add(*rest)
+        for categories, *rest in _tally(table, "categories", "outcome", "reason"):
+            for name in _categories(categories):
+                stats.by_category[name].add(*rest)
+        stats.input_tokens += pa.compute.sum(table["input_tokens"], min_count=0).as_py()
+        stats.output_tokens += pa.compute.sum(table["output_tokens"], min_count=0).as_py()
+        costs.frombytes(table["cost_usd"].to_numpy().tobytes())
+    if unknown := stats.whole.outcomes.keys() - OUTCOMES:
+        raise LedgerError(f"a row has the outcome {unknown.pop()!r}")
+    stats.cost_usd = math.fsum(costs)  # a plain sum of floats depends on their order
     if stats.missing < 0:
         raise LedgerError(f"{stats.whole.total} rows where {requested} were asked for")
     return stats
+
+
+def _tally(table: pa.Table, *columns: str) -> Iterator[tuple[Any, ...]]:
+    """The combinations of values that rows have in columns, each with the number of its rows."""
+    counted = table.group_by(columns, use_threads=False).aggregate([([], "count_all")])
+    return zip(*counted.select([*columns, "count_all"]).to_pydict().values(), strict=True)
 
 
 @lru_cache(maxsize=4096)

@@ -6,15 +6,15 @@ report, whatever order they came in; queries are drawn by their prompts, so that
 on the same ones.
 """
 
-import json
 import statistics
 import zlib
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
@@ -43,6 +43,7 @@ COLUMNS = (
     "execute_s",
     "judge_s",
 )
+DRAWN_BY = ("id", "model", "style", "prompt_id", "outcome", "reason")
 TIMED = ("generate", "execute", "judge")
 EXAMPLES_PER_KIND = 8
 """Examples kept of each reason, and of each style among the verified."""
@@ -119,7 +120,9 @@ class Summary:
 
     usage: dict[str, Usage] = field(default_factory=lambda: defaultdict(Usage))
     tools: dict[str, Coverage] = field(default_factory=lambda: defaultdict(Coverage))
-    seconds: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    seconds: "dict[str, array[float]]" = field(
+        default_factory=lambda: defaultdict(lambda: array("d"))
+    )
     _queries: "dict[str, Sample]" = field(
         default_factory=lambda: defaultdict(lambda: Sample(DIVERSITY_SAMPLE))
     )
@@ -130,35 +133,57 @@ class Summary:
     def add(self, table: pa.Table) -> None:
         """Take in rows, which have at least `COLUMNS`."""
         for stage in TIMED:
-            self.seconds[stage] += table[f"{stage}_s"].drop_null().to_pylist()
-        for row in table.select(COLUMNS).to_pylist():
-            self._add_usage(row)
-            self._add_tools(row)
+            self.seconds[stage].frombytes(table[f"{stage}_s"].drop_null().to_numpy().tobytes())
+        self._add_usage(table)
+        self._add_tools(table)
+        self._draw(table)
+
+    def _add_usage(self, table: pa.Table) -> None:
+        taken = [(name, "sum") for name in ("input_tokens", "output_tokens", "cost_usd")]
+        groups = table.group_by(["model", "outcome"], use_threads=False)
+        for group in groups.aggregate([([], "count_all"), *taken]).to_pylist():
+            usage = self.usage[group["model"]]
+            usage.points += group["count_all"]
+            if group["outcome"] == Outcome.VERIFIED:
+                usage.verified += group["count_all"]
+            usage.input_tokens += group["input_tokens_sum"]
+            usage.output_tokens += group["output_tokens_sum"]
+            usage.cost_usd += group["cost_usd_sum"]
+
+    def _add_tools(self, table: pa.Table) -> None:
+        texts = table["tools"].combine_chunks().dictionary_encode()
+        shown = [
+            {tool.name for tool in _NAMED.decode(text)} for text in texts.dictionary.to_pylist()
+        ]
+        for names, number in zip(shown, np.bincount(texts.indices).tolist(), strict=True):
+            for name in names:
+                self.tools[name].shown += number
+        columns = table.select(["answers", "outcome", "reason"]).to_pydict().values()
+        for place, answers, outcome, reason in zip(
+            texts.indices.to_pylist(), *columns, strict=True
+        ):
+            called = called_names(answers) & shown[place]
+            for name in called:
+                self.tools[name].called += 1
+                self.tools[name].verified += outcome == Outcome.VERIFIED
+            if reason:
+                # A point that names no tool it was shown was still to call one: where only one was.
+                for name in called or (shown[place] if len(shown[place]) == 1 else ()):
+                    self.tools[name].reasons[reason] += 1
+
+    def _draw(self, table: pa.Table) -> None:
+        """Offer rows to the samples; only those that may be drawn become Python objects."""
+        rows = zip(*table.select(DRAWN_BY).to_pydict().values(), strict=True)
+        wanted = [
+            place
+            for place, (id_, model, style, prompt_id, outcome, reason) in enumerate(rows)
+            if self._examples[outcome, _kind(reason, style)].wants(id_)
+            or (outcome == Outcome.VERIFIED and self._queries[model].wants(prompt_id))
+        ]
+        for row in table.take(pa.array(wanted, pa.int64())).to_pylist():
+            self._examples[row["outcome"], _kind(row["reason"], row["style"])].add(row["id"], row)
             if row["outcome"] == Outcome.VERIFIED and (row["query"] or "").strip():
                 self._queries[row["model"]].add(row["prompt_id"], row["query"])
-            kind = row["reason"] or row["style"] or "unknown"
-            self._examples[row["outcome"], kind].add(row["id"], row)
-
-    def _add_usage(self, row: dict[str, Any]) -> None:
-        usage = self.usage[row["model"]]
-        usage.points += 1
-        usage.verified += row["outcome"] == Outcome.VERIFIED
-        usage.input_tokens += row["input_tokens"]
-        usage.output_tokens += row["output_tokens"]
-        usage.cost_usd += row["cost_usd"]
-
-    def _add_tools(self, row: dict[str, Any]) -> None:
-        shown = _tool_names(row["tools"])
-        called = called_names(row["answers"]) & shown
-        # A point that names no tool it was shown was still to call one: where only one was.
-        blamed = called or (shown if len(shown) == 1 else set())
-        for name in shown:
-            coverage = self.tools[name]
-            coverage.shown += 1
-            coverage.called += name in called
-            coverage.verified += name in called and row["outcome"] == Outcome.VERIFIED
-            if row["reason"] and name in blamed:
-                coverage.reasons[row["reason"]] += 1
 
     def latencies(self) -> list[Latency]:
         """The latency of each stage that ran."""
@@ -170,8 +195,9 @@ class Summary:
         return found
 
     def diversities(self) -> list[Diversity]:
-        """The diversity of the verified queries of each style."""
-        return [diversity(style, self._queries[style].items()) for style in sorted(self._queries)]
+        """The diversity of the verified queries of each model."""
+        drawn = {model: self._queries[model].items() for model in sorted(self._queries)}
+        return [diversity(model, queries) for model, queries in drawn.items() if queries]
 
     def never_passed(self) -> list[tuple[str, Coverage]]:
         """The tools without a verified call, most often shown first."""
@@ -191,6 +217,11 @@ class Sample:
     def __init__(self, size: int) -> None:
         self._size = size
         self._kept: list[tuple[int, str, Any]] = []
+        self._highest = 1 << 32
+
+    def wants(self, id_: str) -> bool:
+        """Whether an item of this id may still be drawn."""
+        return zlib.crc32(id_.encode()) <= self._highest
 
     def add(self, id_: str, item: Any) -> None:
         """Offer an item."""
@@ -206,6 +237,8 @@ class Sample:
     def _shrink(self) -> None:
         self._kept.sort(key=lambda kept: kept[:2])
         del self._kept[self._size :]
+        if len(self._kept) == self._size:
+            self._highest = self._kept[-1][0]
 
 
 def summarise(tables: Iterable[pa.Table]) -> Summary:
@@ -216,15 +249,21 @@ def summarise(tables: Iterable[pa.Table]) -> Summary:
     return summary
 
 
-@lru_cache(maxsize=4096)
-def _tool_names(text: str) -> frozenset[str]:
-    """The data points of a prompt show the same tools, as do the prompts with a single one."""
-    return frozenset(tool["name"] for tool in json.loads(text))
+def _kind(reason: str | None, style: str | None) -> str:
+    return reason or style or "unknown"
+
+
+class _Named(msgspec.Struct):
+    name: str
+
+
+_NAMED = msgspec.json.Decoder(list[_Named])
+"""Of tools, the names only: five times as fast as all that they say."""
 
 
 def called_names(answers: str | None) -> set[str]:
     """The functions that a row's calls name; what is no call is passed over."""
-    calls = json.loads(answers) if answers else None
+    calls = msgspec.json.decode(answers) if answers else None
     if not isinstance(calls, list):
         return set()
     names = (call.get("name") for call in calls if isinstance(call, dict))
