@@ -63,6 +63,7 @@ class ReplyStore:
         self._put_at = time.monotonic()
         self._bytes_put = 0
         self._syncing: threading.Timer | None = None
+        self._closing = threading.Lock()
         self._places: dict[str, tuple[Path, int]] = {}
         self.cost_usd = 0.0
         self.tokens = 0
@@ -112,14 +113,23 @@ class ReplyStore:
 
     def _sync(self) -> None:
         self._syncing = None  # first: what is written from here on has to be synced again
-        if (file := self._file) is None:
-            return
-        folder = os.open(self._folder, os.O_RDONLY)  # it holds the file's name
-        try:
-            os.fsync(file.fileno())
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with self._closing:
+            if (file := self._file) is None:
+                return
+            folder = os.open(self._folder, os.O_RDONLY)  # it holds the file's name
+            try:
+                os.fsync(file.fileno())
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+
+    def close(self) -> None:
+        """Have all that was written on the disk, and the file closed; another `put` begins one."""
+        self._sync()
+        with self._closing:
+            if self._file is not None:
+                self._file.close()
+            self._file = None
 
     def flush(self) -> None:
         """Put what an object store lacks: whole gzip members, in an object of their own.
@@ -252,6 +262,11 @@ class Keeper:
         if self._store:
             self._store.flush()
         return Summary(self._paid, self._reused, tuple(self._notices))
+
+    def close(self) -> None:
+        """Close the store."""
+        if self._store:
+            self._store.close()
 
     def _write(self, store: ReplyStore, entries: Sequence[Entry]) -> None:
         try:

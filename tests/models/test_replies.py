@@ -141,6 +141,21 @@ def test_what_was_put_is_soon_on_the_disk_and_not_one_by_one(tmp_path, monkeypat
         assert synced.empty()
 
 
+def test_a_closed_store_holds_no_file_and_goes_on_in_another(tmp_path, monkeypatch):
+    descriptors = Path("/proc/self/fd")
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda n: synced.append((descriptors / str(n)).readlink()))
+    store = ReplyStore(tmp_path)
+    store.put([("a", reply())])
+    store.close()
+    [written] = tmp_path.iterdir()
+    assert written in synced
+    assert written not in [each.resolve() for each in descriptors.iterdir()]
+    store.put([("b", reply())])
+    store.close()
+    assert ReplyStore(tmp_path).keys() == {"a", "b"}
+
+
 async def test_the_same_request_is_asked_once_over_attempts(tmp_path):
     first, model, _ = keeping(tmp_path)
     assert (await first.complete(HELLO, sample="p")).reused is False

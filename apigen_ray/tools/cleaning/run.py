@@ -103,6 +103,7 @@ def clean_tools(
             )
         limits = Limits(config.budget_usd, config.max_tokens_total) if config else Limits()
         keeper = Keeper(beside(out, "replies"), limits)
+        stack.callback(keeper.close)
         journal = Journal(beside(out, "journal.jsonl"), _context(executor))
         stack.callback(journal.close)
         model = _model(endpoint, keeper)
