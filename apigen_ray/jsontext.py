@@ -18,6 +18,7 @@ from apigen_ray.records import Json
 MAX_CHARACTERS = 1 << 20
 MAX_DEPTH = 64
 _NO_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.?)*+(?:"|\Z)|[^"\[\]{}]++', re.DOTALL)
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class NotJson(ValueError):
@@ -40,7 +41,7 @@ def parse(text: str) -> Json:
     _check_depth(text)
     try:
         value: Json = _DECODER.decode(text)
-        written = json.dumps(value, ensure_ascii=False) if "\\u" in text else text
+        written = dumps(value) if _SURROGATE.search(text) else text
         written.encode("utf-8")
     except NotJson:
         raise

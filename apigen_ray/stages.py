@@ -41,7 +41,7 @@ from apigen_ray.records import (
 )
 from apigen_ray.runlog import about
 from apigen_ray.sampling import Ask, Sampler, pair_form
-from apigen_ray.store import Row, digest
+from apigen_ray.store import Row, digest, with_column
 from apigen_ray.tools import shown_form
 from apigen_ray.watch import GUILTY
 
@@ -251,16 +251,10 @@ async def judge_step(row: Row, judges: Sequence[Judge], rule: Rule) -> Row:
     return (await _settling([row], Stage.JUDGE, judged()))[0]
 
 
-def tried_again(row: Row, tried: int) -> Row:
-    """A row that was asked for `tried` times before."""
-    return _with(row, attempts=tried + 1)
-
-
 def finished(rows: pa.Table) -> pa.Table:
     """Rows that came through every stage asked for are verified."""
-    place = rows.schema.get_field_index("outcome")
     outcome = pa.compute.fill_null(rows["outcome"], Outcome.VERIFIED.value)
-    return rows.set_column(place, "outcome", outcome)
+    return with_column(rows, "outcome", outcome)
 
 
 async def _settling(rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]]) -> list[Row]:

@@ -32,8 +32,8 @@ from apigen_ray.rest import RestSettings
 from apigen_ray.run import conclude
 from apigen_ray.runlog import sent_to
 from apigen_ray.sandbox import SandboxSettings
-from apigen_ray.stages import finished, rejected_row, tried_again
-from apigen_ray.store import REPLIES, SCHEMA, Row, RunFolder, as_rows, as_table, digest
+from apigen_ray.stages import finished, rejected_row
+from apigen_ray.store import REPLIES, Row, RunFolder, as_rows, as_table, digest, with_column
 from apigen_ray.tools import Library, load_library, prompt_form
 
 STAGES = ("format", "execution", "semantic")
@@ -197,7 +197,7 @@ class _Reading:
             self._renamed += len(again)
             for place in again:
                 ids[place] = f"{ids[place]}@{self.points + place + 1}"
-            rows = rows.set_column(0, SCHEMA.field("id"), pa.array(ids))
+            rows = with_column(rows, "id", ids)
         self.points += len(rows)
         return rows
 
@@ -205,13 +205,10 @@ class _Reading:
         """The rows that are not settled, with how often they were asked for."""
         if not self._settled and not self._tried:
             return rows
-        return as_table(
-            [
-                tried_again(row, self._tried[row["id"]]) if row["id"] in self._tried else row
-                for row in as_rows(rows)
-                if row["id"] not in self._settled
-            ]
-        )
+        ids = rows["id"].to_pylist()
+        attempts = [self._tried.get(id_, 0) + 1 for id_ in ids]
+        rows = with_column(rows, "attempts", attempts)
+        return rows.filter(pa.array([id_ not in self._settled for id_ in ids], pa.bool_()))
 
 
 class _Seen:

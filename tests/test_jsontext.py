@@ -63,3 +63,47 @@ def test_text_over_the_cap_is_refused_unread():
 
 def test_canonical_text_ignores_the_order_of_keys():
     assert jsontext.canonical({"b": 1, "a": [2]}) == jsontext.canonical({"a": [2], "b": 1})
+
+
+TOOL = '{"name": "\\u00e9", "deep": [{"x": [1.5, null]}]}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]",
+        f" [{TOOL} , {TOOL}]\n",
+        '["name", "other"]',
+        "[[1, 2], [3]]",
+        TOOL,
+        '"name"',
+        "null",
+        '["\\ud83d\\ude00"]',
+    ],
+)
+def test_the_items_of_a_list_are_those_that_are_read_at_once(text):
+    whole = jsontext.parse(text)
+    listed = whole if isinstance(whole, list) else [whole]
+    assert [jsontext.parse(item) for item in jsontext.items(text)] == listed
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[1, 2",
+        "[1] trailing",
+        "[1,]",
+        "[NaN]",
+        "[1e999]",
+        '["\\ud800"]',
+        '["\ud800"]',
+        '[{"a": 1, "a": 2}]',
+        "{'a': 1}",
+        "[" * 100 + "]" * 100,
+    ],
+    ids=lambda text: ascii(text[:12]),
+)
+def test_a_list_that_is_not_json_has_no_items_either(text):
+    with pytest.raises(jsontext.NotJson):
+        [jsontext.parse(item) for item in jsontext.items(text)]

@@ -30,12 +30,13 @@ def arrived(out, monkeypatch, watch=len, **settings):
     """The rows of a run in the order in which they reached the driver; `watch` sees them come."""
     rows = []
 
-    def watched(batches, *rest, **options):
+    def watched(tables, *rest, **options):
         def recorded():
-            for batch in batches:
+            for table in tables:
+                batch = table.to_pylist()
                 rows.extend(batch)
                 watch(batch)
-                yield batch
+                yield table
 
         return collect(recorded(), *rest, **options)
 

@@ -254,7 +254,7 @@ def test_whatever_ids_there_are_none_is_lost(ids, verified):
 
 
 def test_many_rows_go_through_several_processes_in_their_order(monkeypatch, tmp_path, verified):
-    monkeypatch.setattr("apigen_ray.elsewhere.sources.LINES_PER_CHUNK", 8)
+    monkeypatch.setattr("apigen_ray.elsewhere.sources.BYTES_PER_CHUNK", 500)
     rows = [{"id": n} | pair("divide", dividend=n, divisor=2) for n in range(40)]
     _, found = verified(rows, "format")
     assert list(found) == [str(n) for n in range(40)]

@@ -10,8 +10,7 @@
 import ast
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from apigen_ray import jsontext
 from apigen_ray.records import Json, JsonObject, Reason, Style
@@ -31,8 +30,7 @@ class Unreadable(ValueError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Given:
+class Given(NamedTuple):
     """A row in one form, whatever form it came in."""
 
     id: str | None

@@ -31,6 +31,7 @@ from typing import Any
 
 import docker
 import docker.errors
+import pyarrow as pa
 import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 from rich.console import Console
@@ -279,11 +280,11 @@ def sleep(arguments: argparse.Namespace) -> None:
     arrived: list[float] = []
     used: set[str] = set()
 
-    def watched(batches: Iterable[Sequence[Any]], *rest: Any, **more: Any) -> Any:
-        def counted() -> Iterator[Sequence[Any]]:
-            for batch in batches:
-                arrived.extend([time.monotonic()] * len(batch))
-                yield batch
+    def watched(tables: Iterable[pa.Table], *rest: Any, **more: Any) -> Any:
+        def counted() -> Iterator[pa.Table]:
+            for table in tables:
+                arrived.extend([time.monotonic()] * len(table))
+                yield table
             used.update(a.node_id for a in list_actors() if "(generate(" in a.class_name)
 
         return collect(counted(), *rest, **more)
