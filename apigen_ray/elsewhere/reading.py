@@ -52,6 +52,7 @@ class _Shown(NamedTuple):
     """The tools of a row, and the columns that say them."""
 
     tools: int
+    """How many they are."""
     signatures: Signatures
     text: str
     categories: str
