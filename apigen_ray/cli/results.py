@@ -49,7 +49,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         arguments.data,
         tools=arguments.tools,
         answers=arguments.answers,
-        stages=arguments.stages.split(","),
+        stages=[stage.strip() for stage in arguments.stages.split(",")],
         out=arguments.out,
         config=load_config(arguments.config) if arguments.config else None,
         console=make_console(),

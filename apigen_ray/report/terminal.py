@@ -79,6 +79,8 @@ class Progress:
             count = self._outcomes[outcome]
             line.append(f" {outcome} {count} ", COLOURS[outcome] if count else "dim")
         gone = time.monotonic() - self._start
+        if done >= self._requested and done == self._done_before:
+            return line  # there was nothing to do
         if done == self._done_before:
             return line.append(f" waiting for the first replies, {_clock(gone)}", "dim")
         rate = (done - self._done_before) / max(gone, 1.0)

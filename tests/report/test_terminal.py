@@ -1,11 +1,12 @@
 """The funnel in a terminal: its numbers whole at 80 columns, and no name steers the terminal."""
 
+import pytest
 from points import fill, point
 from rich.console import Console
 
 from apigen_ray.records import Reason
 from apigen_ray.report.stats import COLUMNS, count
-from apigen_ray.report.terminal import print_funnel
+from apigen_ray.report.terminal import Progress, print_funnel
 from apigen_ray.store import RunFolder
 
 
@@ -30,3 +31,11 @@ def test_a_name_is_shown_without_what_steers_a_terminal(tmp_path):
     text = printed(tmp_path, ["m", "red\x1b[31m\x00\u202e"])
     assert not {"\x1b", "\x00", "\u202e"} & set(text)
     assert r"red\x1b[31m" in text
+
+
+@pytest.mark.parametrize(("before", "waits"), [({"verified": 3}, False), ({"verified": 2}, True)])
+def test_only_what_is_not_done_is_waited_for(before, waits):
+    console = Console(width=200)
+    with console.capture() as captured, Progress(console, 3, before):
+        pass
+    assert ("waiting" in captured.get()) == waits
