@@ -236,7 +236,7 @@ class RunFolder:
         """The manifest, or None in a new folder."""
         try:
             manifest: JsonObject = json.loads((self.path / "manifest.json").read_text("utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except ValueError as error:
             raise BadInput(f"{self.path}/manifest.json: not JSON: {error}") from error
@@ -250,7 +250,7 @@ class RunFolder:
         """A text file of the folder, or None if it isn't there."""
         try:
             return str((self.path / name).read_text("utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
     def write_text(self, name: str, text: str) -> None:

@@ -133,6 +133,9 @@ def test_one_model_is_nothing_to_compare(run, tmp_path):
         compare([run(prompts("a", "+"))])
     with pytest.raises(BadInput, match="not a run folder"):
         compare([tmp_path / "nowhere"])
+    (tmp_path / "file").touch()
+    with pytest.raises(BadInput, match="not a run folder"):
+        compare([tmp_path / "file"])
 
 
 def test_an_unknown_form_is_refused(run, tmp_path):
