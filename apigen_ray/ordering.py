@@ -38,16 +38,19 @@ def in_order(
     tables = iter(tables)
     if (first := next(tables, None)) is None:
         return
+    memory = pa.default_memory_pool()
     bounds = np.arange(size, len(places), size)
     held: list[list[Places]] = []
     with tempfile.TemporaryFile(dir=folder) as file:
         with pa.ipc.new_file(file, first.schema, options=_COMPRESSED) as writer:
             for chunk in _chunks(chain([first], tables), size):
+                memory.release_unused()  # Arrow keeps what is freed, of every slice anew
                 own, places = places[: len(chunk)], places[len(chunk) :]
                 held.append(_write(chunk, own, bounds, writer))
         reader = pa.ipc.open_file(file)
         for number, pieces in enumerate(zip(*held, strict=True)):
             numbers = range(number, reader.num_record_batches, len(bounds) + 1)
+            memory.release_unused()
             table = pa.Table.from_batches(map(reader.get_batch, numbers))
             yield table.take(np.argsort(np.concatenate(pieces)))
 
@@ -77,4 +80,4 @@ def _write(
     return pieces
 
 
-_COMPRESSED = pa.ipc.IpcWriteOptions(compression="lz4")
+_COMPRESSED = pa.ipc.IpcWriteOptions(compression="zstd")

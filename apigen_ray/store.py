@@ -279,7 +279,7 @@ class RunFolder:
         ids = [table["id"].combine_chunks() for table in self._verified(["id"], leaving_out)]
         places = places_of(pa.chunked_array(ids, _TEXT))
         rows = self._verified(RELEASED, leaving_out)
-        beside = Path(self.path) if is_local(self.path) else None
+        beside = Path(str(self.path)) if is_local(self.path) else None
         writers: dict[str, pq.ParquetWriter] = {}
         with ExitStack() as stack:
             for slice_ in in_order(rows, places, SLICE, beside):
