@@ -151,9 +151,10 @@ def _figures(stats: Stats) -> list[tuple[str, str]]:
         ("verified", f"{verified:,}"),
         ("pass rate", "-" if rate is None else f"{rate:.1%}"),
         ("errors", f"{stats.whole.outcomes[Outcome.ERROR]:,}"),
-        ("tokens in", _short(stats.input_tokens)),
-        ("tokens out", _short(stats.output_tokens)),
     ]
+    if stats.input_tokens:  # none where data made elsewhere is verified without a judge
+        figures.append(("tokens in", _short(stats.input_tokens)))
+        figures.append(("tokens out", _short(stats.output_tokens)))
     if stats.cost_usd:
         figures.append(("cost", f"${stats.cost_usd:,.2f}"))
     if stats.missing:
@@ -177,6 +178,7 @@ def _usage_table(summary: Summary) -> Table:
             dollars(usage.cost_per_verified),
         ]
         for name, usage in sorted(summary.usage.items())
+        if usage.input_tokens
     ]
     return headers, rows
 

@@ -115,8 +115,9 @@ def print_funnel(console: Console, stats: Stats) -> None:
     for title, funnels in (("model", stats.by_model), ("style", stats.by_style)):
         if len(funnels) > 1:
             console.print(_group_table(title, funnels))
-    cost = f", ${stats.cost_usd:.4f}" if stats.cost_usd else ""
-    console.print(f"tokens: {stats.input_tokens:,} in, {stats.output_tokens:,} out{cost}")
+    if stats.input_tokens:
+        cost = f", ${stats.cost_usd:.4f}" if stats.cost_usd else ""
+        console.print(f"tokens: {stats.input_tokens:,} in, {stats.output_tokens:,} out{cost}")
 
 
 def print_warnings(console: Console, lines: Sequence[str]) -> None:
@@ -174,7 +175,7 @@ def _reason_table(funnel: Funnel) -> Table:
 
 
 def _group_table(title: str, funnels: Mapping[str, Funnel]) -> Table:
-    table = Table(title=f"By {title}", title_justify="left")
+    table = Table(title=f"By {title}", title_justify="left", pad_edge=False)
     table.add_column(title, overflow="fold")
     for outcome in Outcome:
         short = outcome.removeprefix("fail_")

@@ -77,7 +77,7 @@ def hostile_page(tmp_path_factory):
 def test_no_text_of_a_row_becomes_an_element(hostile_page):
     elements = Elements(hostile_page)
     tags = [tag for tag, _ in elements.found]
-    assert (tags.count("script"), tags.count("img"), tags.count("b")) == (1, 0, 6)
+    assert (tags.count("script"), tags.count("img"), tags.count("b")) == (1, 0, 4)
     in_charts = [attributes for tag, attributes in elements.found if tag == "svg"]
     assert all(attributes["class"] == "chart" for attributes in in_charts)
     assert not [name for _, given in elements.found for name in given if name.startswith("on")]
@@ -120,6 +120,12 @@ def test_the_judges_thought_and_the_results_are_in_the_examples(tmp_path):
     text = Elements(written(tmp_path, [point("a", votes=json.dumps(votes))])).text
     for part in ("Judge j: yes", "It fits.", '"result": 1', f"{TOOL.name}: {TOOL.description}"):
         assert part in text
+
+
+@pytest.mark.parametrize("tokens", [0, 7])
+def test_where_no_model_was_asked_nothing_is_said_of_tokens(tmp_path, tokens):
+    page = written(tmp_path, [point("a", input_tokens=tokens)])
+    assert ("tokens in" in page) == ("Tokens, cost and time" in page) == bool(tokens)
 
 
 def test_a_long_text_is_cut_and_says_so(tmp_path):

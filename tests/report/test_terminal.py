@@ -23,7 +23,7 @@ def printed(path, names):
 
 def test_a_long_name_takes_no_room_from_the_numbers(tmp_path):
     text = printed(tmp_path, ["m", "acme-labs.A-Very-Long-Model-Name-Instruct-2507-FP8-dynamic"])
-    assert text.count(" 1,234 │      1 │         0 │        0 │     0 │ 99.9% │") == 2
+    assert text.count(" 1,234 │      1 │         0 │        0 │     0 │ 99.9%│") == 2
     assert all(len(line) <= 80 for line in text.splitlines())
 
 
