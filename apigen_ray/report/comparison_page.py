@@ -124,6 +124,8 @@ def _rate_table(label: str, groups: Mapping[str, Mapping[str, Funnel]]) -> Table
 def _cost_table(contenders: Sequence[Contender]) -> Table:
     rows = []
     for contender in contenders:
+        if not (contender.tokens or contender.cost_usd):
+            continue
         verified = contender.whole.outcomes[Outcome.VERIFIED]
         tokens = f"{contender.tokens / verified:,.0f}" if verified else "-"
         costs = [dollars(contender.cost_usd), dollars(contender.cost_per_verified)]
