@@ -1,12 +1,18 @@
 """What tests share: one Ray, and a plain word where no Docker engine answers."""
 
+import functools
 from collections.abc import Iterator
+from pathlib import Path
 
 import docker
 import pytest
 from docker.errors import DockerException
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from apigen_ray.pipeline import ray_session
+
+ROOT = Path(__file__).parents[1]
 
 
 def _docker_answers() -> bool:
@@ -14,6 +20,24 @@ def _docker_answers() -> bool:
         return bool(docker.from_env().ping())
     except DockerException:
         return False
+
+
+class OneRay(LoadScopeScheduling):
+    """Tests go to the workers by file; all files that need Ray are left to one of them."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.split("::", maxsplit=1)[0]
+        return "ray" if _needs_ray(file) else file
+
+
+@functools.cache
+def _needs_ray(file: str) -> bool:
+    return "shared_ray" in (ROOT / file).read_text()
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneRay:
+    """Let other tests run beside those that need Ray, and no run beside a run."""
+    return OneRay(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -11,6 +11,7 @@ import pytest
 from example_runs import config, go, planted_by, rows, served, simulated, stats
 from rich.console import Console
 
+from apigen_ray import collecting
 from apigen_ray.errors import BadInput
 from apigen_ray.models.simulated.profiles import PROFILES
 from apigen_ray.store import RunFolder
@@ -60,7 +61,9 @@ def test_every_planted_fault_is_found_under_its_reason_and_nothing_else_is(kind,
         assert all(result["ok"] for result in results)
 
 
-def test_parallelism_changes_no_row(tmp_path):
+def test_parallelism_changes_no_row(tmp_path, monkeypatch):
+    monkeypatch.setattr(collecting, "SECONDS_PER_PART", 0.5)  # a pool waits for what is committed
+
     def content(out):
         columns = ("id", "messages_hash", "query", "answers", "tools", "outcome", "reason")
         return sorted(tuple(row[c] for c in columns) for row in rows(out))

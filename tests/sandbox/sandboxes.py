@@ -117,7 +117,7 @@ def running(kind: str, host: int | None = None) -> set[int]:
     if kind == "sidecar":
         waiting = _containers(f"sidecar of tests {os.getpid()}")
         return {child for pid in waiting for child in _children().get(pid, [])}
-    return {pid for pid in _below(host) if _is_runner(_command(pid))}
+    return {pid for pid in below(host) if _is_runner(_command(pid))}
 
 
 def _containers(label: str) -> set[int]:
@@ -139,7 +139,8 @@ def children(pid: int) -> list[int]:
     return _children().get(pid, [])
 
 
-def _below(pid: int) -> set[int]:
+def below(pid: int) -> set[int]:
+    """The processes that a process started, and those started by them."""
     children, level, found = _children(), [pid], set()
     while level:
         level = [child for parent in level for child in children.get(parent, [])]
