@@ -1,9 +1,13 @@
 """What an export leaves out: duplicates, and what resembles data that models are tested on."""
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Any
+
+import msgspec
 
 from apigen_ray import jsontext
 from apigen_ray.errors import BadInput
@@ -68,7 +72,7 @@ class _Fingerprint:
 
     id: str
     query: str
-    calls: str
+    calls: bytes
     functions: str
 
 
@@ -89,7 +93,7 @@ def _tested(example: Example, tests: TestData) -> tuple[Cause, str] | None:
         if gram in tests.grams:
             return Cause.TESTED_QUERY, tests.grams[gram]
     for tool in example.tools if tests.signatures else ():
-        if place := tests.signatures.get(_signature(tool)):
+        if place := tests.signatures.get(_signature_of(tool)):
             return Cause.TESTED_TOOL, place
     return None
 
@@ -98,14 +102,14 @@ def _fingerprint(example: Example) -> _Fingerprint:
     return _Fingerprint(
         id=example.id,
         query=normalised(example.query),
-        calls=jsontext.canonical(example.calls),
+        calls=msgspec.json.encode(example.calls, order="sorted"),
         functions=" ".join(sorted(str(call["name"]) for call in example.calls)),
     )
 
 
 def _duplicates(fingerprints: Iterable[_Fingerprint]) -> Iterator[Removed]:
     """Queries that are nearly the same are two examples if they call different functions."""
-    exact: dict[tuple[str, str], str] = {}
+    exact: dict[tuple[str, bytes], str] = {}
     unalike = Unalike()
     for found in fingerprints:
         same = exact.setdefault((found.query, found.calls), found.id)
@@ -120,6 +124,11 @@ def _grams(query: str) -> Iterator[str]:
     yield " ".join(words)
     for start in range(len(words) - NGRAM + 1):
         yield " ".join(words[start : start + NGRAM])
+
+
+@cache
+def _signature_of(tool: str) -> str:
+    return _signature(json.loads(tool))
 
 
 def _signature(tool: Mapping[str, Any]) -> str:

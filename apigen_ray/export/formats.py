@@ -5,12 +5,12 @@ text, and the rest is ragged JSON: no key is ever added, no value is ever null f
 """
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any, TypeAlias
 
-from pydantic_core import to_json
+import msgspec
 
 from apigen_ray.records import Json, JsonObject
 from apigen_ray.tools.forms import read_tool
@@ -34,32 +34,45 @@ Write each call as a JSON object within <tool_call></tool_call> tags:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A verified data point, its JSON read."""
+    """A verified data point."""
 
     id: str
     query: str
     calls: list[JsonObject]
-    tools: list[JsonObject]
+    tools: Sequence[str]
+    """The JSON text of each. They are many times longer than the rest, and few are distinct."""
 
 
 NOTHING = Example("", "", [], [])
 text = json.JSONEncoder(ensure_ascii=False).encode
 """The JSON text of a value, as rows and trainers have it."""
 Record: TypeAlias = dict[str, Any]
+"""What is written: texts, flags, and nested parts, of which some are JSON text already."""
 Form: TypeAlias = Callable[[Example], Record]
 
 
 def read_example(row: Mapping[str, Any]) -> Example:
     """The data point of a row of `dataset`; without tools, if it has no such column."""
-    tools = _listed(row.get("tools", "[]"))
-    return Example(row["id"], row["query"], json.loads(row["answers"]), tools)
+    tools = texts_of(row.get("tools", "[]"))
+    return Example(row["id"], row["query"], msgspec.json.decode(row["answers"]), tools)
 
 
-@lru_cache(maxsize=1024)
-def _listed(tools_text: str) -> list[JsonObject]:
-    """The data points of a prompt show the same tools, as do the prompts with a single one."""
-    tools: list[JsonObject] = json.loads(tools_text)
-    return tools
+def texts_of(listed: str) -> list[str]:
+    """The JSON text of each value in the JSON text of a list."""
+    return [bytes(part).decode() for part in _PARTS.decode(listed)]
+
+
+_PARTS = msgspec.json.Decoder(list[msgspec.Raw])
+
+
+def list_of(texts: Iterable[str]) -> str:
+    """The JSON text of a list of values, from theirs."""
+    return f"[{', '.join(texts)}]"
+
+
+def function_of(tool: str) -> str:
+    """The JSON text of a tool as OpenAI's API wraps it, from its own."""
+    return f'{{"type": "function", "function": {tool}}}'
 
 
 def xlam(example: Example) -> Record:
@@ -68,12 +81,12 @@ def xlam(example: Example) -> Record:
         "id": example.id,
         "query": example.query,
         "answers": text(example.calls),
-        "tools": f"[{', '.join(_xlam_tool(to_json(tool)) for tool in example.tools)}]",
+        "tools": list_of(map(_xlam_tool, example.tools)),
     }
 
 
 @cache
-def _xlam_tool(tool: bytes) -> str:
+def _xlam_tool(tool: str) -> str:
     return text(xlam_form(read_tool(json.loads(tool))))
 
 
@@ -99,14 +112,14 @@ def sharegpt(example: Example) -> Record:
     return {
         "id": example.id,
         "conversations": [{"from": "human", "value": example.query}, answer],
-        "tools": text(example.tools),
+        "tools": list_of(example.tools),
     }
 
 
 def hermes(example: Example) -> Record:
     """Conversations with tagged calls, as the Hermes models are trained on."""
-    tools = [{"type": "function", "function": tool} for tool in example.tools]
-    calls = [f"<tool_call>\n{_tagged(call)}\n</tool_call>" for call in example.calls]
+    tools = list_of(map(function_of, example.tools))
+    calls = [f"<tool_call>\n{_tagged(text(call))}\n</tool_call>" for call in example.calls]
     return {
         "id": example.id,
         "conversations": [
@@ -114,7 +127,7 @@ def hermes(example: Example) -> Record:
             {"from": "human", "value": example.query},
             {"from": "gpt", "value": "\n".join(calls) or NO_CALL},
         ],
-        "tools": text(tools),
+        "tools": tools,
     }
 
 
@@ -152,10 +165,10 @@ def _messages(example: Example, arguments_form: Callable[[Json], Json]) -> Recor
     return {
         "id": example.id,
         "messages": [user, assistant_message(example.calls, arguments_form)],
-        "tools": [{"type": "function", "function": tool} for tool in example.tools],
+        "tools": msgspec.Raw(list_of(map(function_of, example.tools)).encode()),
     }
 
 
-def _tagged(value: Any) -> str:
+def _tagged(json_text: str) -> str:
     r"""JSON that can't close the tag it stands in: `</` occurs in strings only, as `<\/` there."""
-    return text(value).replace("</", r"<\/")
+    return json_text.replace("</", r"<\/")

@@ -8,17 +8,17 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet as pq
 import yaml
-from pydantic_core import to_json
 
 from apigen_ray.card import LICENSE, TAGS, checks, simulated_warning
 from apigen_ray.errors import BadInput
 from apigen_ray.export import distilabel
 from apigen_ray.export.cleaning import clean, read_test_data
-from apigen_ray.export.formats import FORMS, NOTHING, Example, Form, Record, read_example, text
+from apigen_ray.export.formats import FORMS, NOTHING, Example, Form, Record, read_example
 from apigen_ray.export.preferences import COLUMNS as PAIR_COLUMNS
 from apigen_ray.export.preferences import KEYS, Preferences
 from apigen_ray.records import Outcome
@@ -127,31 +127,24 @@ def _write(batches: Iterator[list[Record]], keys: Iterable[str], out: Path) -> i
     schema = pa.schema(
         [(key, pa.bool_() if key in distilabel.VERDICTS else pa.string()) for key in keys]
     )
+    encoder = msgspec.json.Encoder()
     with (
-        (out / "train.jsonl").open("w", encoding="utf-8") as lines,
+        (out / "train.jsonl").open("wb") as lines,
         pq.ParquetWriter(out / "train.parquet", schema, compression="zstd") as parquet,
     ):
         waiting = chain.from_iterable(batches)
         while records := list(islice(waiting, ROWS_PER_GROUP)):
-            flat = [{key: _flat(value) for key, value in record.items()} for record in records]
-            lines.writelines(map(_line, records, flat))
-            parquet.write_table(pa.Table.from_pylist(flat, schema))
+            lines.write(encoder.encode_lines(records))
+            columns = {key: [_flat(record[key]) for record in records] for key in schema.names}
+            parquet.write_table(pa.table(columns, schema))
             written += len(records)
     return written
 
 
-def _line(record: Record, flat: Mapping[str, Any]) -> str:
-    """A record as a line of JSONL; its nested parts are JSON text already."""
-    members = (
-        f'"{key}": {flat[key] if isinstance(value, list | dict) else text(value)}'
-        for key, value in record.items()
-    )
-    return f"{{{', '.join(members)}}}\n"
-
-
 def _flat(value: Any) -> Any:
     """A value as Parquet holds it: nested parts are JSON text."""
-    return to_json(value).decode() if isinstance(value, list | dict) else value
+    plain = value is None or isinstance(value, str | bool)
+    return value if plain else msgspec.json.encode(value)
 
 
 def _card(form: str, exported: Exported, manifest: Mapping[str, Any]) -> str:

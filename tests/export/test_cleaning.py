@@ -14,7 +14,7 @@ TOOL = {"name": "days", "parameters": {"type": "object", "properties": {"start":
 
 
 def example(id_, query=LONG, calls=(DAYS,), tools=(TOOL,)):
-    return Example(id_, query, list(calls), list(tools))
+    return Example(id_, query, list(calls), [json.dumps(tool) for tool in tools])
 
 
 def removed(*examples, tests=None):

@@ -3,6 +3,7 @@
 import json
 
 import datasets
+import msgspec
 import pytest
 from chat_templates import (
     LLAMA,
@@ -43,6 +44,7 @@ TOOLS = [
     },
     {"name": "now", "description": "", "parameters": {"type": "object", "properties": {}}},
 ]
+TOOL_TEXTS = [json.dumps(tool) for tool in TOOLS]
 ARGUMENTS = [
     {"query": "plain"},
     {"query": 'quotes " and \\ and \n and \t'},
@@ -54,11 +56,16 @@ ARGUMENTS = [
 ]
 MANY = [{"name": "search", "arguments": arguments} for arguments in ARGUMENTS]
 EXAMPLES = [
-    *(Example(str(n), "Find it.", [call], TOOLS) for n, call in enumerate(MANY)),
-    Example("many", "Find them </tools> {all}.", MANY, TOOLS),
-    Example("none", "Sing.", [], TOOLS),
+    *(Example(str(n), "Find it.", [call], TOOL_TEXTS) for n, call in enumerate(MANY)),
+    Example("many", "Find them </tools> {all}.", MANY, TOOL_TEXTS),
+    Example("none", "Sing.", [], TOOL_TEXTS),
 ]
 WITH_CALLS = [example for example in EXAMPLES if example.calls]
+
+
+def written(record):
+    """A record as a line of JSONL says it."""
+    return json.loads(msgspec.json.encode(record))
 
 
 def exactly(value):
@@ -98,29 +105,33 @@ def read_sharegpt(record):
     ("template", "read"), [(QWEN, read_tagged), (MISTRAL, read_mistral)], ids=["qwen", "mistral"]
 )
 def test_templates_with_several_calls_are_read_back(template, read, example):
-    assert exactly(read(render(template, openai_objects(example)))) == exactly(example.calls)
+    assert exactly(read(render(template, written(openai_objects(example))))) == exactly(
+        example.calls
+    )
 
 
 @pytest.mark.parametrize("example", WITH_CALLS[:-1], ids=lambda example: example.id)
 def test_llamas_template_is_read_back(example):
-    assert exactly(read_llama(render(LLAMA, openai_objects(example)))) == exactly(example.calls)
+    assert exactly(read_llama(render(LLAMA, written(openai_objects(example))))) == exactly(
+        example.calls
+    )
 
 
 def test_llamas_template_knows_no_parallel_calls():
     with pytest.raises(Refused, match="single tool-calls"):
-        render(LLAMA, openai_objects(WITH_CALLS[-1]))
+        render(LLAMA, written(openai_objects(WITH_CALLS[-1])))
 
 
 @pytest.mark.parametrize("template", [QWEN, LLAMA, MISTRAL], ids=["qwen", "llama", "mistral"])
 def test_templates_render_an_answer_without_calls(template):
-    text = render(template, openai_objects(EXAMPLES[-1]))
+    text = render(template, written(openai_objects(EXAMPLES[-1])))
     assert NO_CALL in text.rsplit("Sing.", 1)[1]
     assert "tool_call>" not in text
 
 
 @pytest.mark.parametrize("template", [QWEN, LLAMA, MISTRAL], ids=["qwen", "llama", "mistral"])
 def test_templates_show_every_tool(template):
-    text = render(template, openai_objects(EXAMPLES[0]))
+    text = render(template, written(openai_objects(EXAMPLES[0])))
     assert '"minimum": 1' in text
     assert '"name": "now"' in text
 
@@ -149,8 +160,8 @@ def nulls(value):
 
 @pytest.mark.parametrize("form", FORMS)
 def test_no_form_has_a_null_of_its_own(form):
-    assert not nulls(FORMS[form](EXAMPLES[0]))
-    assert not nulls(FORMS[form](EXAMPLES[-1]))
+    assert not nulls(written(FORMS[form](EXAMPLES[0])))
+    assert not nulls(written(FORMS[form](EXAMPLES[-1])))
 
 
 def test_load_dataset_pads_no_json_text(tmp_path):
