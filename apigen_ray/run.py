@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from functools import partial
 
@@ -200,9 +201,11 @@ def conclude(
     manifest = folder.read_manifest() or {}
     surplus = asking.surplus() if asking else set()
     card = dataset_card(stats, manifest, folder.first_verified(), surplus=len(surplus))
-    folder.write_dataset(card, surplus)
     folder.write_json("stats.json", stats.as_json())
-    write_report(folder, stats)
+    with ThreadPoolExecutor(1) as pool:  # Arrow works at the one while Python does at the other
+        written = pool.submit(folder.write_dataset, card, surplus)
+        write_report(folder, stats)
+        written.result()
     print_funnel(console, stats)
     print_warnings(console, folder.passed_over)
     if tracking:
