@@ -6,9 +6,12 @@ What its steps would keep is what `keep_row_after_execution_check` and
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from apigen_ray.export.formats import Record
+import msgspec
+
+from apigen_ray.export.formats import Record, function_of, list_of, text, texts_of
 from apigen_ray.records import Outcome
 from apigen_ray.report.summary import called_names
 
@@ -42,7 +45,8 @@ VERDICTS = ("keep_row_after_execution_check", "keep_row_after_semantic_check")
 
 def distilabel(row: Mapping[str, Any]) -> Record:
     """The record of a row that has `COLUMNS`, and did not end in an error."""
-    tools = json.loads(row["tools"])
+    texts = texts_of(row["tools"])
+    tools = list(map(_tool, texts))
     called = called_names(row["answers"])
     # Its steps know one function a row, which the others are shown beside.
     meant = next((tool for tool in tools if tool["name"] in called), tools[0] if tools else {})
@@ -57,7 +61,7 @@ def distilabel(row: Mapping[str, Any]) -> Record:
         "id": row["id"],
         "func_name": meant.get("name"),
         "func_desc": _described(tools),
-        "tools": json.dumps([{"type": "function", "function": tool} for tool in tools]),
+        "tools": list_of(map(function_of, texts)),
         "query": row["query"],
         "answers": row["answers"],
         "keep_row_after_execution_check": executed,
@@ -66,6 +70,12 @@ def distilabel(row: Mapping[str, Any]) -> Record:
         "keep_row_after_semantic_check": row["outcome"] == Outcome.VERIFIED if judged else None,
         "model_name": row["model"],
     }
+
+
+@cache
+def _tool(written: str) -> Mapping[str, Any]:
+    tool: Mapping[str, Any] = json.loads(written)
+    return tool
 
 
 def _described(tools: Sequence[Mapping[str, Any]]) -> str | None:
@@ -79,8 +89,8 @@ def _results(row: Mapping[str, Any]) -> Iterator[str]:
     """What each call gave, or why there was none, as text."""
     if not row["execution_results"] and row["detail"]:
         yield row["detail"]
-    for result in json.loads(row["execution_results"] or "[]"):
+    for result in msgspec.json.decode(row["execution_results"] or "[]"):
         if result["ok"]:
-            yield json.dumps(result["result"], ensure_ascii=False)
+            yield text(result["result"])
         else:
             yield f"{result['reason']}: {result['message']}"

@@ -6,10 +6,12 @@ query and calls, and the prompt is the request for one over the tools shown.
 
 import zlib
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
+from itertools import chain, islice
 from typing import Any
 
 from apigen_ray.export.formats import Record, text
+from apigen_ray.store import digest
 
 KEYS = ("id", "prompt", "chosen", "rejected", "chosen_id", "shared", "outcome", "reason", "detail")
 COLUMNS = (
@@ -38,19 +40,23 @@ class Preferences:
 
     def __init__(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Take in verified points."""
-        self._by_key: dict[Hashable, list[tuple[str, str]]] = defaultdict(list)
+        self._by_key: dict[str, list[tuple[str, str]]] = defaultdict(list)
         for row in rows:
+            found = row["id"], _answer(row)
             for key in _keys(row).values():
-                self._by_key[key].append((row["id"], _answer(row)))
+                self._by_key[key].append(found)
 
     def pair(self, row: Mapping[str, Any]) -> Record | None:
         """A rejected point and a verified one of the same prompt, or else of the same tools."""
         rejected = _answer(row)
         for shared, key in _keys(row).items():
-            counterparts = [found for found in self._by_key.get(key, []) if found[1] != rejected]
-            if rejected and counterparts:
-                # Any will do: a hash spreads the choice, and makes it the same every time.
-                chosen_id, chosen = counterparts[zlib.crc32(row["id"].encode()) % len(counterparts)]
+            counterparts = self._by_key.get(key, [])
+            # Any other will do: a hash spreads the choice, and makes it the same every time.
+            start = zlib.crc32(row["id"].encode()) % max(len(counterparts), 1)
+            others = chain(islice(counterparts, start, None), counterparts)
+            found = next((found for found in others if found[1] != rejected), None)
+            if rejected and found:
+                chosen_id, chosen = found
                 request = REQUEST.format(style=row["style"], tools=row["tools"])
                 return {
                     "id": row["id"],
@@ -64,11 +70,11 @@ class Preferences:
         return None
 
 
-def _keys(row: Mapping[str, Any]) -> dict[str, Hashable]:
-    """What a counterpart has in common with a point, the best first."""
-    prompt = row["prompt_id"], row["messages_hash"]
-    tools = row["style"], row["tools"]
-    return {"prompt": (*prompt, *tools), "tools": tools}
+def _keys(row: Mapping[str, Any]) -> dict[str, str]:
+    """What a counterpart has in common with a point, the best first; hashed, as tools are long."""
+    tools = row["style"] or "", row["tools"]
+    prompt = row["prompt_id"], row["messages_hash"] or ""
+    return {"prompt": digest((*prompt, *tools)), "tools": digest(tools)}
 
 
 def _answer(row: Mapping[str, Any]) -> str:

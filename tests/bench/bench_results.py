@@ -1,8 +1,9 @@
 """How fast rows become reports, exports and verified data: `python tests/bench/bench_results.py`.
 
-Makes a run folder of 160,000 rows, and a million rows of foreign data (or as many as are given),
-and takes them through the commands that a user types. Printed are wall seconds, CPU seconds and
-the most memory that the command and its workers held at once.
+Makes a run folder of 160,000 rows, one of a million, and a million rows of foreign data (or as many
+as are given), and takes them through the commands that a user types, and through what a run does
+after its last row. Printed are wall seconds, CPU seconds and the most memory that the command and
+its workers held at once.
 """
 
 import argparse
@@ -19,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 from apigen_ray.checking import CheckSettings, check_pair, signatures_of
+from apigen_ray.export import FORMS
+from apigen_ray.export.writing import DISTILABEL, PREFERENCES
 from apigen_ray.records import (
     OUTCOME_OF,
     Checked,
@@ -37,6 +40,15 @@ from apigen_ray.tools.writers import xlam_form
 
 TOOLS = Path(__file__).parents[2] / "sandbox" / "tools"
 ROWS_PER_PART = 256
+COMMAND = ["-m", "apigen_ray"]
+CONCLUDE = """
+import sys
+from rich.console import Console
+from apigen_ray.run import conclude
+from apigen_ray.store import RunFolder
+conclude(RunFolder(sys.argv[1]), int(sys.argv[2]), Console())
+"""
+"""What a run does after its last row."""
 FAILURES = {
     Reason.WRONG_TYPE: Stage.CHECK,
     Reason.UNKNOWN_ARGUMENT: Stage.CHECK,
@@ -60,31 +72,48 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rows", type=int, default=160_000, help="of the run folder")
     parser.add_argument("--foreign", type=int, default=1_000_000, help="rows to verify")
-    parser.add_argument("--only", choices=["report", "export", "verify"], help="just one command")
+    parser.add_argument("--many", type=int, default=1_000_000, help="rows of the large run folder")
+    steps = ["report", "export", "conclude", "verify"]
+    parser.add_argument("--only", choices=steps, help="just one of these")
     parser.add_argument("--folder", type=Path, help="keep the data here, and use what is there")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = given.folder or Path(temporary)
         run, foreign = folder / f"run-{given.rows}", folder / f"foreign-{given.foreign}.jsonl"
-        if given.only != "verify" and not run.exists():
+        large = folder / f"run-{given.many}-in-large-parts"
+        if given.only in (None, "report", "export") and not run.exists():
             make_run(run, given.rows)
+        if given.only in (None, "conclude") and not large.exists():
+            make_run(large, given.many, per_part=2000)
         if given.only in (None, "verify") and not foreign.exists():
             make_foreign(foreign, given.foreign)
         print(f"{'command':<30}{'rows':>12}{'wall s':>9}{'CPU s':>9}{'rows/s':>10}{'MB':>7}")
         if given.only in (None, "report"):
-            measure("report", given.rows, ["report", str(run)])
+            measure("report", given.rows, [*COMMAND, "report", str(run)])
         if given.only in (None, "export"):
-            for form in ("xlam", "openai", "dpo"):
-                command = ["export", str(run), "--format", form, "--out", str(folder / form)]
+            for form in (*FORMS, PREFERENCES, DISTILABEL):
+                command = [
+                    *COMMAND,
+                    "export",
+                    str(run),
+                    "--format",
+                    form,
+                    "--out",
+                    str(folder / form),
+                ]
                 measure(f"export {form}", given.rows, command)
+        if given.only in (None, "conclude"):
+            program = ["-c", CONCLUDE, str(large), str(given.many)]
+            measure("conclude", given.many, program)
         if given.only in (None, "verify"):
             with tempfile.TemporaryDirectory(dir=folder) as out:
                 options = ["--stages", "format", "--out", f"{out}/run"]
-                measure("verify, format", given.foreign, ["verify", str(foreign), *options])
+                command = [*COMMAND, "verify", str(foreign), *options]
+                measure("verify, format", given.foreign, command)
 
 
-def make_run(path: Path, count: int) -> None:
-    """A run folder as 160,000 data points of two models would leave it."""
+def make_run(path: Path, count: int, per_part: int = ROWS_PER_PART) -> None:
+    """A run folder as data points of two models would leave it."""
     tools = _callable_tools()
     folder = RunFolder(path)
     with folder.writing():
@@ -92,7 +121,7 @@ def make_run(path: Path, count: int) -> None:
         waiting: list[Row] = []
         for number in range(count):
             waiting.append(_row(number, tools))
-            if len(waiting) == ROWS_PER_PART or number == count - 1:
+            if len(waiting) == per_part or number == count - 1:
                 folder.commit(as_table(waiting))
                 waiting = []
 
@@ -184,11 +213,10 @@ def _query(drawn: random.Random) -> str:
 
 
 def measure(label: str, rows: int, arguments: Sequence[str]) -> None:
-    """Run a command, and print what it took."""
+    """Run Python with arguments, and print what it took."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started = time.monotonic()
-    command = [sys.executable, "-m", "apigen_ray", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, *arguments], stdout=subprocess.DEVNULL)
     peak = [0]
     watcher = threading.Thread(target=_watch, args=(process, peak))
     watcher.start()

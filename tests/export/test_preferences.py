@@ -42,6 +42,13 @@ def test_what_was_verified_elsewhere_is_not_rejected():
     assert Preferences([verified]).pair(rejected(query=verified["query"])) is None
 
 
+def test_another_is_found_beside_those_that_are_the_same():
+    same = [point(str(number), query="add x") for number in range(5)]
+    for place in range(6):
+        verified = [*same[:place], point("other", query="add 2"), *same[place:]]
+        assert Preferences(verified).pair(rejected())["chosen_id"] == "other"
+
+
 def test_the_prompt_shows_the_tools_and_the_answers_are_whole_pairs():
     record = Preferences([point("a", prompt="p")]).pair(rejected())
     [request] = record["prompt"]

@@ -34,6 +34,16 @@ def test_a_sample_does_not_depend_on_the_order():
     assert len(drawn[0]) == 10
 
 
+def test_what_a_sample_does_not_want_it_would_not_draw():
+    every, wanted = Sample(10), Sample(10)
+    for id_ in map(str, range(1000)):
+        every.add(id_, id_)
+        if wanted.wants(id_):
+            wanted.add(id_, id_)
+    assert not all(map(wanted.wants, map(str, range(1000))))
+    assert wanted.items() == every.items()
+
+
 def test_tools_that_never_passed_are_named_with_the_reasons(summarised):
     call_other = '[{"name": "other", "arguments": {}}]'
     summary = summarised(
