@@ -19,6 +19,7 @@ from apigen_ray.models.openai import OpenAIModel
 from apigen_ray.records import Style, Tool
 from apigen_ray.sampling import Ask, Sampler, SamplingSettings
 from apigen_ray.stages import Task, generate_step
+from apigen_ray.store import as_table
 
 ADD = Tool(
     "add",
@@ -219,7 +220,7 @@ async def test_a_prompt_that_is_too_long_fails_alone():
     assert reasons(rows) == {None: 30, "context_length": 30}
     breaker = Breaker()
     for row in rows * 5:
-        breaker.add(row)
+        breaker.add(as_table([row]))
     assert breaker.hopeless is None
 
 
@@ -236,7 +237,7 @@ async def test_a_key_that_expires_stops_the_run_in_the_endpoints_own_words():
     for row in sorted(rows, key=lambda row: row["outcome"] is not None):
         if breaker.hopeless:
             break
-        breaker.add(row)
+        breaker.add(as_table([row]))
         seen += 1
     assert seen == 40
     assert "401 the key has expired" in breaker.hopeless
