@@ -7,12 +7,14 @@ import pytest
 
 from apigen_ray.ordering import in_order, places_of
 
+SCHEMA = pa.schema([("key", pa.string()), ("text", pa.string())])
+
 
 def tables(keys, drawn):
     """Rows in tables of none to a few."""
     while keys:
         size = drawn.randint(0, 5)
-        yield pa.table({"key": keys[:size], "text": [f"of {key}" for key in keys[:size]]})
+        yield pa.table([keys[:size], [f"of {key}" for key in keys[:size]]], SCHEMA)
         keys = keys[size:]
 
 
