@@ -80,7 +80,7 @@ class Reader:
         """
         self._known = {tool.name: _known(tool) for tool in tools}
         self._default = _shown(list(self._known.values()))
-        self._tool = lru_cache(maxsize=16_384)(self._tool_of_text)
+        self._tool = lru_cache(maxsize=8192)(self._tool_of_text)
         self._settings = settings
         self._answers = answers
 
