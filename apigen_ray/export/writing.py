@@ -105,12 +105,12 @@ def _pairs(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]
     preferences = Preferences(
         row
         for table in folder.tables(PAIR_COLUMNS)
-        for row in table.to_pylist()
-        if row["outcome"] == Outcome.VERIFIED and row["id"] not in without
+        for row in with_value(table, "outcome", Outcome.VERIFIED).to_pylist()
+        if row["id"] not in without
     )
     for table in folder.tables(PAIR_COLUMNS):
-        rejected = [row for row in table.to_pylist() if row["outcome"] in REJECTIONS]
-        yield list(filter(None, map(preferences.pair, rejected)))
+        rejected = table.filter(pa.compute.is_in(table["outcome"], pa.array(REJECTIONS)))
+        yield list(filter(None, map(preferences.pair, rejected.to_pylist())))
 
 
 def _all(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]:
