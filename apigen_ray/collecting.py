@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from rich.console import Console
 
+from apigen_ray.activity import Activity
 from apigen_ray.errors import StoreLost
 from apigen_ray.records import Outcome, Reason, Stage
 from apigen_ray.report.terminal import Progress
@@ -109,6 +110,7 @@ def collect(
     end: Callable[[], object],
     grace_s: float,
     committed: Callable[[pa.Table], object] = len,
+    activity: Callable[[], Activity] = Activity,
 ) -> bool:
     """Commit rows as they come, and show the progress.
 
@@ -123,6 +125,7 @@ def collect(
         end: Called to have nothing more asked; `tables` is to end when what is in flight has come.
         grace_s: The time for that, after SIGTERM.
         committed: Is given the rows of a part once they are safe.
+        activity: Says what is being worked on, for the progress.
 
     Returns:
         Whether it went on to the end.
@@ -132,7 +135,8 @@ def collect(
     """
     parts, breaker = Parts(folder, committed), Breaker()
     why: str | None = None
-    with _Signals(grace_s) as signals, Progress(console, requested, _outcomes(folder)) as progress:
+    progress = Progress(console, requested, _outcomes(folder), activity)
+    with _Signals(grace_s) as signals, progress:
         try:
             for came in tables:
                 breaker.add(came)

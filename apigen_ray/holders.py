@@ -8,13 +8,14 @@ from typing import Any
 
 from upath import UPath
 
+from apigen_ray.activity import Activity, Loads
 from apigen_ray.models.replies import Keeper, Summary
 from apigen_ray.records import JsonObject
 from apigen_ray.runlog import RunLog, send_to
 from apigen_ray.watch import Watchlist
 
 
-class KeeperAndWatchlist(Keeper, Watchlist):
+class KeeperAndWatchlist(Keeper, Watchlist, Loads):
     """All that lives as long as the run, on the machine of the driver: one process will do."""
 
     def __init__(self, folder: UPath, *kept: Any) -> None:
@@ -22,10 +23,15 @@ class KeeperAndWatchlist(Keeper, Watchlist):
         send_to(self._log.add)
         Keeper.__init__(self, *kept)
         Watchlist.__init__(self)
+        Loads.__init__(self)
 
     def log(self, line: JsonObject) -> None:
         """Note a line of the log."""
         self._log.add(line)
+
+    def activity(self) -> Activity:
+        """What is being worked on."""
+        return Activity(self.at_work(), self.requests())
 
     def summary(self) -> Summary:
         """See `Keeper.summary`; the log is written by then."""

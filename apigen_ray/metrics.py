@@ -4,8 +4,9 @@ Rows are counted by the driver as they settle; requests by the actors that make 
 what a model wrote.
 """
 
+import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pyarrow as pa
 from ray.util.metrics import Counter, Gauge, Histogram
@@ -18,6 +19,7 @@ from apigen_ray.records import JsonObject, Message, Reason, Reply
 OF_REPLIES = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0]
 OF_CALLS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
 
+LOAD_TOLD_S = 1.0
 _ROW_TAGS = ("model", "stage", "outcome", "reason")
 
 
@@ -49,8 +51,20 @@ class RowMeter:
 class MeteredModel:
     """A model whose requests are counted; what is answered from kept replies never comes here."""
 
-    def __init__(self, model: OpenAIModel, endpoint: Endpoint) -> None:
+    def __init__(
+        self, model: OpenAIModel, endpoint: Endpoint, tell_load: Callable[[str, int, int], None]
+    ) -> None:
+        """Count the requests of a model.
+
+        Args:
+            model: The model.
+            endpoint: Where it is.
+            tell_load: Is told each second how many requests it has in flight, and may have.
+        """
         self._model = model
+        self._name = endpoint.name
+        self._tell_load = tell_load
+        self._telling: asyncio.Task[None] | None = None
         tags = {"model": endpoint.name}
         self._requests = Counter("apigen_requests", "Requests to models", ("model", "result"))
         self._retries = Counter("apigen_retries", "Requests that were sent again", ("model",))
@@ -68,14 +82,12 @@ class MeteredModel:
         self, messages: Sequence[Message], schema: JsonObject | None = None, *, sample: str = ""
     ) -> Reply:
         """See `OpenAIModel.complete`."""
-        self._look()
+        self._telling = self._telling or asyncio.create_task(self._tell())
         try:
             reply = await self._model.complete(messages, schema, sample=sample)
         except InfrastructureError as error:
             self._requests.inc(1, {"result": error.reason})
             raise
-        finally:
-            self._look()
         self._requests.inc(1, {"result": "ok"})
         self._seconds.observe(reply.seconds)
         counted = [
@@ -95,9 +107,14 @@ class MeteredModel:
 
     async def close(self) -> None:
         """Close connections."""
+        if self._telling:
+            self._telling.cancel()
         await self._model.close()
 
-    def _look(self) -> None:
-        in_flight, limit = self._model.load
-        self._in_flight.set(in_flight)
-        self._limit.set(limit)
+    async def _tell(self) -> None:
+        while True:
+            in_flight, limit = self._model.load
+            self._in_flight.set(in_flight)
+            self._limit.set(limit)
+            self._tell_load(self._name, in_flight, limit)
+            await asyncio.sleep(LOAD_TOLD_S)

@@ -157,6 +157,7 @@ def fill(
                     end=partial(end_early, keeper, pools),
                     grace_s=config.grace_s,
                     committed=partial(_settle, feedback, pools),
+                    activity=keeper.activity,
                 )
             if not went_on or prompts_each:
                 break

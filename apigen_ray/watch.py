@@ -48,6 +48,10 @@ class Watchlist:
         for id_ in ids:
             del self._begun[stage, id_]
 
+    def at_work(self) -> dict[str, int]:
+        """How many rows each stage has begun and not done."""
+        return dict(Counter(stage for stage, _ in self._begun))
+
 
 class Watcher(Protocol):
     """A watchlist, wherever it lives: it must outlive the processes that it watches."""

@@ -71,3 +71,11 @@ async def test_what_is_done_starts_anew():
     for _ in range(2 * GUILTY):
         assert await watcher.begin("stage", ["a"]) == frozenset()
         await watcher.done("stage", ["a"])
+
+
+def test_what_is_at_work_is_counted_by_stage():
+    watchlist = Watchlist()
+    watchlist.begin("judge", ["a", "b"])
+    watchlist.begin("execute", ["a", "c"])
+    watchlist.done("judge", ["b"])
+    assert watchlist.at_work() == {"judge": 1, "execute": 2}

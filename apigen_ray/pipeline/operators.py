@@ -52,7 +52,7 @@ class Executor:
 
 def _client(endpoint: Endpoint, keeper: RemoteKeeper) -> KeepingModel:
     key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
-    model = MeteredModel(OpenAIModel(endpoint, key, keeper.notice), endpoint)
+    model = MeteredModel(OpenAIModel(endpoint, key, keeper.notice), endpoint, keeper.tell_load)
     return KeepingModel(model, endpoint, keeper)
 
 

@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import cast
 
 import ray
-from ray.exceptions import RayActorError
+from ray.exceptions import RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from upath import UPath
 
+from apigen_ray.activity import Activity
 from apigen_ray.feedback import LAG, Pool
 from apigen_ray.holders import KeeperAndWatchlist, Pools
 from apigen_ray.models.replies import Entry, Limits, Summary
@@ -38,6 +40,8 @@ class RemoteKeeper:
                 folder.absolute(), replies.absolute() if replies else None, limits, cost_usd, tokens
             )
         )
+        self._asking: ray.ObjectRef | None = None
+        self._activity = Activity()
 
     async def known(self) -> tuple[frozenset[str], str | None]:
         """See `Keeper.known`."""
@@ -66,6 +70,21 @@ class RemoteKeeper:
     async def ending(self) -> bool:
         """See `Keeper.ending`."""
         return cast("bool", await self._actor.ending.remote())
+
+    def tell_load(self, model: str, in_flight: int, limit: int) -> None:
+        """See `Loads.tell_load`; each process is a client."""
+        client = ray.get_runtime_context().get_worker_id()
+        self._actor.tell_load.remote(model, client, in_flight, limit)
+
+    def activity(self) -> Activity:
+        """What is being worked on, as of a moment ago: this waits for nothing."""
+        if self._asking is None:
+            self._asking = self._actor.activity.remote()
+        elif ray.wait([self._asking], timeout=0)[0]:
+            with suppress(RayError):
+                self._activity = ray.get(self._asking)
+            self._asking = None
+        return self._activity
 
     def end(self) -> None:
         """See `Keeper.end`."""

@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 
 import pyarrow as pa
@@ -12,8 +12,9 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from apigen_ray.activity import Activity
 from apigen_ray.errors import BadInput
-from apigen_ray.records import OUTCOME_OF, Outcome, Reason
+from apigen_ray.records import OUTCOME_OF, Outcome, Reason, Stage
 from apigen_ray.report.page import write_report
 from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count, requested_of
 from apigen_ray.sandbox.self_check import CheckResult
@@ -31,10 +32,24 @@ LONGEST_NAME = 100
 
 
 class Progress:
-    """Counts by outcome, rate, time left and cost: a live line, or a line every ten seconds."""
+    """Counts by outcome, rate, time left, cost, and what is at work: live, or every ten seconds."""
 
-    def __init__(self, console: Console, requested: int, before: Mapping[str, int]) -> None:
-        """Start from what earlier attempts settled (`before`, by outcome)."""
+    def __init__(
+        self,
+        console: Console,
+        requested: int,
+        before: Mapping[str, int],
+        activity: Callable[[], Activity] = Activity,
+    ) -> None:
+        """Start from what earlier attempts settled.
+
+        Args:
+            console: Where it is shown.
+            requested: How many data points there are to be.
+            before: How many are settled already, by outcome.
+            activity: Says what is being worked on.
+        """
+        self._activity = activity
         self._console = console
         self._requested = requested
         self._outcomes = Counter(before)
@@ -55,6 +70,7 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._activity = Activity
         self.show(last=True)
         if self._live:
             self._live.__exit__(kind, error, traceback)
@@ -67,10 +83,27 @@ class Progress:
     def show(self, *, last: bool = False) -> None:
         """Bring the display up to date; off a terminal, only now and then."""
         if self._live:
-            self._live.update(self._line())
+            self._live.update(Text("\n").join([self._line(), *self._at_work()]))
         elif last or time.monotonic() - self._logged > LOG_EVERY_S:
             self._logged = time.monotonic()
-            self._console.print(self._line(), soft_wrap=True)
+            self._console.print(Text("; ").join([self._line(), *self._at_work()]), soft_wrap=True)
+
+    def _at_work(self) -> list[Text]:
+        activity = self._activity()
+        order = [stage.value for stage in Stage]
+        stages = sorted(
+            activity.rows.items(), key=lambda item: (order.index(item[0].partition("(")[0]), item)
+        )
+        models = sorted(activity.requests.items())
+        shown = {
+            "at work": [f"{stage} {count:,}" for stage, count in stages],
+            "requests": [f"{model} {now:,} of {limit:,}" for model, (now, limit) in models],
+        }
+        return [
+            Text(f"{what}: {_visible(', '.join(parts))}", "dim")
+            for what, parts in shown.items()
+            if parts
+        ]
 
     def _line(self) -> Text:
         done = self._outcomes.total()

@@ -4,6 +4,7 @@ import pytest
 from points import fill, point
 from rich.console import Console
 
+from apigen_ray.activity import Activity
 from apigen_ray.records import Reason
 from apigen_ray.report.stats import COLUMNS, count
 from apigen_ray.report.terminal import Progress, print_funnel
@@ -39,3 +40,14 @@ def test_only_what_is_not_done_is_waited_for(before, waits):
     with console.capture() as captured, Progress(console, 3, before):
         pass
     assert ("waiting" in captured.get()) == waits
+
+
+def test_what_is_at_work_is_shown_in_the_order_of_the_stages():
+    rows = {"judge": 2, "generate(b)": 1200, "execute": 3, "generate(a)": 4}
+    activity = Activity(rows, {"judge": (2, 8), "b": (1000, 1024)})
+    console = Console(width=200)
+    with console.capture() as captured:
+        progress = Progress(console, 3, {}, lambda: activity)
+        progress.show(last=True)
+    assert "at work: generate(a) 4, generate(b) 1,200, execute 3, judge 2; " in captured.get()
+    assert "requests: b 1,000 of 1,024, judge 2 of 8" in captured.get()
