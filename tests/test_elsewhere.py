@@ -1,7 +1,10 @@
 """Calls in the forms of others are read as what their writers meant."""
 
+import json
+
 import pytest
 
+from apigen_ray.elsewhere import open_source, read_answers
 from apigen_ray.elsewhere.forms import Unreadable, read_answer
 
 
@@ -14,3 +17,34 @@ def test_python_calls_may_have_the_words_of_json():
 def test_what_is_no_value_is_refused(value):
     with pytest.raises(Unreadable, match="no value of JSON"):
         read_answer(f"[f(a={value})]")
+
+
+@pytest.mark.parametrize("indent", [None, 2])
+def test_an_array_is_read_item_by_item(tmp_path, indent):
+    items = [{"id": n, "query": "a\nb [\u2028] é,"} for n in range(3)]
+    file = tmp_path / "xlam.json"
+    file.write_text(json.dumps(items, indent=indent, ensure_ascii=False), "utf-8")
+    source = open_source(str(file))
+    [chunk] = source.chunks
+    assert source.count == 3
+    assert [json.loads(line) for line in chunk.rows.splitlines()] == items
+
+
+def test_of_a_torn_array_the_items_before_are_read(tmp_path):
+    file = tmp_path / "torn.json"
+    file.write_text('[{"id": 1},\n {"id": 2}, {"id": "thr')
+    [chunk] = open_source(str(file)).chunks
+    assert chunk.rows.splitlines() == [b'{"id": 1}', b'{"id": 2}', b'{"id": "thr']
+
+
+def test_a_byte_order_mark_is_no_row(tmp_path):
+    file = tmp_path / "windows.jsonl"
+    file.write_text('{"id": 1}\n', "utf-8-sig")
+    [chunk] = open_source(str(file)).chunks
+    assert chunk.rows == b'{"id": 1}\n'
+
+
+def test_a_line_of_answers_ends_where_json_says(tmp_path):
+    file = tmp_path / "answers.json"
+    file.write_text('{"id": 1, "result": "a\u2028b"}\n', "utf-8")
+    assert read_answers(file) == {"1": "a\u2028b"}

@@ -1,5 +1,8 @@
 """Files and data sets, some megabytes at a time: what is read is never all in memory."""
 
+import codecs
+import json
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +16,7 @@ from apigen_ray.records import Json
 from apigen_ray.tabular import count_parquet, read_hub, read_parquet
 
 BYTES_PER_CHUNK = 4 << 20
+_BETWEEN_ITEMS = re.compile(r"[\s,]*")
 SUFFIXES = (".jsonl", ".json", ".parquet")
 
 
@@ -73,7 +77,7 @@ def read_answers(file: Path) -> dict[str, Json]:
     """
     answers: dict[str, Json] = {}
     try:
-        for number, line in enumerate(file.read_text("utf-8").splitlines(), 1):
+        for number, line in enumerate(file.read_text("utf-8").split("\n"), 1):
             if line.strip():
                 row = jsontext.parse(line)
                 if not isinstance(row, dict) or not {"ground_truth", "result"} & row.keys():
@@ -130,10 +134,46 @@ def _count_lines(text: bytes) -> int:
 
 
 def _lines(file: Path) -> Iterator[bytes]:
-    """Whole lines, of which the last of the file may have no end."""
+    """Whole lines, of which the last of the file may have no end.
+
+    A file that is one array, as xlam-function-calling-60k is released, is read at once.
+    """
     with file.open("rb") as lines:
-        while chunk := lines.read(BYTES_PER_CHUNK):
+        chunk = lines.read(BYTES_PER_CHUNK).removeprefix(codecs.BOM_UTF8)
+        if chunk.lstrip().startswith(b"["):
+            yield from _chunks_of_array((chunk + lines.read()).decode(errors="surrogateescape"))
+            return
+        while chunk:
             yield chunk + lines.readline()
+            chunk = lines.read(BYTES_PER_CHUNK)
+
+
+def _chunks_of_array(text: str) -> Iterator[bytes]:
+    chunk = bytearray()
+    for item in _items(text):
+        chunk += item.replace("\n", " ").encode(errors="surrogateescape") + b"\n"
+        if len(chunk) > BYTES_PER_CHUNK:
+            yield bytes(chunk)
+            chunk.clear()
+    if chunk:
+        yield bytes(chunk)
+
+
+def _items(text: str) -> Iterator[str]:
+    """The items of an array, as they are written; the last is all that can't be read."""
+    decoder = json.JSONDecoder()
+    place = text.index("[") + 1
+    while True:
+        between = _BETWEEN_ITEMS.match(text, place)
+        place = between.end() if between else place
+        if text[place : place + 1] in ("]", ""):
+            return
+        try:
+            _, end = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            end = len(text)
+        yield text[place:end]
+        place = end
 
 
 def _hub(name: str) -> Source:
