@@ -83,6 +83,8 @@ def verify(
     library = load_library(tools) if tools else Library((), (), ())
     strictness = config.check if config else CheckSettings()
     source = open_source(data)
+    if not source.count and not source.unread:
+        raise BadInput(f"{data}: holds no rows")
     apart = read_answers(answers) if answers else {}
     folder = RunFolder(out)
     with ExitStack() as stack:

@@ -210,6 +210,35 @@ def test_a_completion_that_is_no_text_is_read_as_its_json(verified):
     assert found["a"]["outcome"] == "verified"
 
 
+def test_a_row_that_fails_has_the_style_of_its_calls(verified):
+    wrong, unknown = {"dividend": "1"}, [{"name": "divide", "arguments": {}}, {"name": "other"}]
+    _, found = verified(
+        [
+            {"id": "one"} | pair("divide", **wrong),
+            {"id": "two", "query": "q", "answers": unknown},
+            {"id": "said", "style": "simple"} | pair("divide", **wrong),
+            {"id": "none", "query": "q", "answers": []},
+            {"id": "text", "query": "q", "answers": ["divide"]},
+        ],
+        "format",
+    )
+    assert {row["outcome"] for row in found.values()} == {"fail_format"}
+    assert {id_: row["style"] for id_, row in found.items()} == {
+        "one": "multiple",
+        "two": "parallel_multiple",
+        "said": "simple",
+        "none": None,
+        "text": None,
+    }
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "[]"])
+def test_a_file_without_rows_is_bad_input(tmp_path, verified, text):
+    (tmp_path / "empty.json").write_text(text)
+    with pytest.raises(BadInput, match="holds no rows"):
+        verified(tmp_path / "empty.json", "format")
+
+
 def test_a_row_without_tools_needs_them_from_elsewhere(verified):
     _, found = verified([{"id": 1} | pair("divide")], "format", tools=False)
     assert "no --tools are given" in found["1"]["detail"]

@@ -24,7 +24,7 @@ from apigen_ray.checking import (
 )
 from apigen_ray.elsewhere.forms import Given, Unreadable, read_given
 from apigen_ray.elsewhere.sources import Chunk
-from apigen_ray.records import Checked, Json, Reason, Rejected, Stage, Tool
+from apigen_ray.records import Checked, Json, Reason, Rejected, Stage, Style, Tool
 from apigen_ray.stages import checked_row, new_row, rejected_row
 from apigen_ray.store import Row, as_table
 from apigen_ray.tools import shown_form
@@ -140,10 +140,7 @@ class Reader:
         row["model"] = given.model or MODEL
         row["tools"], row["categories"] = shown.text, shown.categories
         row["completion"] = given.completion
-        style = given.style
-        if isinstance(result, Checked) and not style:
-            style = style_of(shown.tools, [call.name for call in result.pair.calls])
-        row["style"] = style
+        row["style"] = given.style or _style(result, shown.tools)
         return checked_row(row, result)
 
     def _shown(self, value: Json) -> _Shown:
@@ -230,6 +227,17 @@ def _row(line: bytes) -> dict[str, Any]:
     if not isinstance(row, dict):
         raise Unreadable(Reason.WRONG_TYPE, "a row is a JSON object")
     return row
+
+
+def _style(result: Checked | Rejected, tools: int) -> Style | None:
+    """The style that the calls of a row have, as far as they can be told."""
+    if isinstance(result, Checked):
+        return style_of(tools, [call.name for call in result.pair.calls])
+    answers = result.answers if isinstance(result.answers, list) else []
+    names = [answer.get("name") for answer in answers if isinstance(answer, dict)]
+    functions = [name for name in names if isinstance(name, str)]
+    told = functions and len(functions) == len(answers)
+    return style_of(tools, functions) if told else None
 
 
 def _unpadded(value: Any) -> Any:

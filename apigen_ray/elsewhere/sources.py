@@ -43,7 +43,7 @@ class Source:
     """Data that can be read."""
 
     def __init__(self, count: int, chunks: Callable[["Source"], Iterator[Chunk]]) -> None:
-        """Take the number of its rows, blank lines included, and what reads them."""
+        """Take the number of its rows, and what reads them."""
         self.count = count
         self.chunks = chunks(self)
         self.unread: list[str] = []
@@ -122,7 +122,7 @@ def _count(file: Path) -> int:
     if file.suffix == ".parquet":
         return count_parquet(file, str(file))
     try:
-        return sum(map(_count_lines, _lines(file)))
+        return sum(bool(line.strip()) for chunk in _lines(file) for line in chunk.split(b"\n"))
     except FileNotFoundError as error:
         raise BadInput(f"{file}: no such file") from error
     except OSError as error:
