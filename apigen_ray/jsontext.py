@@ -8,9 +8,8 @@ of one text see two values, so none is accepted.
 import json
 import math
 import re
-from collections import Counter
-from typing import Any, NoReturn
 
+import jiter
 import msgspec
 
 from apigen_ray.records import Json
@@ -18,7 +17,6 @@ from apigen_ray.records import Json
 MAX_CHARACTERS = 1 << 20
 MAX_DEPTH = 64
 _NO_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.?)*+(?:"|\Z)|[^"\[\]{}]++', re.DOTALL)
-_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class NotJson(ValueError):
@@ -40,15 +38,18 @@ def parse(text: str) -> Json:
         raise NotJson(f"{len(text)} characters, more than {MAX_CHARACTERS}")
     _check_depth(text)
     try:
-        value: Json = _DECODER.decode(text)
-        written = dumps(value) if _SURROGATE.search(text) else text
-        written.encode("utf-8")
-    except NotJson:
-        raise
+        value: Json = jiter.from_json(
+            text.encode("utf-8"), allow_inf_nan=False, catch_duplicate_keys=True
+        )
     except UnicodeEncodeError as error:
         raise NotJson("a string holds half of a surrogate pair") from error
-    except ValueError as error:  # JSONDecodeError, and integers too long for the interpreter
-        raise NotJson(str(error)) from error
+    except ValueError as error:
+        said = str(error)
+        raise (DuplicateKey if said.startswith("Detected duplicate key") else NotJson)(
+            said
+        ) from error
+    if _is_infinite(value):
+        raise NotJson("a number is too large")
     return value
 
 
@@ -85,28 +86,15 @@ def _check_depth(text: str) -> None:
             raise NotJson(f"nested deeper than {MAX_DEPTH} levels")
 
 
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) < len(pairs):
-        twice = Counter(key for key, _ in pairs).most_common(1)[0][0]
-        raise DuplicateKey(f"key {twice[:80]!r} stands twice in one object")
-    return result
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if math.isinf(value):
-        raise NotJson(f"number {text[:40]} is too large")
-    return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise NotJson(f"{name} is not JSON")
+def _is_infinite(value: Json) -> bool:
+    """Whether a number occurs that was too large to be read as one."""
+    if isinstance(value, dict):
+        return any(map(_is_infinite, value.values()))
+    if isinstance(value, list):
+        return any(map(_is_infinite, value))
+    return isinstance(value, float) and math.isinf(value)
 
 
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _CANONICAL_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)
-_DECODER = json.JSONDecoder(
-    object_pairs_hook=_unique, parse_float=_finite, parse_constant=_refuse_constant
-)

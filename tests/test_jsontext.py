@@ -12,7 +12,7 @@ def test_ordinary_json_is_read():
 
 
 def test_duplicate_key_is_its_own_finding():
-    with pytest.raises(jsontext.DuplicateKey, match="'a'"):
+    with pytest.raises(jsontext.DuplicateKey, match='"a"'):
         jsontext.parse('{"a": 1, "a": 2}')
 
 
