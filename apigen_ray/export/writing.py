@@ -59,12 +59,14 @@ def export(source: str | Path, form: str, out: Path, against: Sequence[str] = ()
 
     Raises:
         BadInput: if the source is not a run folder or has nothing to export, test data can't be
-            read, or the target can't be written.
+            read, or the target is a run folder or can't be written.
     """
     folder = RunFolder(source)
     manifest = folder.read_manifest()
     if manifest is None:
         raise BadInput(f"{source}: not a run folder (no manifest.json)")
+    if (out / "manifest.json").exists():
+        raise BadInput(f"--out {out}: is a run folder, and stays as it is")
     tests = read_test_data(against)
     columns = COLUMNS if tests.signatures else COLUMNS_WITHOUT_TOOLS
     removed = clean(chain.from_iterable(_examples(folder, columns)), tests)

@@ -1,6 +1,7 @@
 """An exported folder: the verified rows, as JSONL and Parquet, which load_dataset reads offline."""
 
 import json
+from pathlib import Path
 
 import datasets
 import pytest
@@ -89,3 +90,5 @@ def test_bad_folders_are_named(source, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(BadInput, match="--out"):
         export(source, "xlam", tmp_path / "file")
+    with pytest.raises(BadInput, match="is a run folder"):
+        export(source, "xlam", Path(source))
