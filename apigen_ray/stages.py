@@ -213,7 +213,8 @@ async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) 
         run = execute_twice if settings.check_determinism else execute
         done = await run(_pair(row).calls, runner)
         results = jsontext.dumps([result_form(result) for result in done.results])
-        ran = _with(row, execution_results=results, execute_s=done.seconds)
+        seconds = done.seconds if done.results else None  # nothing was to be called
+        ran = _with(row, execution_results=results, execute_s=seconds)
         return [rejected_row(ran, Stage.EXECUTE, done.rejection) if done.rejection else ran]
 
     return (await _settling([row], Stage.EXECUTE, executed()))[0]

@@ -2,9 +2,20 @@
 
 import itertools
 
-from apigen_ray.execution import Dispatcher, execute, execute_twice, result_form
+from points import point
+
+from apigen_ray.execution import (
+    Dispatcher,
+    ExecuteSettings,
+    execute,
+    execute_twice,
+    result_form,
+)
 from apigen_ray.records import Call, Failed, Reason, RestBackend, Returned
 from apigen_ray.rest.envelopes import ErrorForm
+from apigen_ray.stages import execute_step
+
+CALLS = '[{"name": "add", "arguments": {}}]'
 
 
 class Scripted:
@@ -119,3 +130,11 @@ async def test_what_may_change_the_world_is_not_run_twice():
     assert scripted.batches == [["http://shop"]]
     assert done.results[0].deterministic is None
     assert "deterministic" not in result_form(done.results[0])
+
+
+async def test_where_nothing_is_called_no_time_is_taken():
+    rows = [{**point(calls, answers=calls), "outcome": None} for calls in ("[]", CALLS)]
+    runner = dispatcher(returning(1))
+    none, some = [await execute_step(row, runner, ExecuteSettings()) for row in rows]
+    assert (none["execution_results"], none["execute_s"]) == ("[]", None)
+    assert some["execute_s"] is not None
