@@ -157,6 +157,14 @@ def alive(pids: set[int]) -> set[int]:
     return {pid for pid in pids if _is_runner(_command(pid))}
 
 
+def has_ended(pid: int) -> bool:
+    """Whether a process has closed all it had open, be it waited for or not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
 def _command(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/cmdline").read_text()
