@@ -21,8 +21,11 @@ class OwnedFolder:
         remove_stale(parent, prefix)
         while True:
             self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
-            self._lock = hold(self.path, fcntl.LOCK_EX)
-            if self.path.exists():  # nobody took it for stale before we had the lock
+            try:
+                self._lock = hold(self.path, fcntl.LOCK_EX)
+            except FileNotFoundError:  # somebody took it for stale, and removed it
+                continue
+            if self.path.exists():  # nobody did so before we had the lock
                 break
             os.close(self._lock)
 

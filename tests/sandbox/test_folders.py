@@ -53,6 +53,23 @@ def tmp_path() -> Iterator[Path]:  # pytest's can't be entered by a uid that nob
         yield Path(folder)
 
 
+def test_a_folder_that_is_taken_for_stale_at_once_is_made_again(tmp_path, monkeypatch):
+    make, made = tempfile.mkdtemp, []
+
+    def taken(**options):
+        path = make(**options)
+        made.append(path)
+        if len(made) == 1:  # another process has just removed what nobody held
+            Path(path).rmdir()
+        return path
+
+    monkeypatch.setattr(tempfile, "mkdtemp", taken)
+    mine = OwnedFolder("tools", tmp_path)
+    assert mine.path == Path(made[1])
+    assert mine.path.is_dir()
+    mine.remove()
+
+
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., Popen[str]]]:
     """Start a script that has a temporary folder of its own, and wait for its first line."""
