@@ -65,7 +65,8 @@ def test_a_run_killed_in_the_middle_is_completed_exactly_and_little_is_paid_twic
         wait_for(lambda: not left & ours_running(), 30)
         wait_for(lambda: unlocked(settings.out), 30)
         assert go(settings) == 0
-        assert planted_by(running["model"])["requests"] <= 240 + 16, "no more than was in flight"
+        most = 240 + 2 * 16  # in flight, or come within the 50 ms for which replies are gathered
+        assert planted_by(running["model"])["requests"] <= most
     after = [row["id"] for row in rows(settings.out)]
     assert len(after) == len(set(after)) == 240
     assert before <= set(after)
