@@ -9,22 +9,22 @@ from typing import Annotated, Any
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from apigen_ray.checking import CheckSettings
 from apigen_ray.errors import BadInput
-from apigen_ray.execution import ExecuteSettings
-from apigen_ray.feedback import FeedbackSettings
-from apigen_ray.fetching import beside
-from apigen_ray.judging import Rule
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.simulated import SimulatedEndpoint
 from apigen_ray.models.vllm import VllmEndpoint
+from apigen_ray.prompting.sampler import SamplingSettings
+from apigen_ray.prompting.seed_pool import FeedbackSettings
+from apigen_ray.prompting.targets import Target
 from apigen_ray.records import Style
-from apigen_ray.rest import RestSettings
-from apigen_ray.sampling import SamplingSettings
-from apigen_ray.sandbox import EgressSettings, SandboxSettings
-from apigen_ray.storage import place
-from apigen_ray.targets import Target
-from apigen_ray.tracking import MlflowSettings, TrackSettings
+from apigen_ray.report.tracking import MlflowSettings, TrackSettings
+from apigen_ray.run_folder.remote_files import beside
+from apigen_ray.run_folder.storage import place
+from apigen_ray.stages.check import CheckSettings
+from apigen_ray.stages.execute.dispatch import ExecuteSettings
+from apigen_ray.stages.execute.rest import RestSettings
+from apigen_ray.stages.execute.sandbox import EgressSettings, SandboxSettings
+from apigen_ray.stages.judge import Rule
 
 ModelSettings = Annotated[Endpoint | VllmEndpoint | SimulatedEndpoint, Field(discriminator="kind")]
 

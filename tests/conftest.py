@@ -10,7 +10,7 @@ from docker.errors import DockerException
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from apigen_ray.pipeline import ray_session
+from apigen_ray.pipeline.session import ray_session
 
 ROOT = Path(__file__).parents[1]
 

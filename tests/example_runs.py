@@ -13,8 +13,8 @@ from rich.console import Console
 
 from apigen_ray.config import RunConfig
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
-from apigen_ray.run import run
-from apigen_ray.store import RunFolder
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.workflows.run import run
 
 ROOT = Path(__file__).parents[1]
 STYLES = ("simple", "multiple", "parallel", "parallel_multiple")

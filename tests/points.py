@@ -4,8 +4,9 @@ import json
 from collections.abc import Sequence
 
 from apigen_ray.records import Outcome, Reason, Rejected, Stage, Style, Tool
-from apigen_ray.stages import new_row, rejected_row
-from apigen_ray.store import Row, RunFolder, as_table
+from apigen_ray.run_folder.rows import Row, as_table, new_row, rejected_row
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.tools.write_forms import tool_columns
 
 TOOL = Tool("add", "Add numbers.", {"type": "object", "properties": {}}, "Math")
 STAGE_OF = {Reason.ENDPOINT: Stage.GENERATE, Reason.RAISED: Stage.EXECUTE}
@@ -21,7 +22,9 @@ def point(
     **columns: object,
 ) -> Row:
     """A verified data point, or one rejected for a reason."""
-    new = new_row(id_, model=model, style=Style.SIMPLE, tools=tools, prompt_id=prompt, tried=0)
+    new = new_row(
+        id_, model=model, style=Style.SIMPLE, prompt_id=prompt, tried=0, **tool_columns(tools)
+    )
     calls = [{"name": tools[0].name, "arguments": {"x": 1}}]
     results = [{"ok": True, "result": 1, "seconds": 0.1}]
     new |= {

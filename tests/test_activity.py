@@ -1,6 +1,6 @@
 """What a run is at work on."""
 
-from apigen_ray.activity import STALE_S, Loads
+from apigen_ray.report.activity import STALE_S, Loads
 
 
 def test_the_requests_of_a_models_clients_are_added_up_while_they_tell():

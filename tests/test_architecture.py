@@ -1,15 +1,21 @@
-"""Imports run one way, Ray stays in its shell, and the project names no outside address."""
+"""Imports run one way at every level of the tree, Ray stays in its shell, names say something."""
 
 import ast
 import subprocess
-from graphlib import TopologicalSorter
+from collections import defaultdict
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "apigen_ray"
-RAY_SHELL = {"apigen_ray.engines", "apigen_ray.metrics", "apigen_ray.pipeline"}
+
+ORDER = (
+    "records", "errors", "strict_json", "run_folder", "tools", "models", "stages", "report",
+    "datasets", "prompting", "config", "pipeline", "workflows", "cli",
+)  # fmt: skip
+"""The rooms of the package: each may import those before it."""
 
 
 def modules():
@@ -18,46 +24,93 @@ def modules():
         yield name, path
 
 
-NAMES = {name for name, _ in modules()}
+PATHS = dict(modules())
 
 
-def imported(path):
-    """Modules imported when the module itself is: what functions import later, is no cycle."""
+def imported(path, *, lazily=False):
+    """Modules that a module imports: when it is imported itself, or in its functions as well."""
     tree = ast.parse(path.read_text())
-    for node in tree.body:
+    for node in ast.walk(tree) if lazily else tree.body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (
-                f"{node.module}.{alias.name}"
-                for alias in node.names
-                if f"{node.module}.{alias.name}" in NAMES
-            )
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+            yield from (name if name in PATHS else node.module for name in names)
 
 
-def test_imports_have_no_cycle():
-    graph = {}
-    for name, path in modules():
-        own = {target for target in imported(path) if target in NAMES}
-        # `from package import submodule` inside the package itself is not a cycle.
-        graph[name] = {t for t in own if t != name and not name.startswith(t + ".")}
-    list(TopologicalSorter(graph).static_order())
+def own_imports(*, lazily=False):
+    for name, path in PATHS.items():
+        for target in imported(path, lazily=lazily):
+            if target in PATHS and target != name:
+                yield name, target
 
 
-@pytest.mark.parametrize(("name", "path"), list(modules()), ids=str)
-def test_only_the_shell_knows_ray(name, path):
-    text = path.read_text()
-    nodes = [n for n in ast.walk(ast.parse(text)) if isinstance(n, ast.Import | ast.ImportFrom)]
-    found = [alias.name for n in nodes if isinstance(n, ast.Import) for alias in n.names]
-    found += [str(n.module) for n in nodes if isinstance(n, ast.ImportFrom)]
-    knows = any(target == "ray" or target.startswith("ray.") for target in found)
-    assert not knows or name in RAY_SHELL or name.startswith("apigen_ray.pipeline.")
+def room(name):
+    return name.split(".")[1] if "." in name else ""
+
+
+def test_rooms_import_only_those_before_them():
+    upward = [
+        f"{name} imports {target}"
+        for name, target in own_imports(lazily=True)
+        if room(name) and room(target) and room(name) != room(target)
+        and room(name) != "__main__" and ORDER.index(room(name)) < ORDER.index(room(target))
+    ]  # fmt: skip
+    assert not upward
+
+
+def test_every_entry_of_the_package_is_a_room():
+    entries = {path.name.removesuffix(".py") for path in PACKAGE.iterdir()}
+    assert entries - {"__init__", "__main__", "__pycache__", "README.md", "py.typed"} == {*ORDER}
+
+
+@pytest.mark.parametrize(
+    "folder", sorted({p.parent for p in PATHS.values()}), ids=lambda p: str(p.relative_to(ROOT))
+)
+def test_what_stands_in_a_folder_has_no_cycle(folder):
+    """Files and subfolders side by side, a subfolder standing for all that is in it."""
+    prefix = ".".join(folder.relative_to(ROOT).parts) + "."
+    graph = defaultdict(set)
+    for name, target in own_imports():
+        inside, other = (n.startswith(prefix) for n in (name, target))
+        if inside and other:
+            entry, used = (n.removeprefix(prefix).split(".")[0] for n in (name, target))
+            graph[entry].update({used} - {entry})
+    try:
+        list(TopologicalSorter(graph).static_order())
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+@pytest.mark.parametrize(("name", "path"), PATHS.items(), ids=str)
+def test_only_the_pipeline_knows_ray(name, path):
+    knows = any(target.split(".")[0] == "ray" for target in imported(path, lazily=True))
+    assert not knows or room(name) == "pipeline"
 
 
 def test_no_module_has_a_name_that_says_nothing():
     banned = {"utils", "common", "base", "core", "helpers", "misc"}
-    assert not [name for name in NAMES if name.rsplit(".", 1)[-1] in banned]
+    assert not [name for name in PATHS if name.rsplit(".", 1)[-1] in banned]
+
+
+def test_files_can_be_read_in_one_go():
+    long = {name: lines for name, path in PATHS.items() if (lines := _lines(path)) > 350}
+    assert not long
+
+
+def test_functions_can_be_seen_at_once():
+    long = {
+        f"{name}:{node.name}": lines
+        for name, path in PATHS.items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (lines := (node.end_lineno or 0) - node.lineno + 1) > 50
+    }
+    assert not long
+
+
+def _lines(path):
+    return len(path.read_text().splitlines())
 
 
 def test_the_top_level_is_what_it_should_be():

@@ -5,10 +5,11 @@ import pytest
 import yaml
 from points import point
 
-from apigen_ray.card import dataset_card
+from apigen_ray.datasets.card import dataset_card
 from apigen_ray.records import Reason, Style
 from apigen_ray.report.stats import COLUMNS, count
-from apigen_ray.store import RunFolder, as_table
+from apigen_ray.run_folder.rows import as_table
+from apigen_ray.run_folder.store import RunFolder
 
 
 def card_of(folder, manifest=None):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from apigen_ray.checking import CheckSettings, check, check_pair, pair_count, signatures_of
+from apigen_ray.datasets.xlam import json_field, read_rows, row_tools
 from apigen_ray.records import Checked, Reason, Rejected, Style, Tool
-from apigen_ray.xlam import json_field, read_rows, row_tools
+from apigen_ray.stages.check import CheckSettings, check, check_pair, pair_count, signatures_of
 
 SPEED = Tool(
     name="final_speed",

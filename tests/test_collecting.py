@@ -8,12 +8,12 @@ import pytest
 from points import point
 from rich.console import Console
 
-from apigen_ray import collecting
-from apigen_ray.collecting import collect
 from apigen_ray.errors import StoreLost
 from apigen_ray.records import Reason, Rejected, Stage
-from apigen_ray.stages import rejected_row
-from apigen_ray.store import RunFolder, as_table
+from apigen_ray.run_folder.rows import as_table, rejected_row
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.workflows import collect as collecting
+from apigen_ray.workflows.collect import collect
 
 
 @pytest.fixture

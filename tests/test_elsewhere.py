@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from apigen_ray.elsewhere import open_source, read_answers
-from apigen_ray.elsewhere.forms import Unreadable, read_answer
+from apigen_ray.datasets.external import open_source, read_answers
+from apigen_ray.datasets.external.forms import Unreadable, read_answer
 
 
 def test_python_calls_may_have_the_words_of_json():

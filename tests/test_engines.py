@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 import ray
 
-from apigen_ray.engines import engines
 from apigen_ray.errors import BadInput
-from apigen_ray.models.openai import OpenAIModel
+from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.models.vllm import Engine, VllmEndpoint
+from apigen_ray.pipeline.vllm_engine import engines
 from apigen_ray.records import Message
 
 SERVER = f"""#!{sys.executable}

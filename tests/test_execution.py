@@ -4,16 +4,16 @@ import itertools
 
 from points import point
 
-from apigen_ray.execution import (
+from apigen_ray.pipeline.steps import execute_step
+from apigen_ray.records import Call, Failed, Reason, RestBackend, Returned
+from apigen_ray.stages.execute.dispatch import (
     Dispatcher,
     ExecuteSettings,
     execute,
     execute_twice,
     result_form,
 )
-from apigen_ray.records import Call, Failed, Reason, RestBackend, Returned
-from apigen_ray.rest.envelopes import ErrorForm
-from apigen_ray.stages import execute_step
+from apigen_ray.stages.execute.rest.envelopes import ErrorForm
 
 CALLS = '[{"name": "add", "arguments": {}}]'
 

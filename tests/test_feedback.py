@@ -8,11 +8,11 @@ import pytest
 from points import point
 
 from apigen_ray.config import RunConfig
-from apigen_ray.feedback import Feedback, FeedbackSettings, pool_of
+from apigen_ray.prompting.sampler import Ask, Task
+from apigen_ray.prompting.seed_pool import Feedback, FeedbackSettings, pool_of
 from apigen_ray.records import Call, Pair, Reason, Seed, Style, Tool
-from apigen_ray.sampling import Ask
-from apigen_ray.stages import Task
-from apigen_ray.store import RunFolder, as_table
+from apigen_ray.run_folder.rows import as_table
+from apigen_ray.run_folder.store import RunFolder
 
 
 def tool(name, category):

@@ -10,11 +10,11 @@ from upath import UPath
 
 from apigen_ray.cli import main
 from apigen_ray.config import load_config
-from apigen_ray.elsewhere import open_source
+from apigen_ray.datasets.external import open_source
 from apigen_ray.errors import BadInput
-from apigen_ray.fetching import local_copy
-from apigen_ray.seeds import load_seeds
-from apigen_ray.tools import load_library
+from apigen_ray.prompting.seeds import load_seeds
+from apigen_ray.run_folder.remote_files import local_copy
+from apigen_ray.tools.library import load_library
 
 ROOT = Path(__file__).parents[1]
 CONFIG = """

@@ -6,8 +6,16 @@ from dataclasses import replace
 import jsonschema
 import pytest
 
-from apigen_ray.judging import VERDICT, Judge, decided, judge, judge_message, read_verdict, vote
 from apigen_ray.records import Call, Message, Pair, Reply
+from apigen_ray.stages.judge import (
+    VERDICT,
+    Judge,
+    decided,
+    judge,
+    judge_message,
+    read_verdict,
+    vote,
+)
 
 PAIR = Pair("What is it?", (Call("f", {"x": 1}),))
 

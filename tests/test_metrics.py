@@ -17,10 +17,11 @@ import ray  # the tests' conftest has imported our pipeline before
 from rich.console import Console
 
 from apigen_ray.config import RunConfig
-from apigen_ray.metrics import RowMeter
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
-from apigen_ray.run import run
-from apigen_ray.store import RunFolder, as_table
+from apigen_ray.pipeline.metrics import RowMeter
+from apigen_ray.run_folder.rows import as_table
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.workflows.run import run
 from tests.test_store import row
 
 ROOT = Path(__file__).parents[1]

@@ -5,7 +5,7 @@ import random
 import pyarrow as pa
 import pytest
 
-from apigen_ray.ordering import in_order, places_of
+from apigen_ray.run_folder.sorting import in_order, places_of
 
 SCHEMA = pa.schema([("key", pa.string()), ("text", pa.string())])
 

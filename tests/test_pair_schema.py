@@ -5,10 +5,10 @@ import json
 import jsonschema
 import pytest
 
-from apigen_ray.checking import CheckSettings, check, signatures_of
-from apigen_ray.models.guiding import common, structural, without_arguments
-from apigen_ray.pair_schema import LARGE, pairs_schema
+from apigen_ray.models.structured_output import common, structural, without_arguments
+from apigen_ray.prompting.pair_schema import LARGE, pairs_schema
 from apigen_ray.records import Checked, Style, Tool
+from apigen_ray.stages.check import CheckSettings, check, signatures_of
 
 ADD = Tool(
     "add",

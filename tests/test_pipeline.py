@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-import apigen_ray.run
-from apigen_ray.collecting import collect
+import apigen_ray.workflows.run
 from apigen_ray.config import ActorCount, RunConfig
 from apigen_ray.pipeline import dataset
+from apigen_ray.workflows.collect import collect
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,7 +41,7 @@ def arrived(out, monkeypatch, watch=len, **settings):
 
         return collect(recorded(), *rest, **options)
 
-    monkeypatch.setattr(apigen_ray.run, "collect", watched)
+    monkeypatch.setattr(apigen_ray.workflows.run, "collect", watched)
     config = RunConfig.model_validate(
         {
             "out": str(out),
@@ -53,7 +53,7 @@ def arrived(out, monkeypatch, watch=len, **settings):
             **settings,
         }
     )
-    apigen_ray.run.run(config, fresh=False, console=Console(file=io.StringIO()))
+    apigen_ray.workflows.run.run(config, fresh=False, console=Console(file=io.StringIO()))
     return rows
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from apigen_ray.config import RunConfig
-from apigen_ray.planning import estimate
+from apigen_ray.workflows.plan import estimate
 
 
 def config(**more):

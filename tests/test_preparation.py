@@ -10,12 +10,12 @@ from rich.console import Console
 from apigen_ray import pipeline  # noqa: F401 - it tells Ray about its environment first
 from apigen_ray.config import load_config
 from apigen_ray.errors import BadInput
-from apigen_ray.execution import ExecuteSettings
-from apigen_ray.manifest import identity_of
-from apigen_ray.preparation import prepare_executor
-from apigen_ray.rest import RestSettings
-from apigen_ray.sandbox import SandboxSettings
-from apigen_ray.tools import load_library
+from apigen_ray.stages.execute.dispatch import ExecuteSettings
+from apigen_ray.stages.execute.rest import RestSettings
+from apigen_ray.stages.execute.sandbox import SandboxSettings
+from apigen_ray.tools.library import load_library
+from apigen_ray.workflows.manifest import identity_of
+from apigen_ray.workflows.prepare import prepare_executor
 
 QUICKSTART = Path("configs/quickstart.yaml")
 

@@ -11,10 +11,10 @@ import pytest
 from example_runs import config, go, planted_by, rows, served, simulated, stats
 from rich.console import Console
 
-from apigen_ray import collecting
 from apigen_ray.errors import BadInput
 from apigen_ray.models.simulated.profiles import PROFILES
-from apigen_ray.store import RunFolder
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.workflows import collect as collecting
 
 REASON_OF_FAULT = {
     "malformed_json": "invalid_json",

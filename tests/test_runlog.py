@@ -11,10 +11,10 @@ from rich.console import Console
 
 from apigen_ray.config import RunConfig
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
-from apigen_ray.run import run
-from apigen_ray.runlog import MOST_A_MINUTE, NAME, RunLog, Sending, about, sent_to
-from apigen_ray.storage import place
-from apigen_ray.store import RunFolder
+from apigen_ray.run_folder.event_log import MOST_A_MINUTE, NAME, RunLog, Sending, about, sent_to
+from apigen_ray.run_folder.storage import place
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.workflows.run import run
 
 ROOT = Path(__file__).parents[1]
 log = logging.getLogger("apigen_ray.test")

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 from pydantic import ValidationError
 
-from apigen_ray import prompts
+from apigen_ray.prompting import templates as prompts
+from apigen_ray.prompting.sampler import Ask, Cell, Range, Sampler, SamplingSettings, plan
 from apigen_ray.records import Call, Pair, Seed, Style, Tool
-from apigen_ray.sampling import Ask, Cell, Range, Sampler, SamplingSettings, plan
 
 
 def tool(name, category):

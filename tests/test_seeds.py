@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from apigen_ray.errors import BadInput
+from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import Style
-from apigen_ray.seeds import load_seeds
-from apigen_ray.tools import load_library
+from apigen_ray.tools.library import load_library
 
 ROOT = Path(__file__).parents[1]
 SANDBOX = ROOT / "sandbox"

@@ -27,10 +27,10 @@ from example_runs import (
 )
 from rich.console import Console
 
-from apigen_ray import collecting
 from apigen_ray.cli import main
 from apigen_ray.errors import BadInput
-from apigen_ray.store import RunFolder
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.workflows import collect as collecting
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
 

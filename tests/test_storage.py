@@ -8,14 +8,16 @@ from moto.server import ThreadedMotoServer
 from s3fs import S3FileSystem
 from upath import UPath
 
-from apigen_ray import runlog, storage
 from apigen_ray.cli import main
 from apigen_ray.errors import BadInput, StoreLost
-from apigen_ray.models.replies import ReplyStore
+from apigen_ray.models.response_cache import ReplyStore
 from apigen_ray.records import Reply
-from apigen_ray.runlog import RunLog
-from apigen_ray.storage import LEASES, lock, place, whole
-from apigen_ray.store import REPLIES, RunFolder, as_table, clear
+from apigen_ray.run_folder import event_log as runlog
+from apigen_ray.run_folder import storage
+from apigen_ray.run_folder.event_log import RunLog
+from apigen_ray.run_folder.rows import as_table
+from apigen_ray.run_folder.storage import LEASES, lock, place, whole
+from apigen_ray.run_folder.store import REPLIES, RunFolder, clear
 from tests.test_store import ids, row
 
 

@@ -4,16 +4,16 @@ import datasets
 import pyarrow.parquet as pq
 import pytest
 
-from apigen_ray.card import dataset_card
+from apigen_ray.datasets.card import dataset_card
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome, Reason, Rejected, Stage, Style
 from apigen_ray.report.stats import COLUMNS, count
-from apigen_ray.stages import new_row, rejected_row
-from apigen_ray.store import RELEASED, REPLIES, SCHEMA, RunFolder, as_table, clear
+from apigen_ray.run_folder.rows import RELEASED, SCHEMA, as_table, new_row, rejected_row
+from apigen_ray.run_folder.store import REPLIES, RunFolder, clear
 
 
 def row(id_, outcome="verified", tried=0, **columns):
-    new = new_row(id_, model="m", style=Style.SIMPLE, tools=[], prompt_id="p", tried=tried)
+    new = new_row(id_, model="m", style=Style.SIMPLE, prompt_id="p", tried=tried)
     new |= {"query": "q", "answers": "[]", "execution_results": "[]", **columns}
     if outcome == "error":
         return rejected_row(new, Stage.GENERATE, Rejected(Reason.ENDPOINT, "down"))
@@ -142,7 +142,7 @@ def test_a_run_without_a_verified_row_still_has_a_data_set(folder):
 
 
 def test_a_data_set_of_several_slices_is_sorted_as_a_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("apigen_ray.store.SLICE", 2)
+    monkeypatch.setattr("apigen_ray.run_folder.store.SLICE", 2)
     folder = RunFolder(tmp_path / "run")
     with folder.writing():
         for ids in ("dhb", "ga", "fce"):

@@ -5,9 +5,8 @@ from random import Random
 
 import pytest
 
-from apigen_ray.records import Style
-from apigen_ray.sampling import Cell
-from apigen_ray.targets import (
+from apigen_ray.prompting.sampler import Cell
+from apigen_ray.prompting.targets import (
     Tally,
     Target,
     asks_of,
@@ -16,6 +15,7 @@ from apigen_ray.targets import (
     read_wave,
     wave_form,
 )
+from apigen_ray.records import Style
 
 SIMPLE, PARALLEL = Cell(Style.SIMPLE), Cell(Style.PARALLEL)
 VERIFIED = Target(count="verified")

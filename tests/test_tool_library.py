@@ -16,9 +16,9 @@ from random import Random
 
 import pytest
 
-from apigen_ray.checking import CheckSettings, check_pair, signatures_of
 from apigen_ray.records import Checked
-from apigen_ray.tools import load_library
+from apigen_ray.stages.check import CheckSettings, check_pair, signatures_of
+from apigen_ray.tools.library import load_library
 
 SANDBOX = Path(__file__).parents[1] / "sandbox"
 PAPER_CATEGORIES = {

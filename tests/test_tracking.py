@@ -10,9 +10,10 @@ from rich.console import Console
 
 from apigen_ray.config import load_config
 from apigen_ray.errors import BadInput
-from apigen_ray.run import conclude
-from apigen_ray.store import RunFolder, as_table
-from apigen_ray.tracking import TrackSettings, check_tracker
+from apigen_ray.report.tracking import TrackSettings, check_tracker
+from apigen_ray.run_folder.rows import as_table
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.workflows.run import conclude
 from tests.test_store import row
 
 QUICKSTART = "configs/quickstart.yaml"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from apigen_ray.validation import SchemaValidator
+from apigen_ray.tools.validation import SchemaValidator
 
 DOUBLES = {"type": "number", "multipleOf": 0.1}
 

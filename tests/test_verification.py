@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from apigen_ray.errors import BadInput
-from apigen_ray.store import RunFolder
-from apigen_ray.verification import verify
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.workflows.verify import verify
 
 DATA = Path(__file__).parent / "data" / "toolalpaca_xlam.jsonl"
 TOOLS = '''
@@ -67,7 +67,7 @@ def test_format_alone_needs_neither_ray_nor_sandbox(tmp_path, monkeypatch):
     def refuse(*_):
         raise AssertionError("Ray was started")
 
-    monkeypatch.setattr("apigen_ray.verification.ray_session", refuse)
+    monkeypatch.setattr("apigen_ray.workflows.verify.ray_session", refuse)
     (tmp_path / "mine.py").write_text(TOOLS)
     code = verify(
         str(DATA),
@@ -198,7 +198,7 @@ def test_a_fault_of_ours_costs_one_row(monkeypatch, verified):
     def read(row, _):
         raise ZeroDivisionError(f"of {row['id']}")
 
-    monkeypatch.setattr("apigen_ray.elsewhere.reading.read_given", read)
+    monkeypatch.setattr("apigen_ray.datasets.external.reader.read_given", read)
     code, found = verified([{"id": 1} | pair("divide")], "format")
     assert (code, found["1"]["outcome"], found["1"]["reason"]) == (1, "error", "internal")
     assert "data.jsonl:1: ZeroDivisionError: of 1" in verified.said()
@@ -283,7 +283,7 @@ def test_whatever_ids_there_are_none_is_lost(ids, verified):
 
 
 def test_many_rows_go_through_several_processes_in_their_order(monkeypatch, tmp_path, verified):
-    monkeypatch.setattr("apigen_ray.elsewhere.sources.BYTES_PER_CHUNK", 500)
+    monkeypatch.setattr("apigen_ray.datasets.external.sources.BYTES_PER_CHUNK", 500)
     rows = [{"id": n} | pair("divide", dividend=n, divisor=2) for n in range(40)]
     _, found = verified(rows, "format")
     assert list(found) == [str(n) for n in range(40)]

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from apigen_ray.watch import GUILTY, Watched, Watchlist
+from apigen_ray.pipeline.poison_rows import GUILTY, Watched, Watchlist
 
 
 class Local:

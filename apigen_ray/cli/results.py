@@ -43,7 +43,7 @@ def add_verify(commands: Commands) -> None:
 
 def _verify(arguments: argparse.Namespace) -> int:
     from apigen_ray.config import load_config
-    from apigen_ray.verification import verify
+    from apigen_ray.workflows.verify import verify
 
     return verify(
         arguments.data,
@@ -129,7 +129,7 @@ def add_export(commands: Commands) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from apigen_ray.export import export, push
+    from apigen_ray.datasets.export import export, push
     from apigen_ray.report.terminal import print_warnings
 
     # Rows are trees without cycles, so the last reference frees them; to look for cycles among

@@ -44,10 +44,12 @@ def _run(arguments: argparse.Namespace) -> int:
         overrides.append(f"out={arguments.out}")
     config = load_config(arguments.config, overrides)
     if arguments.check:
-        from apigen_ray.preflight import preflight
+        from apigen_ray.workflows.preflight import preflight
 
         return preflight(config, make_console())
-    from apigen_ray.run import run  # takes seconds to import: a bad config is known before
+    from apigen_ray.workflows.run import (
+        run,  # takes seconds to import: a bad config is known before
+    )
 
     return run(
         config,
@@ -82,7 +84,7 @@ def add_plan(commands: Commands) -> None:
 
 def _plan(arguments: argparse.Namespace) -> int:
     from apigen_ray.config import load_config
-    from apigen_ray.planning import print_plan
+    from apigen_ray.workflows.plan import print_plan
 
     overrides = list(arguments.set)
     if arguments.out:

@@ -35,7 +35,7 @@ def add_sandbox(commands: Commands) -> None:
 
 
 def _sandbox_build(arguments: argparse.Namespace) -> int:
-    from apigen_ray.sandbox import SandboxSettings, ensure_image
+    from apigen_ray.stages.execute.sandbox import SandboxSettings, ensure_image
 
     chosen = {"base_image": arguments.base} if arguments.base else {}
     image = ensure_image(SandboxSettings(kind="docker", **chosen))
@@ -45,8 +45,8 @@ def _sandbox_build(arguments: argparse.Namespace) -> int:
 
 def _sandbox_test(arguments: argparse.Namespace) -> int:
     from apigen_ray.report.terminal import print_self_check
-    from apigen_ray.sandbox import SandboxSettings, choose_kind
-    from apigen_ray.sandbox.self_check import self_check
+    from apigen_ray.stages.execute.sandbox import SandboxSettings, choose_kind
+    from apigen_ray.stages.execute.sandbox.attacks.self_check import self_check
 
     settings = SandboxSettings(kind=arguments.kind, runtime=arguments.runtime)
     kind, notice = choose_kind(settings)

@@ -9,7 +9,7 @@ from apigen_ray.cli.arguments import Commands, command, make_console
 from apigen_ray.errors import BadInput
 
 if TYPE_CHECKING:
-    from apigen_ray.tools.importing import Finding
+    from apigen_ray.tools.importers.findings import Finding
 
 
 def add_tools(commands: Commands) -> None:
@@ -168,8 +168,8 @@ def _add_tools_clean(actions: Commands) -> None:
 
 def _tools_clean(arguments: argparse.Namespace) -> int:
     from apigen_ray.config import load_config
-    from apigen_ray.tools.cleaning import Settings, Step
-    from apigen_ray.tools.cleaning.commands import run_clean
+    from apigen_ray.workflows.clean_tools import Settings, Step
+    from apigen_ray.workflows.clean_tools.command import run_clean
 
     steps = arguments.steps.split(",")
     for step in steps:
@@ -191,7 +191,7 @@ def _tools_clean(arguments: argparse.Namespace) -> int:
 
 
 def _tools_import(arguments: argparse.Namespace) -> int:
-    from apigen_ray.tools.commands import run_import
+    from apigen_ray.workflows.import_tools import run_import
 
     return run_import(_findings(arguments), arguments.out, make_console())
 
@@ -200,11 +200,11 @@ def _findings(arguments: argparse.Namespace) -> "Iterable[Finding]":
     sources: list[str] = arguments.sources
     match arguments.kind:
         case "python":
-            from apigen_ray.tools.python import import_python
+            from apigen_ray.tools.importers.python import import_python
 
             return import_python(sources)
         case "openapi":
-            from apigen_ray.tools.openapi import OpenApiOptions, read_openapi
+            from apigen_ray.tools.importers.openapi import OpenApiOptions, read_openapi
 
             _check_category(arguments.category)
             pairs = [given.partition("=") for given in arguments.auth_env]
@@ -218,7 +218,7 @@ def _findings(arguments: argparse.Namespace) -> "Iterable[Finding]":
             )
             return read_openapi(sources, options)
         case "toolbench":
-            from apigen_ray.tools.toolbench import ToolBenchOptions, read_toolbench
+            from apigen_ray.tools.importers.toolbench import ToolBenchOptions, read_toolbench
 
             return read_toolbench(
                 sources,
@@ -230,11 +230,11 @@ def _findings(arguments: argparse.Namespace) -> "Iterable[Finding]":
                 ),
             )
         case "mcp":
-            from apigen_ray.tools.mcp import McpOptions, read_mcp
+            from apigen_ray.tools.importers.mcp import McpOptions, read_mcp
 
             _check_category(arguments.category)
             return read_mcp(sources, McpOptions(arguments.timeout, arguments.category))
-    from apigen_ray.tools.lists import read_lists
+    from apigen_ray.tools.importers.lists import read_lists
 
     _check_category(arguments.category)
     return read_lists(sources, arguments.category)
@@ -248,6 +248,6 @@ def _check_category(name: str) -> None:
 
 
 def _tools_stats(arguments: argparse.Namespace) -> int:
-    from apigen_ray.tools.commands import run_stats
+    from apigen_ray.workflows.import_tools import run_stats
 
     return run_stats(arguments.lists, arguments.picture, make_console())

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic.networks import HttpUrl
 
-from apigen_ray.models.guiding import ResponseFormat
+from apigen_ray.models.structured_output import ResponseFormat
 
 
 def _plain_base_url(url: str) -> str:

@@ -20,12 +20,10 @@ import ray
 import ray.data
 from ray.data import ActorPoolStrategy, Dataset
 
-from apigen_ray import stages
-from apigen_ray.checking import CheckSettings
 from apigen_ray.config import ActorCount, Actors
-from apigen_ray.judging import Rule
-from apigen_ray.metrics import RowMeter
 from apigen_ray.models.endpoints import Endpoint, part_of
+from apigen_ray.pipeline import steps
+from apigen_ray.pipeline.metrics import RowMeter
 from apigen_ray.pipeline.operators import (
     ExecuteBlock,
     Executor,
@@ -34,10 +32,12 @@ from apigen_ray.pipeline.operators import (
     task_item,
 )
 from apigen_ray.pipeline.session import QUEUED_BLOCKS, ending
-from apigen_ray.pipeline.shared import RemoteKeeper, RemotePools
+from apigen_ray.pipeline.shared_actors import RemoteKeeper, RemotePools
 from apigen_ray.pipeline.sidecars import placed, try_sidecars
-from apigen_ray.sampling import Sampler
-from apigen_ray.store import SCHEMA
+from apigen_ray.prompting.sampler import Sampler, Task
+from apigen_ray.run_folder.rows import SCHEMA
+from apigen_ray.stages.check import CheckSettings
+from apigen_ray.stages.judge import Rule
 
 MOST_ROWS_PER_BLOCK = 64
 """A block takes some 5 ms of CPU at each operator and twice that of the driver, however small."""
@@ -56,7 +56,7 @@ class Generation:
     """The tasks of one model, and whose pools its prompts draw from."""
 
     endpoint: Endpoint
-    tasks: Sequence[stages.Task]
+    tasks: Sequence[Task]
     owner: str = ""
 
 
@@ -250,7 +250,7 @@ def _stream(dataset: Dataset) -> Iterator[pa.Table]:
                 return
             if isinstance(item, BaseException):
                 raise item
-            rows = stages.finished(item)
+            rows = steps.finished(item)
             meter.count(rows)
             yield rows
     finally:

@@ -17,23 +17,23 @@ from typing import Any
 import pyarrow as pa
 import ray
 
-from apigen_ray import stages
-from apigen_ray.checking import CheckSettings
-from apigen_ray.execution import Dispatcher, ExecuteSettings, RestTools
-from apigen_ray.feedback import LAG
-from apigen_ray.judging import Judge, Rule
-from apigen_ray.metrics import MeteredModel
 from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.openai import OpenAIModel
-from apigen_ray.models.replies import KeepingModel
-from apigen_ray.pipeline.shared import RemoteKeeper, RemotePools
+from apigen_ray.models.openai_client import OpenAIModel
+from apigen_ray.models.response_cache import KeepingModel
+from apigen_ray.pipeline import steps
+from apigen_ray.pipeline.metrics import MeteredModel
+from apigen_ray.pipeline.poison_rows import Watched
+from apigen_ray.pipeline.shared_actors import RemoteKeeper, RemotePools
+from apigen_ray.prompting.sampler import Ask, Sampler, Task
+from apigen_ray.prompting.seed_pool import LAG
 from apigen_ray.records import Stage, Style
-from apigen_ray.rest import RestCaller, RestSettings
-from apigen_ray.runlog import send_to
-from apigen_ray.sampling import Ask, Sampler
-from apigen_ray.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
-from apigen_ray.store import Row, as_rows, as_table
-from apigen_ray.watch import Watched
+from apigen_ray.run_folder.event_log import send_to
+from apigen_ray.run_folder.rows import Row, as_rows, as_table
+from apigen_ray.stages.check import CheckSettings
+from apigen_ray.stages.execute.dispatch import Dispatcher, ExecuteSettings, RestTools
+from apigen_ray.stages.execute.rest import RestCaller, RestSettings
+from apigen_ray.stages.execute.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
+from apigen_ray.stages.judge import Judge, Rule
 
 ENDING_SEEN_S = 1.0
 """How soon generating actors know that nothing more is to be asked."""
@@ -87,16 +87,16 @@ class GenerateBlock:
         rows = await self._watched.each(by_prompt, self._generated, self._refused)
         return as_table(list(chain.from_iterable(rows)))
 
-    async def _generated(self, task: stages.Task) -> list[Row]:
+    async def _generated(self, task: Task) -> list[Row]:
         sampler = await self._sampler_of(task.ask.round)
         if sampler is None:
             return []
-        return await stages.generate_step(
+        return await steps.generate_step(
             task, sampler, self._model, self._name, self._check, with_schema=self._with_schema
         )
 
-    async def _refused(self, task: stages.Task) -> list[Row]:
-        return stages.deadly_task(task, self._name)
+    async def _refused(self, task: Task) -> list[Row]:
+        return steps.deadly_task(task, self._name)
 
     async def _sampler_of(self, round_: int) -> Sampler | None:
         if round_ not in self._samplers:
@@ -131,7 +131,7 @@ class ExecuteBlock:
         return await _advanced(block, self._executed, self._watched, Stage.EXECUTE)
 
     async def _executed(self, row: Row) -> Row:
-        return await stages.execute_step(row, self._runner, self._executor.settings)
+        return await steps.execute_step(row, self._runner, self._executor.settings)
 
     async def _opened(self) -> Sandbox:
         async with self._opening:
@@ -154,7 +154,7 @@ class JudgeBlock:
         return await _advanced(block, self._judged, self._watched, Stage.JUDGE)
 
     async def _judged(self, row: Row) -> Row:
-        return await stages.judge_step(row, self._judges, self._rule)
+        return await steps.judge_step(row, self._judges, self._rule)
 
 
 async def _advanced(
@@ -163,7 +163,7 @@ async def _advanced(
     """Take the rows of a block that are still in the race through a stage, all at once."""
 
     async def refuse(row: Row) -> Row:
-        return stages.deadly_row(row, stage)
+        return steps.deadly_row(row, stage)
 
     rows = as_rows(block)
     racing = {row["id"]: row for row in rows if not row["outcome"]}
@@ -171,13 +171,13 @@ async def _advanced(
     return as_table([moved.get(row["id"], row) for row in rows])
 
 
-def task_item(task: stages.Task) -> dict[str, Any]:
+def task_item(task: Task) -> dict[str, Any]:
     """A task as a row of the dataset."""
     return asdict(task.ask) | {"tried": json.dumps(dict(task.tried))}
 
 
-def _item_task(item: Mapping[str, Any]) -> stages.Task:
+def _item_task(item: Mapping[str, Any]) -> Task:
     tried = {int(point): times for point, times in json.loads(item["tried"]).items()}
     index, count, round_ = (int(item[key]) for key in ("index", "count", "round"))
     ask = Ask(index, Style(item["style"]), count, round_, item["category"])
-    return stages.Task(ask, tried)
+    return Task(ask, tried)

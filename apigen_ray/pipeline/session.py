@@ -20,7 +20,7 @@ from ray.data._internal.execution.operators.union_operator import UnionOperator
 from upath import UPath
 
 from apigen_ray.errors import BadInput
-from apigen_ray.storage import is_local
+from apigen_ray.run_folder.storage import is_local
 
 QUEUED_BLOCKS = 6
 """An operator rests while the next one has this many blocks waiting: what is paid for is soon

@@ -8,7 +8,7 @@ from ray.exceptions import GetTimeoutError
 
 from apigen_ray.errors import BadInput, SandboxLost
 from apigen_ray.pipeline.operators import Executor
-from apigen_ray.sandbox import open_sandbox
+from apigen_ray.stages.execute.sandbox import open_sandbox
 
 SANDBOX = "sandbox"
 """The resource of Ray nodes that have runner sidecars: 1, however many runners."""

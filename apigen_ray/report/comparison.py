@@ -20,7 +20,7 @@ from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
 from apigen_ray.report.intervals import Rate
 from apigen_ray.report.stats import Funnel
-from apigen_ray.store import RunFolder, digest
+from apigen_ray.run_folder.store import RunFolder, digest
 
 COLUMNS = (
     "id",

@@ -26,7 +26,7 @@ from apigen_ray.report.summary import (
     called_names,
     summarise,
 )
-from apigen_ray.store import RunFolder
+from apigen_ray.run_folder.store import RunFolder
 
 Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
 """Headers and rows of cells."""

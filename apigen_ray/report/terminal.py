@@ -12,13 +12,13 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from apigen_ray.activity import Activity
 from apigen_ray.errors import BadInput
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason, Stage
+from apigen_ray.report.activity import Activity
 from apigen_ray.report.page import write_report
 from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count, requested_of
-from apigen_ray.sandbox.self_check import CheckResult
-from apigen_ray.store import RunFolder
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.stages.execute.sandbox.attacks.self_check import CheckResult
 
 COLOURS = {
     Outcome.VERIFIED: "green",

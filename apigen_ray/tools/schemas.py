@@ -15,7 +15,7 @@ from typing import Any
 import jsonschema_rs
 
 from apigen_ray.records import JsonObject
-from apigen_ray.validation import no_retrieval
+from apigen_ray.tools.validation import no_retrieval
 
 _NAMES = {
     "string": ("str", "string", "char"),

@@ -12,10 +12,10 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from apigen_ray.tools.importing import Finding, gather, write_import
-from apigen_ray.tools.lists import read_lists
-from apigen_ray.tools.openapi import OpenApiOptions, read_openapi
-from apigen_ray.tools.toolbench import ToolBenchOptions, read_toolbench
+from apigen_ray.tools.importers.findings import Finding, gather, write_import
+from apigen_ray.tools.importers.lists import read_lists
+from apigen_ray.tools.importers.openapi import OpenApiOptions, read_openapi
+from apigen_ray.tools.importers.toolbench import ToolBenchOptions, read_toolbench
 
 DATA = Path(__file__).parents[1] / "data"
 

@@ -12,7 +12,7 @@ import aiohttp
 from aiohttp import web
 
 from apigen_ray.records import RestBackend, Returned
-from apigen_ray.rest import RestCaller, RestSettings
+from apigen_ray.stages.execute.rest import RestCaller, RestSettings
 
 CALLS = 6000
 IN_FLIGHT = 16

@@ -19,9 +19,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from apigen_ray.checking import CheckSettings, check_pair, signatures_of
-from apigen_ray.export import FORMS
-from apigen_ray.export.writing import DISTILABEL, PREFERENCES
+from apigen_ray.datasets.export import FORMS
+from apigen_ray.datasets.export.writing import DISTILABEL, PREFERENCES
 from apigen_ray.records import (
     OUTCOME_OF,
     Checked,
@@ -33,10 +32,11 @@ from apigen_ray.records import (
     Style,
     Tool,
 )
-from apigen_ray.stages import new_row, rejected_row
-from apigen_ray.store import Row, RunFolder, as_table
-from apigen_ray.tools import load_library
-from apigen_ray.tools.writers import xlam_form
+from apigen_ray.run_folder.rows import Row, as_table, new_row, rejected_row
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.stages.check import CheckSettings, check_pair, signatures_of
+from apigen_ray.tools.library import load_library
+from apigen_ray.tools.write_forms import tool_columns, xlam_form
 
 TOOLS = Path(__file__).parents[2] / "sandbox" / "tools"
 ROWS_PER_PART = 256
@@ -44,8 +44,8 @@ COMMAND = ["-m", "apigen_ray"]
 CONCLUDE = """
 import sys
 from rich.console import Console
-from apigen_ray.run import conclude
-from apigen_ray.store import RunFolder
+from apigen_ray.workflows.run import conclude
+from apigen_ray.run_folder.store import RunFolder
 conclude(RunFolder(sys.argv[1]), int(sys.argv[2]), Console())
 """
 """What a run does after its last row."""
@@ -157,9 +157,9 @@ def _row(number: int, tools: Sequence[Tool]) -> Row:
         f"{model}-{number // 2:06d}-0",
         model=model,
         style=style,
-        tools=shown,
         prompt_id=f"{number // 2:06d}",
         tried=0,
+        **tool_columns(shown),
     )
     new |= {
         "query": _query(drawn),

@@ -37,7 +37,7 @@ from rich.table import Table
 
 from apigen_ray.errors import BadInput, SandboxLost
 from apigen_ray.records import Call, Returned
-from apigen_ray.sandbox import (
+from apigen_ray.stages.execute.sandbox import (
     Sandbox,
     SandboxSettings,
     choose_kind,
@@ -45,9 +45,9 @@ from apigen_ray.sandbox import (
     open_sandbox,
     pack,
 )
-from apigen_ray.sandbox.docker import CPU_PERIOD_US
-from apigen_ray.sandbox.image import runner_files
-from apigen_ray.sandbox.toolcode import ToolCode
+from apigen_ray.stages.execute.sandbox.docker import CPU_PERIOD_US
+from apigen_ray.stages.execute.sandbox.image import runner_files
+from apigen_ray.stages.execute.sandbox.toolcode import ToolCode
 
 PEER = "llm-sandbox[docker]==0.3.46"
 ONE_TOOL = ToolCode(

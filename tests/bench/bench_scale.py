@@ -36,10 +36,10 @@ import pyarrow.parquet as pq
 from matplotlib.figure import Figure
 from rich.console import Console
 
-import apigen_ray.run
-from apigen_ray.collecting import collect
+import apigen_ray.workflows.run
 from apigen_ray.config import RunConfig
-from apigen_ray.pipeline import dataset  # sets what Ray reads when it is imported
+from apigen_ray.pipeline import dataset
+from apigen_ray.workflows.collect import collect
 
 import ray  # isort: skip
 from ray.cluster_utils import Cluster  # isort: skip
@@ -289,7 +289,7 @@ def sleep(arguments: argparse.Namespace) -> None:
 
         return collect(counted(), *rest, **more)
 
-    apigen_ray.run.collect = watched
+    apigen_ray.workflows.run.collect = watched
     count = arguments.count
     perfect = {"kind": "simulated", "name": "perfect", "profile": "perfect", "latency_s": 0}
     rows = arguments.rows * count
@@ -311,7 +311,7 @@ def sleep(arguments: argparse.Namespace) -> None:
                     "actors": {"generate": count, "execute": count},
                 }
             )
-            apigen_ray.run.run(config, fresh=False, console=Console(file=io.StringIO()))
+            apigen_ray.workflows.run.run(config, fresh=False, console=Console(file=io.StringIO()))
     finally:
         ray.shutdown()
         cluster.shutdown()

@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 import yaml
 
 from apigen_ray.records import VirtualBackend
-from apigen_ray.rest.cassette import Recorder
-from apigen_ray.rest.client import Response
-from apigen_ray.rest.request import build
+from apigen_ray.stages.execute.rest.cassette import Recorder
+from apigen_ray.stages.execute.rest.client import Response
+from apigen_ray.stages.execute.rest.request import build
 
 CODES = {
     0: "a result", 1: "no such function", 2: "arguments unreadable", 5: "time-out",

@@ -14,8 +14,9 @@ from pathlib import Path
 import docker
 
 from apigen_ray.records import Call
-from apigen_ray.sandbox import Sandbox, SandboxSettings, hostile_tools, open_sandbox
-from apigen_ray.sandbox.self_check import attacks_on, hostile_code, look
+from apigen_ray.stages.execute.sandbox import Sandbox, SandboxSettings, open_sandbox
+from apigen_ray.stages.execute.sandbox.attacks import hostile_tools
+from apigen_ray.stages.execute.sandbox.attacks.self_check import attacks_on, hostile_code, look
 
 BENIGN_PER_ATTACK = 4
 

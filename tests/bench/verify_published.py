@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from apigen_ray.checking import CheckSettings
-from apigen_ray.elsewhere import open_source, read_answers, read_batches
+from apigen_ray.datasets.external import open_source, read_answers, read_batches
 from apigen_ray.records import Outcome
-from apigen_ray.store import Row
+from apigen_ray.run_folder.rows import Row
+from apigen_ray.stages.check import CheckSettings
 
 Record = Mapping[str, Any]
 """A row in the xLAM format."""

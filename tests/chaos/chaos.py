@@ -332,13 +332,13 @@ def same_prompts(config: Path, rows: list[dict[str, object]]) -> int:
     program = """
 import json, sys
 from pathlib import Path
-from apigen_ray.asking import Asking
+from apigen_ray.workflows.run_plan import Asking
 from apigen_ray.config import load_config
-from apigen_ray.feedback import Feedback
-from apigen_ray.sampling import Sampler
-from apigen_ray.seeds import load_seeds
-from apigen_ray.store import RunFolder, digest
-from apigen_ray.tools import load_library
+from apigen_ray.prompting.seed_pool import Feedback
+from apigen_ray.prompting.sampler import Sampler
+from apigen_ray.prompting.seeds import load_seeds
+from apigen_ray.run_folder.store import RunFolder, digest
+from apigen_ray.tools.library import load_library
 config = load_config(Path(sys.argv[1]))
 library = load_library(config.tools)
 seeds, _ = load_seeds(config.seeds, library.by_name())

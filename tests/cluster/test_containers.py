@@ -20,8 +20,8 @@ import pytest
 from moto.server import ThreadedMotoServer
 from upath import UPath
 
-from apigen_ray.sandbox import SandboxSettings, ensure_image
-from apigen_ray.store import RunFolder
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.stages.execute.sandbox import SandboxSettings, ensure_image
 
 ROOT = Path(__file__).parents[2]
 BASE, NODE = "apigen-ray-test-base:bookworm", "apigen-ray-node:test"

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from apigen_ray.config import load_config
-from apigen_ray.pipeline import SANDBOX
+from apigen_ray.pipeline.sidecars import SANDBOX
 
 KUBERAY = Path(__file__).parents[2] / "cluster" / "kuberay"
 SCHEMAS = Path(__file__).parents[1] / "data" / "kuberay"

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from apigen_ray.datasets.export.dedup import Cause, Removed, TestData, clean, read_test_data
+from apigen_ray.datasets.export.formats import Example
 from apigen_ray.errors import BadInput
-from apigen_ray.export.cleaning import Cause, Removed, TestData, clean, read_test_data
-from apigen_ray.export.formats import Example
 
 LONG = "Please tell me how many days there are between the first of May and the tenth of June"
 DAYS = {"name": "days", "arguments": {"start": "05-01"}}

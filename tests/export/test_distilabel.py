@@ -9,11 +9,11 @@ import pytest
 from points import TOOL, fill, point
 from rich.console import Console
 
-from apigen_ray.export import export
-from apigen_ray.export.distilabel import KEYS
+from apigen_ray.datasets.export import export
+from apigen_ray.datasets.export.distilabel import KEYS
 from apigen_ray.records import Reason, Tool
-from apigen_ray.store import RunFolder
-from apigen_ray.verification import verify
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.workflows.verify import verify
 
 TOOLS = Path(__file__).parents[1] / "data" / "distilabel_tools.py"
 CALLS = {

@@ -16,7 +16,7 @@ from chat_templates import (
     render,
 )
 
-from apigen_ray.export.formats import (
+from apigen_ray.datasets.export.formats import (
     FORMS,
     NO_CALL,
     Example,
@@ -26,7 +26,7 @@ from apigen_ray.export.formats import (
     sharegpt,
     xlam,
 )
-from apigen_ray.tools.forms import read_tool
+from apigen_ray.tools.read_forms import read_tool
 
 TOOLS = [
     {

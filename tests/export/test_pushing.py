@@ -8,8 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import huggingface_hub.constants
 import pytest
 
+from apigen_ray.datasets.export import push
 from apigen_ray.errors import BadInput
-from apigen_ray.export import push
 
 
 class Hub(BaseHTTPRequestHandler):

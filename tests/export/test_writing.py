@@ -7,10 +7,11 @@ import datasets
 import pytest
 from points import fill, point
 
+from apigen_ray.datasets.export import FORMS, export
 from apigen_ray.errors import BadInput
-from apigen_ray.export import FORMS, export
 from apigen_ray.records import Reason
-from apigen_ray.store import RunFolder, as_table
+from apigen_ray.run_folder.rows import as_table
+from apigen_ray.run_folder.store import RunFolder
 
 RAGGED = [{"a": 1}, {"b": {"c": [None]}}, {}]
 

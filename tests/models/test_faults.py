@@ -11,15 +11,15 @@ from contextlib import asynccontextmanager
 import pytest
 from aiohttp import web
 
-from apigen_ray.checking import CheckSettings
-from apigen_ray.collecting import Breaker
-from apigen_ray.models import openai
+from apigen_ray.models import openai_client as openai
 from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.openai import OpenAIModel
+from apigen_ray.models.openai_client import OpenAIModel
+from apigen_ray.pipeline.steps import generate_step
+from apigen_ray.prompting.sampler import Ask, Sampler, SamplingSettings, Task
 from apigen_ray.records import Style, Tool
-from apigen_ray.sampling import Ask, Sampler, SamplingSettings
-from apigen_ray.stages import Task, generate_step
-from apigen_ray.store import as_table
+from apigen_ray.run_folder.rows import as_table
+from apigen_ray.stages.check import CheckSettings
+from apigen_ray.workflows.collect import Breaker
 
 ADD = Tool(
     "add",

@@ -13,9 +13,10 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from apigen_ray.errors import EndpointError, PromptTooLong, RateLimited
-from apigen_ray.models import answers, openai
+from apigen_ray.models import openai_client as openai
+from apigen_ray.models import responses as answers
 from apigen_ray.models.endpoints import Endpoint, shared
-from apigen_ray.models.openai import OpenAIModel
+from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.records import Message
 
 HELLO = (Message("user", "hello"),)

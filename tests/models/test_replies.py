@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from apigen_ray.errors import BudgetSpent
-from apigen_ray.models import replies
+from apigen_ray.models import response_cache as replies
 from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.replies import Keeper, KeepingModel, Limits, ReplyStore, request_key
+from apigen_ray.models.response_cache import Keeper, KeepingModel, Limits, ReplyStore, request_key
 from apigen_ray.records import Message, Reply
 
 ENDPOINT = Endpoint(name="m", base_url="http://here/v1", model="m-1")
@@ -103,7 +103,7 @@ def test_a_torn_tail_costs_only_itself(tmp_path, damage):
 def test_what_was_put_survives_sigkill(tmp_path):
     program = f"""
 from pathlib import Path
-from apigen_ray.models.replies import ReplyStore
+from apigen_ray.models.response_cache import ReplyStore
 from apigen_ray.records import Reply
 store = ReplyStore(Path({str(tmp_path)!r}))
 number = 0

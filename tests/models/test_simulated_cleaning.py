@@ -7,11 +7,11 @@ import pytest
 from apigen_ray.models.simulated.answering import answer
 from apigen_ray.models.simulated.profiles import Profile
 from apigen_ray.records import Reply
-from apigen_ray.tools import load_library
-from apigen_ray.tools.cleaning.access import accepted, proposed
-from apigen_ray.tools.cleaning.asking import Unusable
-from apigen_ray.tools.cleaning.documentation import noise
-from apigen_ray.tools.cleaning.rewriting import rewrite
+from apigen_ray.tools.library import load_library
+from apigen_ray.workflows.clean_tools.access import accepted, proposed
+from apigen_ray.workflows.clean_tools.documentation import noise
+from apigen_ray.workflows.clean_tools.model_requests import Unusable
+from apigen_ray.workflows.clean_tools.rewriting import rewrite
 
 LIBRARY = Path(__file__).parents[2] / "sandbox" / "tools"
 

@@ -7,7 +7,6 @@ from random import Random
 
 import pytest
 
-from apigen_ray.checking import CheckSettings, check, signatures_of
 from apigen_ray.models.simulated import faults
 from apigen_ray.models.simulated.answering import _draft
 from apigen_ray.models.simulated.drawing import draw_call
@@ -17,8 +16,9 @@ from apigen_ray.models.simulated.profiles import Fault
 from apigen_ray.models.simulated.reading import GenerateRequest
 from apigen_ray.models.simulated.schemas import accepts, resolve
 from apigen_ray.models.simulated.writing import task, write_irrelevant, write_query
-from apigen_ray.prompts import VOICES
+from apigen_ray.prompting.templates import VOICES
 from apigen_ray.records import Call, Checked, JsonObject, Reason, Rejected, Style, Tool
+from apigen_ray.stages.check import CheckSettings, check, signatures_of
 
 ONE_TOOL = (Style.SIMPLE, Style.PARALLEL)
 FOUND_LATER = (Fault.INFEASIBLE, Fault.MISMATCH)

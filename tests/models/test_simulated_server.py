@@ -20,10 +20,8 @@ from aiohttp import ClientSession
 from aiohttp.test_utils import TestClient, TestServer
 from pydantic import ValidationError
 
-from apigen_ray import prompts
 from apigen_ray.errors import BadInput
-from apigen_ray.judging import judge_message, read_verdict
-from apigen_ray.models.openai import OpenAIModel
+from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.models.simulated import SimulatedEndpoint, run_server, serving
 from apigen_ray.models.simulated.answering import Answer, Judged, answer
 from apigen_ray.models.simulated.profiles import PROFILES, Fault, Profile
@@ -34,8 +32,10 @@ from apigen_ray.models.simulated.reading import (
     read,
 )
 from apigen_ray.models.simulated.server import build_app
+from apigen_ray.prompting import templates as prompts
 from apigen_ray.records import Call, JsonObject, Message, Pair, Style, Tool
-from apigen_ray.tools import prompt_form, shown_form
+from apigen_ray.stages.judge import judge_message, read_verdict
+from apigen_ray.tools.write_forms import prompt_form, shown_form
 
 PERFECT = PROFILES["perfect"]
 OK: JsonObject = {"ok": True, "result": 3, "seconds": 0.1}

@@ -20,15 +20,15 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from apigen_ray.checking import CheckSettings
-from apigen_ray.models.openai import OpenAIModel
+from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.models.vllm import Engine, VllmEndpoint
+from apigen_ray.pipeline.steps import generate_step
+from apigen_ray.prompting.sampler import Ask, Sampler, SamplingSettings, Task
+from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import Style
 from apigen_ray.report.intervals import Rate
-from apigen_ray.sampling import Ask, Sampler, SamplingSettings
-from apigen_ray.seeds import load_seeds
-from apigen_ray.stages import Task, generate_step
-from apigen_ray.tools import load_library
+from apigen_ray.stages.check import CheckSettings
+from apigen_ray.tools.library import load_library
 
 PYTHON = os.environ.get("VLLM_PYTHON")
 pytestmark = [

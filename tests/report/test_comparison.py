@@ -12,7 +12,7 @@ from apigen_ray.errors import BadInput
 from apigen_ray.records import Reason
 from apigen_ray.report.comparison import agreements, compare
 from apigen_ray.report.comparison_page import write_comparison
-from apigen_ray.store import RunFolder
+from apigen_ray.run_folder.store import RunFolder
 
 
 def prompts(model, verified, *, wrong=Reason.WRONG_TYPE, **columns):

@@ -7,7 +7,8 @@ from points import fill, point
 
 from apigen_ray.cli import main
 from apigen_ray.records import Reason
-from apigen_ray.store import RunFolder, as_table
+from apigen_ray.run_folder.rows import as_table
+from apigen_ray.run_folder.store import RunFolder
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from points import TOOL, fill, point
 from apigen_ray.records import Outcome, Reason, Tool
 from apigen_ray.report.page import write_report
 from apigen_ray.report.stats import COLUMNS, count
-from apigen_ray.store import RunFolder
+from apigen_ray.run_folder.store import RunFolder
 
 HOSTILE = [
     '<script>document.title = "pwned"</script>',

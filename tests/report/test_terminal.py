@@ -4,11 +4,11 @@ import pytest
 from points import fill, point
 from rich.console import Console
 
-from apigen_ray.activity import Activity
 from apigen_ray.records import Reason
+from apigen_ray.report.activity import Activity
 from apigen_ray.report.stats import COLUMNS, count
 from apigen_ray.report.terminal import Progress, print_funnel
-from apigen_ray.store import RunFolder
+from apigen_ray.run_folder.store import RunFolder
 
 
 def printed(path, names):

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiohttp import web
 
-from apigen_ray.rest import RestCaller, RestSettings
+from apigen_ray.stages.execute.rest import RestCaller, RestSettings
 
 LOOPBACK = ("127.0.0.0/8",)
 

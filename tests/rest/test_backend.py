@@ -5,7 +5,7 @@ import re
 import pytest
 
 from apigen_ray.records import Key, RestBackend, VirtualBackend
-from apigen_ray.tools.forms import UnreadableTool, read_tool
+from apigen_ray.tools.read_forms import UnreadableTool, read_tool
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
 

@@ -9,7 +9,7 @@ from aiohttp import web
 
 from apigen_ray.errors import BadInput, RestUnavailable
 from apigen_ray.records import OUTCOME_OF, Failed, Outcome, Reason, RestBackend, Returned
-from apigen_ray.rest import RestSettings
+from apigen_ray.stages.execute.rest import RestSettings
 
 
 @pytest.fixture

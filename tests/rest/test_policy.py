@@ -2,7 +2,7 @@
 
 import pytest
 
-from apigen_ray.rest.policy import Denied, Policy
+from apigen_ray.stages.execute.rest.policy import Denied, Policy
 
 
 @pytest.mark.parametrize("address", ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1"])

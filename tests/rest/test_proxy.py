@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 from aiohttp import web
 
-from apigen_ray.rest.proxy import CONNECTIONS, EgressProxy
+from apigen_ray.stages.execute.rest.proxy import CONNECTIONS, EgressProxy
 
 
 @pytest.fixture
@@ -188,7 +188,7 @@ async def test_a_dead_host_is_told_as_such(proxy):
 
 
 async def test_a_client_that_says_nothing_is_left(proxy, monkeypatch):
-    monkeypatch.setattr("apigen_ray.rest.proxy.HEAD_S", 0.2)
+    monkeypatch.setattr("apigen_ray.stages.execute.rest.proxy.HEAD_S", 0.2)
     assert await (await proxy(["api.example.com"]))("GET http://") == ""
 
 
@@ -206,7 +206,7 @@ async def test_no_more_connections_are_taken_than_can_be_served(proxy, site):
 
 
 async def test_a_call_has_so_many_connections_and_the_next_has_them_again(proxy, site, monkeypatch):
-    monkeypatch.setattr("apigen_ray.rest.proxy.CONNECTIONS_PER_CALL", 3)
+    monkeypatch.setattr("apigen_ray.stages.execute.rest.proxy.CONNECTIONS_PER_CALL", 3)
     ask = await proxy(["api.example.com"])
     request = get(f"http://api.example.com:{site.port}/", "api.example.com")
     for _ in range(3):
@@ -218,7 +218,7 @@ async def test_a_call_has_so_many_connections_and_the_next_has_them_again(proxy,
 
 
 async def test_an_answer_without_end_is_cut_off(proxy, serve_raw, monkeypatch):
-    monkeypatch.setattr("apigen_ray.rest.proxy.ANSWER_BYTES", 1 << 20)
+    monkeypatch.setattr("apigen_ray.stages.execute.rest.proxy.ANSWER_BYTES", 1 << 20)
 
     async def behave(writer):
         while True:

@@ -6,10 +6,10 @@ import pytest
 from aiohttp import web
 
 from apigen_ray.records import Failed, Reason, RestBackend, Returned
-from apigen_ray.rest import RestSettings
-from apigen_ray.rest.client import Response
-from apigen_ray.rest.envelopes import ERROR_FORMS, error_in
-from apigen_ray.rest.reading import read
+from apigen_ray.stages.execute.rest import RestSettings
+from apigen_ray.stages.execute.rest.client import Response
+from apigen_ray.stages.execute.rest.envelopes import ERROR_FORMS, error_in
+from apigen_ray.stages.execute.rest.reading import read
 
 
 def answer(body, content_type="application/json", status=200):

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from apigen_ray.records import Failed, VirtualBackend
-from apigen_ray.rest.cassette import Recorder
-from apigen_ray.rest.client import Response
-from apigen_ray.rest.request import build
+from apigen_ray.stages.execute.rest.cassette import Recorder
+from apigen_ray.stages.execute.rest.client import Response
+from apigen_ray.stages.execute.rest.request import build
 
 CALLS = [
     json.loads(line)

@@ -7,8 +7,8 @@ import pytest
 from aiohttp import web
 
 from apigen_ray.records import Failed, Reason, RestBackend, Returned
-from apigen_ray.rest.backend import UnreadableBackend, read_rest
-from apigen_ray.rest.request import Unsendable, build
+from apigen_ray.stages.execute.rest.request import Unsendable, build
+from apigen_ray.tools.rest_backend import UnreadableBackend, read_rest
 
 
 async def sent(caller, backend, arguments):

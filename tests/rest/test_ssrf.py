@@ -169,14 +169,16 @@ async def test_the_resolver_gives_no_inner_address_even_if_the_socket_is_not_che
     async def lookup(host, port):
         return ["127.0.0.1"]
 
-    monkeypatch.setattr("apigen_ray.rest.policy.Policy.check_address", lambda *_: None)
+    monkeypatch.setattr(
+        "apigen_ray.stages.execute.rest.policy.Policy.check_address", lambda *_: None
+    )
     backend = RestBackend("GET", f"http://harmless.example.com:{inner.port}/")
     assert isinstance(await caller(allow=(), lookup=lookup).call(backend, {}), Failed)
     assert inner.reached == 0
 
 
 async def test_the_socket_is_checked_even_if_the_resolver_is_not(caller, inner, monkeypatch):
-    monkeypatch.setattr("apigen_ray.rest.policy.Policy.check_host", lambda *_: None)
+    monkeypatch.setattr("apigen_ray.stages.execute.rest.policy.Policy.check_host", lambda *_: None)
     backend = RestBackend("GET", f"http://127.0.0.1:{inner.port}/")
     result = await caller(allow=()).call(backend, {})
     assert isinstance(result, Failed)

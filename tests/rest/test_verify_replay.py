@@ -10,10 +10,10 @@ import yaml
 from apigen_ray import pipeline  # noqa: F401 - it tells Ray about its environment first
 from apigen_ray.cli import main
 from apigen_ray.records import VirtualBackend
-from apigen_ray.rest.cassette import Recorder
-from apigen_ray.rest.client import Response
-from apigen_ray.rest.request import build
-from apigen_ray.store import RunFolder
+from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.stages.execute.rest.cassette import Recorder
+from apigen_ray.stages.execute.rest.client import Response
+from apigen_ray.stages.execute.rest.request import build
 
 CALLS = Path(__file__).parents[1] / "data" / "rapidapi_calls.jsonl"
 VERDICTS = {"result": "verified", "nothing": "empty_result", "error": "a failure"}

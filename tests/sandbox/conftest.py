@@ -6,8 +6,8 @@ import pytest
 import pytest_asyncio
 from sandboxes import opened, settings_for, sidecars
 
-from apigen_ray.sandbox import Sandbox
-from apigen_ray.sandbox.self_check import hostile_code
+from apigen_ray.stages.execute.sandbox import Sandbox
+from apigen_ray.stages.execute.sandbox.attacks.self_check import hostile_code
 
 KINDS = [
     pytest.param("docker", marks=pytest.mark.docker),

@@ -11,7 +11,7 @@ import pytest
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Call, CallResult
-from apigen_ray.sandbox import (
+from apigen_ray.stages.execute.sandbox import (
     Sandbox,
     SandboxSettings,
     choose_kind,
@@ -19,7 +19,7 @@ from apigen_ray.sandbox import (
     open_sandbox,
     pack,
 )
-from apigen_ray.sandbox.toolcode import ToolCode
+from apigen_ray.stages.execute.sandbox.toolcode import ToolCode
 
 SOCKETS = "APIGEN_RAY_TEST_SOCKETS"  # also for the processes that tests start
 TOOLS = Path(__file__).parent / "benign_tools.py"

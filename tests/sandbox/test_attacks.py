@@ -10,8 +10,15 @@ import pytest_asyncio
 from sandboxes import opened, settings_for
 
 from apigen_ray.records import Call
-from apigen_ray.sandbox import Sandbox, hostile_tools
-from apigen_ray.sandbox.self_check import CheckResult, attacks_on, check, hostile_code, look
+from apigen_ray.stages.execute.sandbox import Sandbox
+from apigen_ray.stages.execute.sandbox.attacks import hostile_tools
+from apigen_ray.stages.execute.sandbox.attacks.self_check import (
+    CheckResult,
+    attacks_on,
+    check,
+    hostile_code,
+    look,
+)
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 from sandboxes import call, settings_for
 
 from apigen_ray.records import Failed, Reason, Returned
-from apigen_ray.sandbox import open_sandbox, pack
-from apigen_ray.tools.python import read_python
+from apigen_ray.stages.execute.sandbox import open_sandbox, pack
+from apigen_ray.tools.importers.python import read_python
 
 sys.path.append(str(Path(__file__).parents[2] / "sandbox"))
 import binding

@@ -14,7 +14,7 @@ from sandboxes import alive, call, children, has_ended, opened, running, setting
 
 from apigen_ray.errors import BadInput, SandboxLost
 from apigen_ray.records import Call, Failed, Json, Reason, Returned
-from apigen_ray.sandbox import Sandbox, ToolCode, open_sandbox
+from apigen_ray.stages.execute.sandbox import Sandbox, ToolCode, open_sandbox
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -316,7 +316,7 @@ async def test_a_sandbox_that_keeps_dying_is_reported_as_lost(
     kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with opened(settings_for(kind)) as sandbox:
-        monkeypatch.setattr("apigen_ray.sandbox.protocol.GRACE_S", -0.9)
+        monkeypatch.setattr("apigen_ray.stages.execute.sandbox.protocol.GRACE_S", -0.9)
         with pytest.raises(SandboxLost):
             await call(sandbox, "wait", seconds=0.8)
         monkeypatch.undo()
@@ -354,7 +354,7 @@ async def test_closing_ends_the_calls_under_way_and_those_that_wait(kind: str) -
 HOST = """
 import asyncio, sys
 from sandboxes import benign_code, settings_for
-from apigen_ray.sandbox import open_sandbox
+from apigen_ray.stages.execute.sandbox import open_sandbox
 from apigen_ray.records import Call
 async def main():
     sandbox = await open_sandbox(settings_for(sys.argv[1], timeout_s=60), benign_code())
@@ -449,7 +449,7 @@ async def test_what_a_module_leaves_when_imported_is_gone_at_the_first_call(kind
 
 
 async def test_a_module_that_hangs_is_named(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("apigen_ray.sandbox.protocol.IMPORT_TIMEOUT_S", 1.0)
+    monkeypatch.setattr("apigen_ray.stages.execute.sandbox.protocol.IMPORT_TIMEOUT_S", 1.0)
     before = running(kind)
     with pytest.raises(BadInput, match=r"'broken'.*still importing"):
         await open_sandbox(settings_for(kind), code_of("while True: pass"))

@@ -17,9 +17,16 @@ from sandboxes import opened, settings_for
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Call, CallResult, Failed, Json, Reason, Returned
-from apigen_ray.sandbox import Sandbox, SandboxSettings, ToolCode, choose_kind, opening, pack
-from apigen_ray.sandbox.pool import Pool
-from apigen_ray.sandbox.protocol import take_listener
+from apigen_ray.stages.execute.sandbox import (
+    Sandbox,
+    SandboxSettings,
+    ToolCode,
+    choose_kind,
+    opening,
+    pack,
+)
+from apigen_ray.stages.execute.sandbox.pool import Pool
+from apigen_ray.stages.execute.sandbox.protocol import take_listener
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 WEB_TOOLS = Path(__file__).with_name("web_tools.py")

@@ -11,13 +11,13 @@ from subprocess import PIPE, Popen
 
 import pytest
 
-from apigen_ray.sandbox.folders import OwnedFolder
-from apigen_ray.sandbox.image import host_root
+from apigen_ray.stages.execute.sandbox.folders import OwnedFolder
+from apigen_ray.stages.execute.sandbox.image import host_root
 
 OPEN = """
 import asyncio, sys
 from sandboxes import benign_code, settings_for
-from apigen_ray.sandbox import open_sandbox
+from apigen_ray.stages.execute.sandbox import open_sandbox
 
 async def main():
     sandbox = await open_sandbox(settings_for(sys.argv[1]), benign_code())
@@ -30,7 +30,7 @@ asyncio.run(main())
 OWN = """
 import sys
 from pathlib import Path
-from apigen_ray.sandbox.folders import OwnedFolder
+from apigen_ray.stages.execute.sandbox.folders import OwnedFolder
 
 OwnedFolder("tools", Path(sys.argv[1]))
 print("ready", flush=True)
@@ -38,7 +38,7 @@ sys.stdin.readline()
 """
 HOLD = """
 import sys
-from apigen_ray.sandbox import image
+from apigen_ray.stages.execute.sandbox import image
 
 image._copy_python = lambda root: None
 print(image.host_root(), flush=True)
@@ -147,8 +147,10 @@ def test_copies_of_other_versions_go_unless_they_are_in_use(
     [used] = names(tmp_path, "apigen-ray-python-")
     (tmp_path / "apigen-ray-python-0-older").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("apigen_ray.sandbox.image._copy_python", lambda root: None)
-    monkeypatch.setattr("apigen_ray.sandbox.image._runner_sources", lambda: [b"another version"])
+    monkeypatch.setattr("apigen_ray.stages.execute.sandbox.image._copy_python", lambda root: None)
+    monkeypatch.setattr(
+        "apigen_ray.stages.execute.sandbox.image._runner_sources", lambda: [b"another version"]
+    )
     mine = host_root()
     assert names(tmp_path, "apigen-ray-python-") == {used, mine.name}
     end(living)

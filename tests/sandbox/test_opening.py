@@ -8,8 +8,8 @@ from sandboxes import benign_code, call, opened
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import CallResult, Returned
-from apigen_ray.sandbox import SandboxSettings, choose_kind, ensure_image, opening
-from apigen_ray.sandbox.image import RUNNER_FILES, host_root, runner_files
+from apigen_ray.stages.execute.sandbox import SandboxSettings, choose_kind, ensure_image, opening
+from apigen_ray.stages.execute.sandbox.image import RUNNER_FILES, host_root, runner_files
 
 
 def no_engine() -> None:
@@ -43,7 +43,7 @@ def test_what_was_chosen_is_not_chosen_again(monkeypatch: pytest.MonkeyPatch) ->
     """An actor is handed the kind and the image; another node may have others to choose from."""
     tag = ensure_image(SandboxSettings(base_image="host")).tag
     monkeypatch.setattr(opening, "choose_kind", None)
-    monkeypatch.setattr("apigen_ray.sandbox.image._image_on", None)
+    monkeypatch.setattr("apigen_ray.stages.execute.sandbox.image._image_on", None)
 
     async def add() -> CallResult:
         settings = SandboxSettings(kind="docker", image=tag, slots=1)

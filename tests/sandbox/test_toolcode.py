@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from apigen_ray.errors import BadInput
-from apigen_ray.sandbox import ToolCode, pack, toolcode
+from apigen_ray.stages.execute.sandbox import ToolCode, pack, toolcode
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from apigen_ray.checking import CheckSettings, check_pair, signatures_of
 from apigen_ray.cli import main
 from apigen_ray.records import Checked
-from apigen_ray.tools import load_library
+from apigen_ray.stages.check import CheckSettings, check_pair, signatures_of
+from apigen_ray.tools.library import load_library
 
 DATA = Path(__file__).parents[1] / "data" / "imports"
 APIS = Path(__file__).parents[2] / "configs" / "apis"

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from apigen_ray.errors import BadInput
-from apigen_ray.tools.forms import UnreadableTool, read_tool, read_tool_list
+from apigen_ray.tools.read_forms import UnreadableTool, read_tool, read_tool_list
 from apigen_ray.tools.schemas import type_schema
 
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}

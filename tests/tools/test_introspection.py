@@ -5,8 +5,9 @@ import textwrap
 import pytest
 
 from apigen_ray.errors import BadInput
-from apigen_ray.tools import load_library, shown_form
-from apigen_ray.tools.python import read_python
+from apigen_ray.tools.importers.python import read_python
+from apigen_ray.tools.library import load_library
+from apigen_ray.tools.write_forms import shown_form
 
 
 @pytest.fixture

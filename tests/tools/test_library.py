@@ -5,10 +5,10 @@ import json
 import pytest
 
 from apigen_ray.errors import BadInput
-from apigen_ray.sandbox import pack
-from apigen_ray.tools import load_library
-from apigen_ray.tools.importing import gather, write_import
-from apigen_ray.tools.python import import_python
+from apigen_ray.stages.execute.sandbox import pack
+from apigen_ray.tools.importers.findings import gather, write_import
+from apigen_ray.tools.importers.python import import_python
+from apigen_ray.tools.library import load_library
 
 SOURCE = '''
 def double(x: int) -> int:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from apigen_ray.tools.importing import RefusalReason, gather
-from apigen_ray.tools.lists import read_lists
+from apigen_ray.tools.importers.findings import RefusalReason, gather
+from apigen_ray.tools.importers.lists import read_lists
 
 DATA = Path(__file__).parents[1] / "data" / "imports"
 SCHEMA = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}

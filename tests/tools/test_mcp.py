@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from apigen_ray.tools.importing import RefusalReason, gather
-from apigen_ray.tools.mcp import McpOptions, read_mcp
+from apigen_ray.tools.importers.findings import RefusalReason, gather
+from apigen_ray.tools.importers.mcp import McpOptions, read_mcp
 
 DATA = Path(__file__).parents[1] / "data" / "imports"
 SERVER = Path(__file__).with_name("mcp_server.py")

@@ -3,7 +3,7 @@
 import re
 from random import Random
 
-from apigen_ray.tools.names import legal, unique
+from apigen_ray.tools.importers.names import legal, unique
 
 LEGAL = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 

@@ -10,9 +10,9 @@ import pytest
 import yaml
 
 from apigen_ray.records import Key, RestBackend
-from apigen_ray.rest.request import build
-from apigen_ray.tools.importing import RefusalReason, gather
-from apigen_ray.tools.openapi import OpenApiOptions, read_openapi
+from apigen_ray.stages.execute.rest.request import build
+from apigen_ray.tools.importers.findings import RefusalReason, gather
+from apigen_ray.tools.importers.openapi import OpenApiOptions, read_openapi
 
 DATA = Path(__file__).parents[1] / "data" / "imports"
 APIS = Path(__file__).parents[2] / "configs" / "apis"

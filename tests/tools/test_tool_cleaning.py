@@ -7,12 +7,17 @@ import pytest
 
 from apigen_ray.errors import BadInput, EndpointError, SandboxLost
 from apigen_ray.records import Failed, PythonBackend, Reason, Reply, RestBackend, Returned, Tool
-from apigen_ray.tools.cleaning.access import Journal, arguments_at_hand
-from apigen_ray.tools.cleaning.asking import Unusable
-from apigen_ray.tools.cleaning.cleaner import Cleaner, Kept, Lost, Settings, clean_all, sift
-from apigen_ray.tools.cleaning.documentation import misread, noise, text_problem, undocumented
-from apigen_ray.tools.cleaning.rewriting import described
-from apigen_ray.tools.importing import Imported
+from apigen_ray.tools.importers.findings import Imported
+from apigen_ray.workflows.clean_tools.access import Journal, arguments_at_hand
+from apigen_ray.workflows.clean_tools.cleaner import Cleaner, Kept, Lost, Settings, clean_all, sift
+from apigen_ray.workflows.clean_tools.documentation import (
+    misread,
+    noise,
+    text_problem,
+    undocumented,
+)
+from apigen_ray.workflows.clean_tools.model_requests import Unusable
+from apigen_ray.workflows.clean_tools.rewriting import described
 
 CITY = {"type": "string", "description": "The city."}
 

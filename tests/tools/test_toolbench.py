@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from apigen_ray.records import Key, VirtualBackend
-from apigen_ray.rest.request import build
-from apigen_ray.tools.importing import RefusalReason, gather
-from apigen_ray.tools.toolbench import ToolBenchOptions, read_toolbench, standardized
+from apigen_ray.stages.execute.rest.request import build
+from apigen_ray.tools.importers.findings import RefusalReason, gather
+from apigen_ray.tools.importers.toolbench import ToolBenchOptions, read_toolbench, standardized
 
 DATA = Path(__file__).parents[1] / "data" / "imports"
 

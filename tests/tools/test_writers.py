@@ -7,11 +7,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from apigen_ray.records import Key, PythonBackend, RestBackend, Tool, VirtualBackend
-from apigen_ray.tools import load_library
-from apigen_ray.tools.forms import read_tool
-from apigen_ray.tools.importing import gather
-from apigen_ray.tools.openapi import OpenApiOptions, read_openapi
-from apigen_ray.tools.writers import bfcl_form, openai_form, own_form, xlam_form
+from apigen_ray.tools.importers.findings import gather
+from apigen_ray.tools.importers.openapi import OpenApiOptions, read_openapi
+from apigen_ray.tools.library import load_library
+from apigen_ray.tools.read_forms import read_tool
+from apigen_ray.tools.write_forms import bfcl_form, openai_form, own_form, xlam_form
 
 ROOT = Path(__file__).parents[2]
 REST = RestBackend(

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
-from apigen_ray.jsontext import canonical
 from apigen_ray.records import JsonObject, Tool
-from apigen_ray.validation import validator_of
+from apigen_ray.strict_json import canonical
+from apigen_ray.tools.validation import validator_of
 
 Schema = dict[str, Any]
 MAX_REFERENCES = 16

@@ -1,0 +1,166 @@
+"""What an export leaves out: duplicates, and what resembles data that models are tested on."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from apigen_ray import strict_json
+from apigen_ray.datasets.export.formats import Example
+from apigen_ray.datasets.near_duplicates import Unalike, normalised
+from apigen_ray.datasets.xlam import json_field, read_rows
+from apigen_ray.errors import BadInput
+
+NGRAM = 8
+"""Words in a row that a query may not share with test data. Shorter queries are compared whole."""
+
+
+class Cause(StrEnum):
+    """Why an example is left out."""
+
+    EXACT_DUPLICATE = "exact_duplicate"
+    NEAR_DUPLICATE = "near_duplicate"
+    TESTED_QUERY = "tested_query"
+    TESTED_TOOL = "tested_tool"
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """An example left out, and what it resembles: the id of another, or a place in test data."""
+
+    id: str
+    cause: Cause
+    of: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestData:
+    """Queries and tools that must not be trained on, with the place where they stand."""
+
+    __test__ = False  # not for pytest
+
+    grams: dict[str, str] = field(default_factory=dict)
+    signatures: dict[str, str] = field(default_factory=dict)
+
+
+def read_test_data(sources: Sequence[str]) -> TestData:
+    """Read test data: BFCL's files, or rows with `query` and `tools` as in the xLAM format.
+
+    Raises:
+        BadInput: if a source can't be read, or a row has neither query nor tools.
+    """
+    data = TestData()
+    for source in sources:
+        for place, row in read_rows(source):
+            queries, tools = list(_queries(row)), _tools(row, place)
+            if not queries and not tools:
+                raise BadInput(f"{place}: neither `query`, `question`, `tools` nor `function`")
+            for gram in (gram for query in queries for gram in _grams(query)):
+                data.grams.setdefault(gram, place)
+            for tool in tools:
+                data.signatures.setdefault(_signature(tool), place)
+    return data
+
+
+@dataclass(frozen=True, slots=True)
+class _Fingerprint:
+    """What makes an example the same as another, without the tools that take the memory."""
+
+    id: str
+    query: str
+    calls: bytes
+    functions: str
+
+
+def clean(examples: Iterable[Example], tests: TestData) -> list[Removed]:
+    """What is to be left out; of examples that are alike, the one with the first id is kept."""
+    removed = []
+    fingerprints = []
+    for example in examples:
+        if found := _tested(example, tests):
+            removed.append(Removed(example.id, *found))
+        else:
+            fingerprints.append(_fingerprint(example))
+    return removed + list(_duplicates(sorted(fingerprints, key=lambda found: found.id)))
+
+
+def _tested(example: Example, tests: TestData) -> tuple[Cause, str] | None:
+    for gram in _grams(example.query) if tests.grams else ():
+        if gram in tests.grams:
+            return Cause.TESTED_QUERY, tests.grams[gram]
+    for tool in example.tools if tests.signatures else ():
+        if place := tests.signatures.get(_signature_of(tool)):
+            return Cause.TESTED_TOOL, place
+    return None
+
+
+def _fingerprint(example: Example) -> _Fingerprint:
+    return _Fingerprint(
+        id=example.id,
+        query=normalised(example.query),
+        calls=msgspec.json.encode(example.calls, order="sorted"),
+        functions=" ".join(sorted(str(call["name"]) for call in example.calls)),
+    )
+
+
+def _duplicates(fingerprints: Iterable[_Fingerprint]) -> Iterator[Removed]:
+    """Queries that are nearly the same are two examples if they call different functions."""
+    exact: dict[tuple[str, bytes], str] = {}
+    unalike = Unalike()
+    for found in fingerprints:
+        same = exact.setdefault((found.query, found.calls), found.id)
+        if same != found.id:
+            yield Removed(found.id, Cause.EXACT_DUPLICATE, same)
+        elif near := unalike.add(found.id, found.query, found.functions):
+            yield Removed(found.id, Cause.NEAR_DUPLICATE, near)
+
+
+def _grams(query: str) -> Iterator[str]:
+    words = normalised(query).split()
+    yield " ".join(words)
+    for start in range(len(words) - NGRAM + 1):
+        yield " ".join(words[start : start + NGRAM])
+
+
+@cache
+def _signature_of(tool: str) -> str:
+    return _signature(json.loads(tool))
+
+
+def _signature(tool: Mapping[str, Any]) -> str:
+    """A tool's name and the names of its parameters, in any of the forms of tools."""
+    function = _mapping(tool.get("function")) or tool
+    parameters = _mapping(function.get("parameters"))
+    if "properties" in parameters or parameters.get("type") in ("object", "dict"):
+        parameters = _mapping(parameters.get("properties"))
+    return f"{function.get('name')}({', '.join(sorted(parameters))})".casefold()
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _queries(row: Mapping[str, Any]) -> Iterator[str]:
+    """A row's query, or what the user says in the turns of BFCL's `question`."""
+    asked = [row.get("query"), row.get("question")]
+    while asked:
+        value = asked.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, Mapping) and value.get("role") == "user":
+            asked.append(value.get("content"))
+        elif isinstance(value, list):
+            asked += value
+
+
+def _tools(row: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
+    try:
+        tools = json_field(row, "tools") or json_field(row, "function") or []
+    except strict_json.NotJson as error:
+        raise BadInput(f"{place}: tools: {error}") from error
+    listed = tools if isinstance(tools, list) else [tools]
+    return [tool for tool in listed if isinstance(tool, Mapping)]

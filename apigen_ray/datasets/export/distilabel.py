@@ -1,0 +1,96 @@
+"""All data points in the columns of distilabel's APIGen tasks, with what each check said.
+
+What its steps would keep is what `keep_row_after_execution_check` and
+`keep_row_after_semantic_check` say; both are None where a data point did not come that far.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from apigen_ray.datasets.export.formats import Record, function_of, list_of, text, texts_of
+from apigen_ray.records import Outcome
+from apigen_ray.report.summary import called_names
+
+COLUMNS = (
+    "id",
+    "model",
+    "query",
+    "answers",
+    "tools",
+    "outcome",
+    "detail",
+    "execution_results",
+    "thought",
+)
+KEYS = (
+    "id",
+    "func_name",
+    "func_desc",
+    "tools",
+    "query",
+    "answers",
+    "keep_row_after_execution_check",
+    "execution_result",
+    "thought",
+    "keep_row_after_semantic_check",
+    "model_name",
+)
+VERDICTS = ("keep_row_after_execution_check", "keep_row_after_semantic_check")
+"""The columns that are true or false."""
+
+
+def distilabel(row: Mapping[str, Any]) -> Record:
+    """The record of a row that has `COLUMNS`, and did not end in an error."""
+    texts = texts_of(row["tools"])
+    tools = list(map(_tool, texts))
+    called = called_names(row["answers"])
+    # Its steps know one function a row, which the others are shown beside.
+    meant = next((tool for tool in tools if tool["name"] in called), tools[0] if tools else {})
+    executed = {
+        Outcome.FAIL_FORMAT: False,
+        Outcome.FAIL_EXECUTION: False,
+        Outcome.FAIL_SEMANTIC: True if row["execution_results"] else None,
+        Outcome.VERIFIED: True if row["execution_results"] else None,
+    }[row["outcome"]]
+    judged = row["thought"] is not None or row["outcome"] == Outcome.FAIL_SEMANTIC
+    return {
+        "id": row["id"],
+        "func_name": meant.get("name"),
+        "func_desc": _described(tools),
+        "tools": list_of(map(function_of, texts)),
+        "query": row["query"],
+        "answers": row["answers"],
+        "keep_row_after_execution_check": executed,
+        "execution_result": list(_results(row)),
+        "thought": row["thought"],
+        "keep_row_after_semantic_check": row["outcome"] == Outcome.VERIFIED if judged else None,
+        "model_name": row["model"],
+    }
+
+
+@cache
+def _tool(written: str) -> Mapping[str, Any]:
+    tool: Mapping[str, Any] = json.loads(written)
+    return tool
+
+
+def _described(tools: Sequence[Mapping[str, Any]]) -> str | None:
+    """What its judge is shown as all available functions."""
+    if len(tools) == 1:
+        return str(tools[0]["description"])
+    return "\n".join(f"{tool['name']}: {tool['description']}" for tool in tools) or None
+
+
+def _results(row: Mapping[str, Any]) -> Iterator[str]:
+    """What each call gave, or why there was none, as text."""
+    if not row["execution_results"] and row["detail"]:
+        yield row["detail"]
+    for result in msgspec.json.decode(row["execution_results"] or "[]"):
+        if result["ok"]:
+            yield text(result["result"])
+        else:
+            yield f"{result['reason']}: {result['message']}"

@@ -1,0 +1,240 @@
+"""The forms in which others write a query, the tools shown and the calls that answer it.
+
+- xLAM: `query`, `answers`, `tools`; JSON or the text of it. distilabel's APIGen tasks write the
+  same, or `func_name` in place of `tools`.
+- raw completions: `completion`, `tools`.
+- messages: `messages` with `tool_calls`, `tools`.
+- BFCL: `question`, `function`; the calls stand in a file of their own, `ground_truth` or `result`.
+"""
+
+import ast
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from apigen_ray import strict_json
+from apigen_ray.records import Json, JsonObject, Reason, Style
+
+_OPTIONAL = ""
+"""BFCL's word, among the values that an argument may have, for leaving it out."""
+_JSON_WORDS = {"true": True, "false": False, "null": None}
+_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
+"""What OpenAI's interface takes in no function's name; results have `_` in its place."""
+
+
+class Unreadable(ValueError):
+    """A row that is in none of the forms, or whose calls can't be read."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class Given(NamedTuple):
+    """A row in one form, whatever form it came in."""
+
+    id: str | None
+    model: str | None
+    style: Style | None
+    tools: Json
+    """Tools, names of tools, the text of either, or None where the row has none."""
+    pair: JsonObject
+    """`query` and `answers`, as far as the row has them; without either, see `completion`."""
+    completion: str | None = None
+
+
+def read_given(row: Mapping[str, Any], answers: Mapping[str, Json]) -> Given:
+    """Tell the form of a row, and read it.
+
+    Args:
+        row: The row.
+        answers: What a file of answers holds, by the id of the row; see `read_answer`.
+
+    Raises:
+        Unreadable: if a field is missing, or the calls can't be read.
+    """
+    id_ = None if row.get("id") is None else str(row["id"])
+    model = row.get("model") or row.get("model_name")
+    tools = row.get("tools", row.get("function"))
+    if tools is None and isinstance(row.get("func_name"), str):
+        tools = [row["func_name"]]
+    if "completion" in row:
+        given = row["completion"]
+        pair, completion = {}, given if isinstance(given, str) else strict_json.dumps(given)
+    elif isinstance(row.get("messages"), list):
+        pair, completion = _of_messages(row["messages"]), None
+    else:
+        pair, completion = _of_columns(row, id_, answers), None
+    return Given(
+        id=id_,
+        model=model if isinstance(model, str) else None,
+        style=_style(row.get("style")),
+        tools=tools,
+        pair=pair,
+        completion=completion,
+    )
+
+
+def _of_columns(row: Mapping[str, Any], id_: str | None, answers: Mapping[str, Json]) -> JsonObject:
+    pair: JsonObject = {}
+    for key in ("query", "question"):
+        if row.get(key) is not None:
+            pair["query"] = _query(row[key])
+    if id_ is not None and id_ in answers:
+        pair["answers"] = _renamed(read_answer(answers[id_]), row.get("function"))
+    elif row.get("answers") is not None:
+        pair["answers"] = _text_or_json(row["answers"], "answers")
+    if not pair:
+        raise Unreadable(
+            Reason.MISSING_FIELD, "neither `query` and `answers`, nor `completion`, nor `messages`"
+        )
+    return pair
+
+
+def _of_messages(messages: Sequence[Any]) -> JsonObject:
+    """The last answer of an assistant, to what was said before it."""
+    told = [message for message in messages if isinstance(message, Mapping)]
+    turns = [place for place, message in enumerate(told) if message.get("role") == "assistant"]
+    if not turns:
+        raise Unreadable(Reason.MISSING_FIELD, "messages: none is the assistant's")
+    calls = []
+    made = told[turns[-1]].get("tool_calls") or []
+    if not isinstance(made, list):
+        raise Unreadable(Reason.WRONG_TYPE, "messages: tool_calls is no list")
+    for call in made:
+        function = call.get("function") if isinstance(call, Mapping) else None
+        if not isinstance(function, Mapping):
+            raise Unreadable(Reason.MISSING_FIELD, "messages: a tool call without a function")
+        arguments = _text_or_json(function.get("arguments"), "messages: arguments")
+        calls.append({"name": function.get("name"), "arguments": arguments})
+    asked = [message for message in told[: turns[-1]] if message.get("role") != "system"]
+    return {"query": _query(asked), "answers": calls}
+
+
+def _query(value: Any) -> Any:
+    """A query, or the turns that led to it as one text; BFCL nests them once more."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+        value = value[0]
+    if not isinstance(value, list) or not all(isinstance(turn, Mapping) for turn in value):
+        return value
+    turns = [(turn.get("role"), turn.get("content")) for turn in value]
+    users = [content for role, content in turns if role == "user"]
+    if len(users) == 1 and all(role in ("user", "system") for role, _ in turns):
+        return users[0]
+    return "\n".join(f"{role}: {content}" for role, content in turns)
+
+
+def _style(value: Any) -> Style | None:
+    try:
+        return Style(value) if value else None
+    except ValueError as error:
+        raise Unreadable(Reason.WRONG_TYPE, f"style: {error}") from error
+
+
+def _text_or_json(value: Any, what: str) -> Any:
+    if not isinstance(value, str):
+        return value
+    try:
+        return strict_json.parse(value)
+    except strict_json.DuplicateKey as error:
+        raise Unreadable(Reason.DUPLICATE_KEY, f"{what}: {error}") from error
+    except strict_json.NotJson as error:
+        raise Unreadable(Reason.INVALID_JSON, f"{what}: {error}") from error
+
+
+# --- answers that stand apart
+
+
+def _renamed(calls: Json, functions: Any) -> Json:
+    """Calls by the names that functions have here, not by those that an interface gave them."""
+    listed = functions if isinstance(functions, list) else []
+    names = [str(function.get("name")) for function in listed if isinstance(function, Mapping)]
+    real = {_NOT_IN_NAMES.sub("_", name): name for name in names}
+    if not isinstance(calls, list):
+        return calls
+    return [
+        {**call, "name": real[call["name"]]}
+        if isinstance(call, dict) and call.get("name") in real
+        else call
+        for call in calls
+    ]
+
+
+def read_answer(value: Json) -> Json:
+    """The calls of an entry of BFCL: its ground truth, or what a model answered.
+
+    They are Python text (`f(a=1)`, alone or in a list), `{name: arguments}` with arguments as text,
+    or `{name: {argument: [values it may have]}}`, of which the first is taken.
+
+    Raises:
+        Unreadable: if text is neither Python calls nor JSON.
+    """
+    if isinstance(value, str):
+        return _calls_of_text(value)
+    if not isinstance(value, list):
+        return value
+    calls: list[Json] = []
+    for item in value:
+        if isinstance(item, str):
+            calls += _calls_of_text(item)
+        elif isinstance(item, dict) and len(item) == 1:
+            [(name, arguments)] = item.items()
+            if isinstance(arguments, str):
+                arguments = _text_or_json(arguments, f"result: {name}")
+            elif isinstance(arguments, dict):
+                arguments = _first_values(arguments)
+            calls.append({"name": name, "arguments": arguments})
+        else:
+            calls.append(item)
+    return calls
+
+
+def _first_values(accepted: JsonObject) -> JsonObject:
+    found: JsonObject = {}
+    for name, values in accepted.items():
+        first = values[0] if isinstance(values, list) and values else values
+        if first != _OPTIONAL:
+            found[name] = _first_value(first)
+    return found
+
+
+def _first_value(value: Json) -> Json:
+    """An object inside accepted values has accepted values of its own."""
+    if isinstance(value, dict):
+        return _first_values(value)
+    if isinstance(value, list):
+        return [_first_value(item) for item in value]
+    return value
+
+
+def _calls_of_text(text: str) -> list[Json]:
+    try:
+        node = ast.parse(text.strip(), mode="eval").body
+        calls = node.elts if isinstance(node, ast.List) else [node]
+        return [_call(call) for call in calls]
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise Unreadable(Reason.INVALID_JSON, f"result: not a list of calls: {said}") from error
+
+
+def _call(node: ast.expr) -> Json:
+    if not isinstance(node, ast.Call):
+        raise ValueError(f"{ast.unparse(node)[:80]} is no call")
+    if node.args or any(keyword.arg is None for keyword in node.keywords):
+        raise ValueError(f"{ast.unparse(node.func)[:80]}: an argument without a name")
+    arguments = {str(word.arg): _literal(word.value) for word in node.keywords}
+    return {"name": ast.unparse(node.func), "arguments": arguments}
+
+
+class _JsonWords(ast.NodeTransformer):
+    """`true`, `false` and `null`, which models write in calls of Python, too."""
+
+    def visit_Name(self, node: ast.Name) -> ast.expr:
+        return ast.Constant(_JSON_WORDS[node.id]) if node.id in _JSON_WORDS else node
+
+
+def _literal(node: ast.expr) -> Json:
+    try:
+        return strict_json.parse(strict_json.dumps(ast.literal_eval(_JsonWords().visit(node))))
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
+        raise ValueError(f"{ast.unparse(node)[:80]!r} is no value of JSON") from None

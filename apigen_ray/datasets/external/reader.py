@@ -1,0 +1,283 @@
+"""Rows made elsewhere, taken through stage 1: here, or in as many processes as there are cores."""
+
+import json
+import logging
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import pyarrow as pa
+from pydantic_core import to_json
+
+from apigen_ray import strict_json
+from apigen_ray.datasets.external.forms import Given, Unreadable, read_given
+from apigen_ray.datasets.external.sources import Chunk
+from apigen_ray.datasets.xlam import style_of
+from apigen_ray.records import Checked, Json, Reason, Rejected, Stage, Style, Tool
+from apigen_ray.run_folder.rows import Row, as_table, checked_row, new_row, rejected_row
+from apigen_ray.stages.check import (
+    CheckSettings,
+    Signatures,
+    check,
+    check_pair,
+    pair_count,
+    signatures_of,
+)
+from apigen_ray.tools.read_forms import UnreadableTool, read_tool
+from apigen_ray.tools.validation import SchemaValidator
+from apigen_ray.tools.write_forms import shown_form
+
+log = logging.getLogger(__name__)
+
+MODEL = "given"
+"""The model of rows that don't name theirs."""
+LONGEST_UNREAD = 10_000
+"""Characters kept of a row that can't be read."""
+
+
+class _Known(NamedTuple):
+    """A tool, how rows show it, and what its arguments must satisfy."""
+
+    tool: Tool
+    text: str
+    signature: Signatures
+
+
+class _Shown(NamedTuple):
+    """The tools of a row, and the columns that say them."""
+
+    tools: int
+    """How many they are."""
+    signatures: Signatures
+    text: str
+    categories: str
+
+
+class Batch(NamedTuple):
+    """What became of a chunk in stage 1, and a line on each row that could not be read."""
+
+    rows: pa.Table
+    unread: list[str]
+
+
+class Reader:
+    """Reads rows, and takes them through stage 1."""
+
+    def __init__(
+        self, tools: Sequence[Tool], settings: CheckSettings, answers: Mapping[str, Json]
+    ) -> None:
+        """Get ready.
+
+        Args:
+            tools: For rows that have none of their own, or name theirs.
+            settings: How strict stage 1 is.
+            answers: Calls that stand apart from the rows, by id.
+        """
+        self._known = {tool.name: _known(tool) for tool in tools}
+        self._default = _shown(list(self._known.values()))
+        self._tool = lru_cache(maxsize=8192)(self._tool_of_text)
+        self._settings = settings
+        self._answers = answers
+
+    def batch(self, chunk: Chunk) -> Batch:
+        """The rows of a chunk, each with the reason why stage 1 rejected it, if it did."""
+        rows: list[Row] = []
+        unread: list[str] = []
+        for index, raw in enumerate(_items(chunk.rows)):
+            if raw == b"":
+                continue
+            id_ = str(chunk.before + chunk.first + index)
+            try:
+                row = _row(raw) if isinstance(raw, bytes) else _unpadded(raw)
+                id_ = id_ if row.get("id") is None else str(row["id"])
+                rows += self._checked(id_, read_given(row, self._answers))
+            except Unreadable as error:
+                where = chunk.where(index)
+                unread.append(f"{where}: {error}")
+                rows.append(_unread(id_, raw, Rejected(error.reason, unread[-1])))
+            except Exception as error:  # our fault, for which the other rows are not to suffer
+                log.exception("row not read", extra={"where": chunk.where(index)})
+                unread.append(f"{chunk.where(index)}: {type(error).__name__}: {error}")
+                rows.append(_unread(id_, raw, Rejected(Reason.INTERNAL, unread[-1])))
+        return Batch(as_table(rows), unread)
+
+    def _checked(self, id_: str, given: Given) -> list[Row]:
+        shown = self._shown(given.tools)
+        if given.completion is None:
+            results = [
+                check_pair(
+                    given.pair,
+                    style=given.style,
+                    signatures=shown.signatures,
+                    settings=self._settings,
+                )
+            ]
+        else:
+            results = check(
+                given.completion,
+                finish_reason="",
+                style=given.style,
+                signatures=shown.signatures,
+                count=pair_count(given.completion, self._settings),
+                settings=self._settings,
+            )
+        several = len(results) > 1
+        return [
+            self._checked_row(f"{id_}-{index}" if several else id_, id_, given, shown, result)
+            for index, result in enumerate(results)
+        ]
+
+    def _checked_row(
+        self, point: str, prompt: str, given: Given, shown: _Shown, result: Checked | Rejected
+    ) -> Row:
+        row = _NEW.copy()
+        row["id"], row["prompt_id"] = point, prompt
+        row["model"] = given.model or MODEL
+        row["tools"], row["categories"] = shown.text, shown.categories
+        row["completion"] = given.completion
+        row["style"] = given.style or _style(result, shown.tools)
+        return checked_row(row, result)
+
+    def _shown(self, value: Json) -> _Shown:
+        if value in (None, "null"):
+            if not self._known:
+                raise Unreadable(
+                    Reason.MISSING_FIELD, "tools: the row has none, and no --tools are given"
+                )
+            return self._default
+        try:
+            return _shown([self._tool(text) for text in _tool_texts(value)])
+        except (UnreadableTool, strict_json.NotJson) as error:
+            raise Unreadable(Reason.INVALID_TOOL, f"tools: {error}") from error
+
+    def _tool_of_text(self, text: str) -> _Known:
+        tool = strict_json.parse(text)
+        if not isinstance(tool, str):
+            return _known(read_tool(tool))
+        if tool not in self._known:
+            raise UnreadableTool(f"no tool is named {tool[:80]!r}")
+        return self._known[tool]
+
+
+def read_batches(
+    chunks: Iterable[Chunk],
+    tools: Sequence[Tool],
+    settings: CheckSettings,
+    answers: Mapping[str, Json],
+) -> Iterator[Batch]:
+    """Take chunks through stage 1, and give them in their order.
+
+    A second chunk is worth a process for each core; one more than these is read ahead.
+    """
+    waiting = iter(chunks)
+    given = (tools, settings, answers)
+    reader = Reader(*given)
+    if (first := next(waiting, None)) is None:
+        return
+    yield reader.batch(first)
+    if (second := next(waiting, None)) is None:
+        return
+    cores = len(os.sched_getaffinity(0))
+    with ProcessPoolExecutor(cores, multiprocessing.get_context("spawn"), _start, given) as pool:
+        under_way: deque[Future[Batch]] = deque([pool.submit(_batch, second)])
+        try:
+            for chunk in waiting:
+                under_way.append(pool.submit(_batch, chunk))
+                if len(under_way) > cores + 1:
+                    yield under_way.popleft().result()
+            while under_way:
+                yield under_way.popleft().result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+_readers: list[Reader] = []
+"""The reader of a worker process."""
+
+
+def _start(tools: Sequence[Tool], settings: CheckSettings, answers: Mapping[str, Json]) -> None:
+    _readers.append(Reader(tools, settings, answers))
+
+
+def _batch(chunk: Chunk) -> Batch:
+    return _readers[0].batch(chunk)
+
+
+# --- one row
+
+
+def _items(rows: bytes | pa.Table) -> Iterable[bytes | dict[str, Any]]:
+    """Rows as they stand; a blank line is empty."""
+    if isinstance(rows, bytes):
+        return map(bytes.strip, rows.split(b"\n"))
+    items: list[dict[str, Any]] = rows.to_pylist()
+    return items
+
+
+def _row(line: bytes) -> dict[str, Any]:
+    try:
+        row = strict_json.parse(line.decode("utf-8"))
+    except (strict_json.NotJson, UnicodeDecodeError) as error:
+        raise Unreadable(Reason.INVALID_JSON, f"not JSON: {error}") from error
+    if not isinstance(row, dict):
+        raise Unreadable(Reason.WRONG_TYPE, "a row is a JSON object")
+    return row
+
+
+def _style(result: Checked | Rejected, tools: int) -> Style | None:
+    """The style that the calls of a row have, as far as they can be told."""
+    if isinstance(result, Checked):
+        return style_of(tools, [call.name for call in result.pair.calls])
+    answers = result.answers if isinstance(result.answers, list) else []
+    names = [answer.get("name") for answer in answers if isinstance(answer, dict)]
+    functions = [name for name in names if isinstance(name, str)]
+    told = functions and len(functions) == len(answers)
+    return style_of(tools, functions) if told else None
+
+
+def _unpadded(value: Any) -> Any:
+    """What a table holds, without the nulls that Arrow puts in place of keys that are not there."""
+    if isinstance(value, dict):
+        return {key: _unpadded(inner) for key, inner in value.items() if inner is not None}
+    return [_unpadded(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _tool_texts(value: Json) -> list[str]:
+    """The tools of a row, each as JSON text."""
+    if isinstance(value, str):
+        return strict_json.items(value)
+    return [to_json(item).decode() for item in (value if isinstance(value, list) else [value])]
+
+
+def _unread(id_: str, raw: Any, rejected: Rejected) -> Row:
+    row = _NEW.copy()
+    row["id"] = row["prompt_id"] = id_
+    line = isinstance(raw, bytes)
+    text = raw.decode("utf-8", "replace") if line else json.dumps(raw, default=str)
+    row["completion"] = text[:LONGEST_UNREAD]
+    return rejected_row(row, Stage.CHECK, rejected)
+
+
+_NEW = new_row("", model=MODEL, style=None, prompt_id="", tried=0)
+
+
+def _known(tool: Tool) -> _Known:
+    return _Known(tool, strict_json.dumps(shown_form(tool)), signatures_of([tool]))
+
+
+def _shown(known: Sequence[_Known]) -> _Shown:
+    signatures: dict[str, SchemaValidator] = {}
+    for one in known:
+        signatures |= one.signature
+    text = f"[{', '.join([one.text for one in known])}]"
+    categories = _sorted_text(frozenset([one.tool.category for one in known]))
+    return _Shown(len(known), signatures, text, categories)
+
+
+@lru_cache(maxsize=4096)
+def _sorted_text(names: frozenset[str]) -> str:
+    return strict_json.dumps(sorted(names))

@@ -1,0 +1,188 @@
+"""Files and data sets, some megabytes at a time: what is read is never all in memory."""
+
+import codecs
+import json
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+
+from apigen_ray import strict_json
+from apigen_ray.datasets.tabular import count_parquet, read_hub, read_parquet
+from apigen_ray.errors import BadInput
+from apigen_ray.records import Json
+from apigen_ray.run_folder.remote_files import local_copy
+
+BYTES_PER_CHUNK = 4 << 20
+_BETWEEN_ITEMS = re.compile(r"[\s,]*")
+SUFFIXES = (".jsonl", ".json", ".parquet")
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Rows that stand together: lines of JSON, as they are, or a table."""
+
+    place: str
+    """The file or data set."""
+    first: int
+    """The number of its first row there, from 0."""
+    before: int
+    """How many rows of other files come before that file's."""
+    rows: bytes | pa.Table
+
+    def where(self, index: int) -> str:
+        """Where a row of the chunk stands, for people: `file:line` or `name[row]`."""
+        if isinstance(self.rows, pa.Table):
+            return f"{self.place}[{self.first + index}]"
+        return f"{self.place}:{self.first + index + 1}"
+
+
+class Source:
+    """Data that can be read."""
+
+    def __init__(self, count: int, chunks: Callable[["Source"], Iterator[Chunk]]) -> None:
+        """Take the number of its rows, and what reads them."""
+        self.count = count
+        self.chunks = chunks(self)
+        self.unread: list[str] = []
+        """A line on each file, or rest of one, that could not be read."""
+        self.lost = 0
+        """How many rows these have, as far as that is known."""
+
+
+def open_source(name: str) -> Source:
+    """Find a JSONL or Parquet file, a folder of such files, a URL of one, or a Hub data set.
+
+    Raises:
+        BadInput: if it is not there, or a Parquet file is none.
+    """
+    path = local_copy(name)
+    if path.is_dir():
+        files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+        if not files:
+            raise BadInput(f"{name}: no {', '.join(SUFFIXES)} in this folder")
+        return _files(files)
+    if path.is_file() or path.suffix in SUFFIXES:
+        return _files([path])
+    return _hub(name)
+
+
+def read_answers(file: Path) -> dict[str, Json]:
+    """The calls of a file of answers, by id: BFCL's `ground_truth`, or a model's `result`.
+
+    Raises:
+        BadInput: if a line is none of these.
+    """
+    answers: dict[str, Json] = {}
+    try:
+        for number, line in enumerate(file.read_text("utf-8").split("\n"), 1):
+            if line.strip():
+                row = strict_json.parse(line)
+                if not isinstance(row, dict) or not {"ground_truth", "result"} & row.keys():
+                    raise BadInput(f"{file}:{number}: neither `ground_truth` nor `result`")
+                answers[str(row.get("id"))] = row.get("ground_truth", row.get("result"))
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{file}: not a readable file of answers: {error}") from error
+    return answers
+
+
+def _files(files: list[Path]) -> Source:
+    counts: dict[Path, int] = {}
+    unread: list[BadInput] = []
+    for file in files:
+        try:
+            counts[file] = _count(file)
+        except BadInput as error:
+            unread.append(error)
+    if not counts:
+        raise unread[0]
+
+    def chunks(source: Source) -> Iterator[Chunk]:
+        before = 0
+        for file, count in counts.items():
+            tables = file.suffix == ".parquet"
+            first = 0
+            try:
+                for rows in read_parquet(file, str(file)) if tables else _lines(file):
+                    yield Chunk(str(file), first, before, rows)
+                    first += _count_lines(rows) if isinstance(rows, bytes) else len(rows)
+            except BadInput as error:
+                source.unread.append(f"{error}; {count - first:,} rows from [{first}] on are lost")
+                source.lost += count - first
+            before += max(first, count)
+
+    source = Source(sum(counts.values()), chunks)
+    source.unread += [f"{error}; the other files are read" for error in unread]
+    return source
+
+
+def _count(file: Path) -> int:
+    if file.suffix == ".parquet":
+        return count_parquet(file, str(file))
+    try:
+        return sum(bool(line.strip()) for chunk in _lines(file) for line in chunk.split(b"\n"))
+    except FileNotFoundError as error:
+        raise BadInput(f"{file}: no such file") from error
+    except OSError as error:
+        raise BadInput(f"{file}: not a readable file: {error}") from error
+
+
+def _count_lines(text: bytes) -> int:
+    return text.count(b"\n") + (not text.endswith(b"\n"))
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    """Whole lines, of which the last of the file may have no end.
+
+    A file that is one array, as xlam-function-calling-60k is released, is read at once.
+    """
+    with file.open("rb") as lines:
+        chunk = lines.read(BYTES_PER_CHUNK).removeprefix(codecs.BOM_UTF8)
+        if chunk.lstrip().startswith(b"["):
+            yield from _chunks_of_array((chunk + lines.read()).decode(errors="surrogateescape"))
+            return
+        while chunk:
+            yield chunk + lines.readline()
+            chunk = lines.read(BYTES_PER_CHUNK)
+
+
+def _chunks_of_array(text: str) -> Iterator[bytes]:
+    chunk = bytearray()
+    for item in _items(text):
+        chunk += item.replace("\n", " ").encode(errors="surrogateescape") + b"\n"
+        if len(chunk) > BYTES_PER_CHUNK:
+            yield bytes(chunk)
+            chunk.clear()
+    if chunk:
+        yield bytes(chunk)
+
+
+def _items(text: str) -> Iterator[str]:
+    """The items of an array, as they are written; the last is all that can't be read."""
+    decoder = json.JSONDecoder()
+    place = text.index("[") + 1
+    while True:
+        between = _BETWEEN_ITEMS.match(text, place)
+        place = between.end() if between else place
+        if text[place : place + 1] in ("]", ""):
+            return
+        try:
+            _, end = decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            end = len(text)
+        yield text[place:end]
+        place = end
+
+
+def _hub(name: str) -> Source:
+    count, tables = read_hub(name)
+
+    def chunks(_: Source) -> Iterator[Chunk]:
+        first = 0
+        for table in tables:
+            yield Chunk(name, first, 0, table)
+            first += len(table)
+
+    return Source(count, chunks)

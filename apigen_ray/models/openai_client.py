@@ -1,0 +1,276 @@
+"""A client for any endpoint that speaks OpenAI's chat completions (vLLM, SGLang, hosted ones).
+
+What an endpoint may do is sorted in `answers`: some faults pass by themselves and are tried again
+(`Transient`); others are told to the user in the endpoint's own words.
+"""
+
+import asyncio
+import json
+import logging
+import random
+import time
+from collections.abc import Callable, Sequence
+from http import HTTPStatus
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from apigen_ray.errors import BudgetSpent, EndpointError, RateLimited
+from apigen_ray.models.endpoints import Endpoint
+from apigen_ray.models.pacing import Gate, Pace, Turn
+from apigen_ray.models.replicas import Replicas
+from apigen_ray.models.responses import (
+    Completion,
+    Transient,
+    Unacceptable,
+    completion_of,
+    failure_of,
+    one_line,
+    words_of,
+)
+from apigen_ray.models.structured_output import Guide
+from apigen_ray.records import JsonObject, Message, Reply
+
+log = logging.getLogger(__name__)
+
+BACKOFF_CAP_S = 30.0
+PROBE_TIMEOUT_S = 10.0
+
+
+def _is_loopback(url: str) -> bool:
+    host = (urlsplit(url).hostname or "").lower()
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class OpenAIModel:
+    """A chat model behind an OpenAI-compatible endpoint."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        api_key: str | None,
+        notice: Callable[[str], object] = log.warning,
+    ) -> None:
+        """Make a client; nothing is connected yet.
+
+        Args:
+            endpoint: Where and how to ask.
+            api_key: The key, if the endpoint wants one.
+            notice: Is told what the user should know, such as that a schema is not supported.
+        """
+        self._endpoint = endpoint
+        self._api_key = api_key.strip() if api_key else None
+        self._notice = notice
+        self._gate = Gate(
+            Pace(endpoint.concurrency), endpoint.requests_per_minute, endpoint.tokens_per_minute
+        )
+        self._replicas = Replicas(endpoint.urls)
+        self._guide = Guide(endpoint.response_format)
+        self._session: aiohttp.ClientSession | None = None
+        self._ending: str | None = None
+
+    async def complete(
+        self, messages: Sequence[Message], schema: JsonObject | None = None, *, sample: str = ""
+    ) -> Reply:
+        """Ask for one chat completion; `sample` is not needed, an endpoint draws anew each time.
+
+        Raises:
+            EndpointError: if the endpoint can't be reached or refuses, after retries.
+            PromptTooLong: if the messages don't fit into the model's context.
+            RateLimited: if it kept refusing for load.
+        """
+        refused: set[int] = set()
+        for level, fields in self._guide.fields(schema).items():
+            try:
+                reply = await self._ask({**self._body(messages), **fields})
+            except Unacceptable:
+                if not fields:
+                    raise
+                refused.add(level)
+                continue
+            if words := self._guide.took(level, refused):
+                self._notice(f"model {self._endpoint.name}: {words}")
+            return reply
+        raise AssertionError("the last level asks for nothing")
+
+    @property
+    def load(self) -> tuple[int, int]:
+        """The requests in flight, and how many there may be."""
+        return self._gate.load
+
+    async def _ask(self, fields: dict[str, object]) -> Reply:
+        """Send a request until it is answered, or our patience ends."""
+        body = json.dumps(fields).encode()
+        attempt, started = 1, None
+        while True:
+            # The slot is free while we wait to try again.
+            async with self._gate.turn() as turn:
+                if self._ending:
+                    raise BudgetSpent(self._ending)
+                started = started or turn.started
+                try:
+                    answer = await self._attempt(body, turn)
+                    break
+                except Transient as fault:
+                    failed = fault
+            if attempt > self._endpoint.max_retries:
+                raise self._given_up(failed, attempt) from None
+            await asyncio.sleep(_pause(attempt, failed.retry_after_s))
+            attempt += 1
+        return Reply(
+            text=answer.text,
+            finish_reason=answer.finish_reason,
+            input_tokens=answer.input_tokens,
+            output_tokens=answer.output_tokens,
+            cost_usd=self._cost(answer, turn.share_s),
+            seconds=time.monotonic() - started,
+            attempts=attempt,
+        )
+
+    async def _attempt(self, body: bytes, turn: Turn) -> Completion:
+        """Send the request once, to the replica with the least to do."""
+        with self._replicas.chosen(time.monotonic()) as replica:
+            try:
+                answer = await self._post(replica.url, body)
+            except Transient as fault:
+                turn.outcome = "refused" if fault.slow else "failed"
+                turn.retry_after_s = fault.retry_after_s
+                if not fault.load:
+                    replica.failed(time.monotonic())
+                log.warning(
+                    "request failed",
+                    extra={"endpoint": self._endpoint.name, "url": replica.url, "why": str(fault)},
+                )
+                raise
+            replica.answered(time.monotonic() - turn.started)
+        turn.outcome = "answered"
+        turn.tokens = answer.input_tokens + answer.output_tokens
+        return answer
+
+    async def probe(self) -> None:
+        """Find out with one cheap request to each server whether the endpoint can be used at all.
+
+        Raises:
+            EndpointError: if none can, in one line that names the URL and what to do.
+        """
+        faults = []
+        for url in self._endpoint.urls:
+            try:
+                await self._probe(url)
+            except EndpointError as error:
+                faults.append(error)
+        if len(faults) == len(self._endpoint.urls):
+            raise faults[0]
+        for fault in faults:
+            self._notice(f"model {self._endpoint.name}: {fault} (the other servers are used)")
+
+    async def _probe(self, base_url: str) -> None:
+        url = f"{base_url}/models"
+        timeout = aiohttp.ClientTimeout(total=min(PROBE_TIMEOUT_S, self._endpoint.timeout_s))
+        try:
+            async with self._connect().get(url, timeout=timeout, allow_redirects=False) as response:
+                status = response.status
+                words = await words_of(response, self._api_key)
+        except TimeoutError:
+            raise EndpointError(
+                f"{url}: no answer within {timeout.total:g} s; is the server up and not overloaded?"
+            ) from None
+        except aiohttp.ClientConnectorDNSError:
+            raise EndpointError(f"{url}: no such host; check base_url") from None
+        except (aiohttp.ClientError, OSError) as error:
+            words = one_line(str(error), self._api_key)
+            raise EndpointError(f"{url}: {words}; start the server or correct base_url") from None
+        if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+            raise EndpointError(f"{url}: {status} {words}; {self._key_advice()}")
+        # Not every endpoint lists its models: "not found" was said by a server that is there.
+        if status >= HTTPStatus.INTERNAL_SERVER_ERROR or HTTPStatus(300) <= status < 400:
+            raise EndpointError(f"{url}: {status} {words}; check base_url and the server's log")
+
+    def end(self, why: str) -> None:
+        """Ask nothing more."""
+        self._ending = why
+
+    async def close(self) -> None:
+        """Close connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    def _connect(self) -> aiohttp.ClientSession:
+        """Open the session at its first use: it belongs to the event loop that runs then."""
+        if self._session is None:
+            headers = {"Authorization": f"Bearer {self._api_key}"} if self._api_key else {}
+            self._session = aiohttp.ClientSession(
+                headers=headers,
+                timeout=aiohttp.ClientTimeout(total=self._endpoint.timeout_s),
+                connector=aiohttp.TCPConnector(limit=0),  # the gate is the limit
+                cookie_jar=aiohttp.DummyCookieJar(),
+                # Proxy settings from the environment; no proxy can reach this machine's loopback.
+                trust_env=not all(map(_is_loopback, self._endpoint.urls)),
+            )
+        return self._session
+
+    def _body(self, messages: Sequence[Message]) -> dict[str, object]:
+        endpoint = self._endpoint
+        body: dict[str, object] = {
+            "model": endpoint.model,
+            "messages": [{"role": m.role, "content": m.content} for m in messages],
+            "temperature": endpoint.temperature,
+            "max_tokens": endpoint.max_tokens,
+        }
+        if endpoint.top_p is not None:
+            body["top_p"] = endpoint.top_p
+        return {**body, **endpoint.extra_body}
+
+    async def _post(self, base_url: str, body: bytes) -> Completion:
+        url = f"{base_url}/chat/completions"
+        headers = {"Content-Type": "application/json"}
+        try:
+            # A redirect would turn the POST into a GET; it is told to the user instead.
+            async with self._connect().post(
+                url, data=body, headers=headers, allow_redirects=False
+            ) as response:
+                if response.status != HTTPStatus.OK:
+                    raise await failure_of(response, self._api_key)
+                return await completion_of(response)
+        except TimeoutError:
+            raise Transient(f"no answer within {self._endpoint.timeout_s:g} s", slow=True) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise Transient(one_line(f"{type(error).__name__}: {error}", self._api_key)) from None
+
+    def _given_up(self, fault: Transient, attempts: int) -> EndpointError:
+        kind = RateLimited if fault.load else EndpointError
+        times = "once" if attempts == 1 else f"{attempts} times"
+        words = one_line(str(fault), self._api_key)
+        return kind(f"{', '.join(self._endpoint.urls)}: asked {times}, at last: {words}")
+
+    def _key_advice(self) -> str:
+        if self._endpoint.api_key_env is None:
+            return "name the environment variable that holds the key in api_key_env"
+        return f"check the key in the environment variable {self._endpoint.api_key_env}"
+
+    def _cost(self, answer: Completion, busy_s: float) -> float:
+        endpoint = self._endpoint
+        cached_price = endpoint.usd_per_million_cached
+        if cached_price is None:
+            cached_price = endpoint.usd_per_million_input
+        per_million = (
+            (answer.input_tokens - answer.cached_tokens) * endpoint.usd_per_million_input
+            + answer.cached_tokens * cached_price
+            + answer.output_tokens * endpoint.usd_per_million_output
+        )
+        per_hour = endpoint.usd_per_gpu_hour * endpoint.gpus
+        return per_million / 1e6 + per_hour * busy_s / 3600
+
+
+def _pause(attempt: int, retry_after_s: float | None) -> float:
+    """How long to wait after `attempt`: exponential with jitter, or as the endpoint asks."""
+    if retry_after_s is not None:
+        # Everybody was told the same time: do not come back all at once.
+        return retry_after_s + random.uniform(0, 0.5)
+    longest = min(BACKOFF_CAP_S, 0.5 * 2**attempt)
+    return random.uniform(longest / 2, longest)

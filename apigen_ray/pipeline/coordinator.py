@@ -1,0 +1,66 @@
+"""What a run keeps in processes of its own, for all others: the keeper, and the pools.
+
+They import little, and no Ray Data, so that their processes start in half the time.
+"""
+
+import asyncio
+from typing import Any
+
+from upath import UPath
+
+from apigen_ray.models.response_cache import Keeper, Summary
+from apigen_ray.pipeline.poison_rows import Watchlist
+from apigen_ray.records import JsonObject
+from apigen_ray.report.activity import Activity, Loads
+from apigen_ray.run_folder.event_log import RunLog, send_to
+
+
+class KeeperAndWatchlist(Keeper, Watchlist, Loads):
+    """All that lives as long as the run, on the machine of the driver: one process will do."""
+
+    def __init__(self, folder: UPath, *kept: Any) -> None:
+        self._log = RunLog(folder)
+        send_to(self._log.add)
+        Keeper.__init__(self, *kept)
+        Watchlist.__init__(self)
+        Loads.__init__(self)
+
+    def log(self, line: JsonObject) -> None:
+        """Note a line of the log."""
+        self._log.add(line)
+
+    def activity(self) -> Activity:
+        """What is being worked on."""
+        return Activity(self.at_work(), self.requests())
+
+    def summary(self) -> Summary:
+        """See `Keeper.summary`; the log is written by then."""
+        self._log.flush()
+        return Keeper.summary(self)
+
+
+class Pools:
+    """The actor behind `RemotePools`: generating actors wait in it for their pools."""
+
+    def __init__(self) -> None:
+        self._pools: dict[tuple[str, int], Any] = {}
+        self._closed = False
+        self._changed = asyncio.Condition()
+
+    async def of(self, owner: str, round_: int) -> Any:
+        """A pool, once it is there; None if it never will be."""
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._closed or (owner, round_) in self._pools)
+            return self._pools.get((owner, round_))
+
+    async def publish(self, owner: str, round_: int, boxed: list[Any]) -> None:
+        """Let those go on that wait for a pool."""
+        async with self._changed:
+            self._pools[owner, round_] = boxed[0]
+            self._changed.notify_all()
+
+    async def close(self) -> None:
+        """Send those away that wait."""
+        async with self._changed:
+            self._closed = True
+            self._changed.notify_all()

@@ -1,0 +1,131 @@
+"""What the actors of a run share, wherever they are: the keeper, and the pools of seed pairs."""
+
+import asyncio
+from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import cast
+
+import ray
+from ray.exceptions import RayActorError, RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+from upath import UPath
+
+from apigen_ray.models.response_cache import Entry, Limits, Summary
+from apigen_ray.pipeline.coordinator import KeeperAndWatchlist, Pools
+from apigen_ray.prompting.seed_pool import LAG, Pool
+from apigen_ray.records import JsonObject, Reply, Seed
+from apigen_ray.report.activity import Activity
+
+PATIENCE_S = 600.0
+"""How long a prompt waits for the pool of its round before it is put off to the end. It must not
+wait for ever: what the pool depends on may stand behind it in the queue, after a worker's death."""
+
+
+class RemoteKeeper:
+    """The keeper as an actor on the machine of the driver, which holds the run folder."""
+
+    def __init__(
+        self,
+        folder: UPath,
+        replies: UPath | None,
+        limits: Limits,
+        cost_usd: float = 0.0,
+        tokens: int = 0,
+    ) -> None:
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self._actor = (
+            ray.remote(KeeperAndWatchlist)
+            .options(num_cpus=0, scheduling_strategy=here, max_restarts=3, max_task_retries=3)
+            .remote(
+                folder.absolute(), replies.absolute() if replies else None, limits, cost_usd, tokens
+            )
+        )
+        self._asking: ray.ObjectRef | None = None
+        self._activity = Activity()
+
+    async def known(self) -> tuple[frozenset[str], str | None]:
+        """See `Keeper.known`."""
+        return cast("tuple[frozenset[str], str | None]", await self._actor.known.remote())
+
+    async def get(self, key: str) -> Reply:
+        """See `Keeper.get`."""
+        return cast("Reply", await self._actor.get.remote(key))
+
+    async def put(self, entries: Sequence[Entry]) -> str | None:
+        """See `Keeper.put`."""
+        return cast("str | None", await self._actor.put.remote(entries))
+
+    async def begin(self, stage: str, ids: Collection[str]) -> frozenset[str]:
+        """See `Watchlist.begin`."""
+        return cast("frozenset[str]", await self._actor.begin.remote(stage, list(ids)))
+
+    async def begin_alone(self, stage: str, id_: str) -> bool:
+        """See `Watchlist.begin_alone`."""
+        return cast("bool", await self._actor.begin_alone.remote(stage, id_))
+
+    async def done(self, stage: str, ids: Collection[str]) -> None:
+        """See `Watchlist.done`."""
+        await self._actor.done.remote(stage, list(ids))
+
+    async def ending(self) -> bool:
+        """See `Keeper.ending`."""
+        return cast("bool", await self._actor.ending.remote())
+
+    def tell_load(self, model: str, in_flight: int, limit: int) -> None:
+        """See `Loads.tell_load`; each process is a client."""
+        client = ray.get_runtime_context().get_worker_id()
+        self._actor.tell_load.remote(model, client, in_flight, limit)
+
+    def activity(self) -> Activity:
+        """What is being worked on, as of a moment ago: this waits for nothing."""
+        if self._asking is None:
+            self._asking = self._actor.activity.remote()
+        elif ray.wait([self._asking], timeout=0)[0]:
+            with suppress(RayError):
+                self._activity = ray.get(self._asking)
+            self._asking = None
+        return self._activity
+
+    def end(self) -> None:
+        """See `Keeper.end`."""
+        self._actor.end.remote()
+
+    def notice(self, text: str) -> None:
+        """See `Keeper.notice`."""
+        self._actor.notice.remote(text)
+
+    def log(self, line: JsonObject) -> None:
+        """See `RunLog.add`."""
+        self._actor.log.remote(line)
+
+    def summary(self) -> Summary:
+        """See `Keeper.summary`."""
+        return cast("Summary", ray.get(self._actor.summary.remote()))
+
+
+class RemotePools:
+    """The pools of a run's rounds: the driver makes them, the generating actors draw from them."""
+
+    def __init__(self) -> None:
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        options = {"num_cpus": 0, "scheduling_strategy": here, "max_concurrency": 10_000}
+        self._actor = ray.remote(Pools).options(**options).remote()
+
+    async def of(self, owner: str, round_: int) -> tuple[Seed, ...] | None:
+        """The pairs of a pool, once there are any; None if there won't be, or not soon."""
+        if round_ < LAG:
+            return ()
+        try:
+            found = await asyncio.wait_for(self._actor.of.remote(owner, round_), PATIENCE_S)
+        except (TimeoutError, RayActorError):
+            return None
+        return None if found is None else cast("tuple[Seed, ...]", await found)
+
+    def publish(self, pool: Pool) -> None:
+        """Let those go on that wait for a pool."""
+        # In a list: a bare reference would be taken for its value.
+        self._actor.publish.remote(pool.owner, pool.round, [ray.put(pool.pairs)])
+
+    def close(self) -> None:
+        """Send those away that wait: there will be no more pools."""
+        self._actor.close.remote()

@@ -1,0 +1,254 @@
+"""The stages as steps from row to row: what the Ray pipeline runs, and tests run without Ray.
+
+A step never raises. Whatever goes wrong in it is classified here, in `_settling`: a bad sample is
+a row that says why, and so is broken infrastructure.
+"""
+
+import json
+import logging
+from collections.abc import Awaitable, Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute
+
+from apigen_ray import strict_json
+from apigen_ray.errors import InfrastructureError
+from apigen_ray.models import Model
+from apigen_ray.pipeline.poison_rows import GUILTY
+from apigen_ray.prompting.pair_schema import pairs_schema
+from apigen_ray.prompting.sampler import Sampler, Task, point_id
+from apigen_ray.records import (
+    Call,
+    Outcome,
+    Pair,
+    Reason,
+    Rejected,
+    Reply,
+    Stage,
+    Style,
+    Tool,
+)
+from apigen_ray.run_folder.event_log import about
+from apigen_ray.run_folder.rows import (
+    Row,
+    checked_row,
+    new_row,
+    rejected_row,
+    with_column,
+    with_values,
+)
+from apigen_ray.run_folder.store import digest
+from apigen_ray.stages.check import CheckSettings, check, signatures_of
+from apigen_ray.stages.execute.dispatch import (
+    Dispatcher,
+    ExecuteSettings,
+    execute,
+    execute_twice,
+    result_form,
+)
+from apigen_ray.stages.judge import Judge, Rule, vote
+from apigen_ray.tools.write_forms import tool_columns
+
+log = logging.getLogger(__name__)
+
+
+async def generate_step(
+    task: Task,
+    sampler: Sampler,
+    model: Model,
+    name: str,
+    settings: CheckSettings,
+    *,
+    with_schema: bool = False,
+) -> list[Row]:
+    """Ask for a prompt's data points, and check what comes: generation and stage 1.
+
+    Args:
+        task: What is asked.
+        sampler: Draws the prompt.
+        model: The generating model.
+        name: Its label.
+        settings: How strict stage 1 is.
+        with_schema: Hold the completion to the schema of the tools shown.
+    """
+    prompt = sampler.prompt(task.ask)
+    hashed = digest(f"{message.role}:{message.content}" for message in prompt.messages)
+    rows = {}
+    for point, tried in task.tried.items():
+        row = new_row(
+            point_id(name, task.ask.index, point),
+            model=name,
+            style=prompt.style,
+            prompt_id=prompt.id,
+            tried=tried,
+            **tool_columns(prompt.tools),
+            round_=task.ask.round,
+        )
+        rows[point] = with_values(row, messages_hash=hashed)
+
+    async def generate() -> list[Row]:
+        schema = None
+        if with_schema:
+            schema = pairs_schema(prompt.style, prompt.tools, prompt.count)
+        reply = await model.complete(prompt.messages, schema, sample=prompt.id)
+        return await check_step(
+            rows,
+            reply,
+            count=prompt.count,
+            style=prompt.style,
+            tools=prompt.tools,
+            settings=settings,
+        )
+
+    return await _settling(list(rows.values()), Stage.GENERATE, generate())
+
+
+async def check_step(
+    rows: Mapping[int, Row],
+    reply: Reply,
+    *,
+    count: int,
+    style: Style | None,
+    tools: Sequence[Tool],
+    settings: CheckSettings,
+) -> list[Row]:
+    """Give each row its data point of a completion, or the reason why there is none.
+
+    Args:
+        rows: The wanted rows, by the index of their data point in the completion.
+        reply: The completion.
+        count: How many data points it was asked for.
+        style: The style asked for.
+        tools: The tools shown.
+        settings: How strict stage 1 is.
+    """
+    paid = dict(zip(rows, _shares(reply, len(rows)), strict=True))
+    answered = {
+        point: with_values(row, completion=reply.text, generate_s=reply.seconds, **paid[point])
+        for point, row in rows.items()
+    }
+
+    async def checked() -> list[Row]:
+        results = check(
+            reply.text,
+            finish_reason=reply.finish_reason,
+            style=style,
+            signatures=signatures_of(tools),
+            count=count,
+            settings=settings,
+        )
+        return [checked_row(row, results[point]) for point, row in answered.items()]
+
+    return await _settling(list(answered.values()), Stage.CHECK, checked())
+
+
+async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) -> Row:
+    """Run the calls of a row: stage 2."""
+
+    async def executed() -> list[Row]:
+        run = execute_twice if settings.check_determinism else execute
+        done = await run(_pair(row).calls, runner)
+        results = strict_json.dumps([result_form(result) for result in done.results])
+        seconds = done.seconds if done.results else None  # nothing was to be called
+        ran = with_values(row, execution_results=results, execute_s=seconds)
+        return [rejected_row(ran, Stage.EXECUTE, done.rejection) if done.rejection else ran]
+
+    return (await _settling([row], Stage.EXECUTE, executed()))[0]
+
+
+async def judge_step(row: Row, judges: Sequence[Judge], rule: Rule) -> Row:
+    """Have a row judged: stage 3."""
+
+    async def judged() -> list[Row]:
+        tools, results = json.loads(row["tools"]), json.loads(row["execution_results"] or "[]")
+        ballot = await vote(_pair(row), tools, results, judges, rule, sample=row["id"])
+        voted = with_values(
+            row,
+            input_tokens=row["input_tokens"] + sum(r.input_tokens for r in ballot.replies),
+            output_tokens=row["output_tokens"] + sum(r.output_tokens for r in ballot.replies),
+            cost_usd=row["cost_usd"] + sum(r.cost_usd for r in ballot.replies),
+            judge_s=sum(r.seconds for r in ballot.replies),
+        )
+        if ballot.votes:
+            votes: list[Any] = [
+                {"judge": vote.judge, "pass": vote.passed, "thought": vote.thought}
+                for vote in ballot.votes
+            ]
+            thought = ballot.votes[-1].thought  # of the vote that decided
+            voted = with_values(voted, thought=thought, votes=strict_json.dumps(votes))
+        if ballot.passed:
+            return [voted]
+        if ballot.passed is None:
+            text = ballot.replies[-1].text[:500]
+            unreadable = Rejected(Reason.JUDGE_UNREADABLE, f"no verdict in the answer: {text!r}")
+            return [rejected_row(voted, Stage.JUDGE, unreadable)]
+        refused = Rejected(Reason.JUDGED_NO, voted["thought"] or "judged no, without a thought")
+        return [rejected_row(voted, Stage.JUDGE, refused)]
+
+    return (await _settling([row], Stage.JUDGE, judged()))[0]
+
+
+def finished(rows: pa.Table) -> pa.Table:
+    """Rows that came through every stage asked for are verified."""
+    outcome = pa.compute.fill_null(rows["outcome"], Outcome.VERIFIED.value)
+    return with_column(rows, "outcome", outcome)
+
+
+async def _settling(rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]]) -> list[Row]:
+    """The rows that a step gives; if it raises, the rows it had, as errors.
+
+    The one place where exceptions become rows.
+    """
+    try:
+        with about(stage=stage.value, model=rows[0]["model"], rows=[row["id"] for row in rows]):
+            return await step
+    except InfrastructureError as error:
+        rejected = Rejected(error.reason, str(error))
+    except Exception as error:
+        log.exception("%s of %s failed", stage, ", ".join(row["id"] for row in rows))
+        rejected = Rejected(Reason.INTERNAL, f"{type(error).__name__}: {error}")
+    return [rejected_row(row, stage, rejected) for row in rows]
+
+
+def deadly_task(task: Task, name: str) -> list[Row]:
+    """The rows of a prompt that is not tried again; not even its tools are drawn."""
+    ask = task.ask
+    rows = [
+        new_row(
+            point_id(name, ask.index, point),
+            model=name,
+            style=ask.style,
+            prompt_id=f"{ask.index:06d}",
+            tried=tried,
+            round_=ask.round,
+        )
+        for point, tried in task.tried.items()
+    ]
+    return [deadly_row(row, Stage.GENERATE) for row in rows]
+
+
+def deadly_row(row: Row, stage: Stage) -> Row:
+    """A row that is not tried again: the process that worked on it died each time."""
+    detail = f"the process of the stage {stage} died {GUILTY} times while it worked on this"
+    return rejected_row(row, stage, Rejected(Reason.WORKER_DIED, detail))
+
+
+def _pair(row: Row) -> Pair:
+    """The pair of a row that passed stage 1."""
+    calls = json.loads(row["answers"] or "[]")
+    return Pair(row["query"] or "", tuple(Call(call["name"], call["arguments"]) for call in calls))
+
+
+def _shares(reply: Reply, count: int) -> list[dict[str, Any]]:
+    """Split what a completion took over its data points, to the last token."""
+
+    def split(total: int) -> list[int]:
+        each, rest = divmod(total, count)
+        return [each + (point < rest) for point in range(count)]
+
+    tokens = zip(split(reply.input_tokens), split(reply.output_tokens), strict=True)
+    return [
+        {"input_tokens": into, "output_tokens": out, "cost_usd": reply.cost_usd / count}
+        for into, out in tokens
+    ]

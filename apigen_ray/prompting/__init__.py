@@ -1,0 +1,1 @@
+"""What a model is asked: seeds, the seed pool, targets, the sampler and its templates."""

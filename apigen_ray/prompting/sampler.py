@@ -1,0 +1,231 @@
+"""The samplers (paper §4.1): which tools, which examples and which template a prompt has.
+
+Prompt i is a pure function of the config, the seed, i and the seed pool of its round. Parallelism,
+resuming and the model asked never change it, so models are compared on the same prompts; where each
+model has a pool of its own, on the same tools, styles and voices.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import zip_longest
+from random import Random
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from apigen_ray import strict_json
+from apigen_ray.prompting.templates import GENERATOR, VOICES
+from apigen_ray.records import JsonObject, Message, Prompt, Seed, Style, Tool
+from apigen_ray.run_folder.rows import pair_form
+from apigen_ray.tools.write_forms import prompt_form
+
+ONE_TOOL_STYLES = (Style.SIMPLE, Style.PARALLEL)
+
+
+class Range(BaseModel):
+    """A range from which a whole number is drawn, both ends included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    min: Annotated[int, Field(ge=0)]
+    """The smallest number drawn."""
+    max: Annotated[int, Field(ge=0)]
+    """The largest number drawn."""
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Range":
+        if self.min > self.max:
+            raise ValueError(f"min {self.min} is larger than max {self.max}")
+        return self
+
+    def draw(self, random: Random) -> int:
+        """A number of the range, each as likely."""
+        return random.randint(self.min, self.max)
+
+
+class SamplingSettings(BaseModel):
+    """What prompts are made of. The paper says "from a predefined range" and gives no numbers."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    tools_shown: Range = Range(min=2, max=4)
+    """How many tools are shown in the styles that show several."""
+    examples: Range = Range(min=2, max=4)
+    """How many seed pairs are shown."""
+    pairs_per_prompt: Annotated[int, Field(ge=1, le=32)] = 1
+    """How many data points one completion is asked for (paper, appendix B.1)."""
+    voices: Annotated[tuple[str, ...], Field(min_length=1)] = VOICES
+    """The user's voices to draw from."""
+
+    @model_validator(mode="after")
+    def _known_voices(self) -> "SamplingSettings":
+        for voice in self.voices:
+            if voice not in VOICES:
+                raise ValueError(f"voices: {voice!r} is none of {', '.join(VOICES)}")
+        return self
+
+
+class Cell(NamedTuple):
+    """What data points are counted by: a style, within a category of tools or in any."""
+
+    style: Style
+    category: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.style}/{self.category}" if self.category else self.style.value
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Prompt `index` of a run asks for `count` data points of `style`."""
+
+    index: int
+    style: Style
+    count: int
+    round: int = 0
+    """Says which pool its examples are drawn from."""
+    category: str = ""
+    """The category its first tool is drawn from; any, if it is empty."""
+
+    @property
+    def cell(self) -> Cell:
+        """What its data points count for."""
+        return Cell(self.style, self.category)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A prompt to ask, and which of its data points are wanted.
+
+    `tried` maps the index of each wanted point to how often it was asked for before; the others are
+    settled.
+    """
+
+    ask: Ask
+    tried: Mapping[int, int]
+
+
+def point_id(model: str, index: int, point: int) -> str:
+    """The id of the data point `point` of prompt `index`."""
+    return f"{model}-{index:06d}-{point}"
+
+
+def plan(
+    points: Mapping[Cell, int], pairs_per_prompt: int, *, first: int = 0, round_points: int = 0
+) -> list[Ask]:
+    """The prompts that ask for `points` data points of each cell, the cells taking turns.
+
+    Args:
+        points: How many of each cell.
+        pairs_per_prompt: How many data points a prompt asks for.
+        first: The index of the first prompt.
+        round_points: The data points of a round; without, there is but one round.
+    """
+    columns: list[list[tuple[Cell, int]]] = []
+    for cell, wanted in points.items():
+        full, rest = divmod(wanted, pairs_per_prompt)
+        counts = [pairs_per_prompt] * full + ([rest] if rest else [])
+        columns.append([(cell, count) for count in counts])
+    turns = (entry for turn in zip_longest(*columns) for entry in turn if entry is not None)
+    per_round = max(1, round_points // pairs_per_prompt)
+    return [
+        Ask(index, cell.style, count, index // per_round if round_points else 0, cell.category)
+        for index, (cell, count) in enumerate(turns, first)
+    ]
+
+
+@dataclass(frozen=True)
+class Sampler:
+    """Draws prompts over a tool library and a seed pool."""
+
+    tools: tuple[Tool, ...]
+    seeds: tuple[Seed, ...]
+    settings: SamplingSettings
+    seed: int
+
+    def prompt(self, ask: Ask) -> Prompt:
+        """The prompt of an ask: the same for the same ask, whoever draws it, and when."""
+        random = Random(f"{self.seed}:{ask.index}")
+        tools = self._draw_tools(ask, random)
+        # Drawn apart: another pool changes the examples, and neither tools nor voice.
+        examples = self._draw_examples(ask.style, tools, Random(f"{self.seed}:{ask.index}:pool"))
+        voice = random.choice(self.settings.voices)
+        text = GENERATOR.render(
+            "generator.txt",
+            style=GENERATOR.render(f"styles/{ask.style}.txt"),
+            voice=GENERATOR.render(f"voices/{voice}.txt"),
+            examples=_listed([pair_form(seed.pair) for seed in examples]),
+            tools=_listed([prompt_form(tool) for tool in tools]),
+            count=str(ask.count),
+        )
+        return Prompt(
+            id=f"{ask.index:06d}",
+            style=ask.style,
+            tools=tools,
+            messages=(Message("user", text),),
+            count=ask.count,
+        )
+
+    def with_pool(self, pairs: Sequence[Seed]) -> "Sampler":
+        """The sampler of a round, whose pool holds `pairs` besides the seeds."""
+        return replace(self, seeds=(*self.seeds, *pairs))
+
+    @cached_property
+    def _by_category(self) -> dict[str, list[Tool]]:
+        groups: dict[str, list[Tool]] = defaultdict(list)
+        for tool in self.tools:
+            groups[tool.category].append(tool)
+        return dict(sorted(groups.items()))
+
+    @cached_property
+    def _seeds_by_category(self) -> dict[tuple[Style, str], list[Seed]]:
+        groups: dict[tuple[Style, str], list[Seed]] = defaultdict(list)
+        for seed in self.seeds:
+            for category in {tool.category for tool in seed.tools}:
+                groups[seed.style, category].append(seed)
+        return groups
+
+    @cached_property
+    def _seeds_by_style(self) -> dict[Style, list[Seed]]:
+        groups: dict[Style, list[Seed]] = defaultdict(list)
+        for seed in self.seeds:
+            groups[seed.style].append(seed)
+        return groups
+
+    def _draw_tools(self, ask: Ask, random: Random) -> tuple[Tool, ...]:
+        """One tool of a category drawn first, so that small categories are seen as often as large.
+
+        Further tools distract: half of them come from the same category, where they are hardest to
+        tell from the right one.
+        """
+        category = ask.category or random.choice(list(self._by_category))
+        first = random.choice(self._by_category[category])
+        shown = [first]
+        wanted = 1 if ask.style in ONE_TOOL_STYLES else self.settings.tools_shown.draw(random)
+        while len(shown) < min(wanted, len(self.tools)):
+            near = [tool for tool in self._by_category[first.category] if tool not in shown]
+            if not near or random.random() < 0.5:
+                near = self._by_category[random.choice(list(self._by_category))]
+            candidate = random.choice(near)
+            if candidate not in shown:
+                shown.append(candidate)
+        random.shuffle(shown)
+        return tuple(shown)
+
+    def _draw_examples(self, style: Style, tools: Sequence[Tool], random: Random) -> list[Seed]:
+        """Seeds of the same style, those over tools of the same categories first."""
+        wanted = self.settings.examples.draw(random)
+        categories = sorted({tool.category for tool in tools})
+        near = {s.id: s for c in categories for s in self._seeds_by_category.get((style, c), ())}
+        drawn = random.sample(list(near.values()), min(wanted, len(near)))
+        if len(drawn) < wanted:
+            far = [s for s in self._seeds_by_style.get(style, []) if s.id not in near]
+            drawn += random.sample(far, min(wanted - len(drawn), len(far)))
+        return drawn
+
+
+def _listed(items: Sequence[JsonObject]) -> str:
+    """A JSON list with one item a line, which models and people read well."""
+    return "[\n" + ",\n".join(strict_json.dumps(item) for item in items) + "\n]"

@@ -1,0 +1,68 @@
+"""The seed pool: trusted pairs that are shown to a model as examples."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from apigen_ray import strict_json
+from apigen_ray.datasets.xlam import json_field, read_rows, row_tools, style_of
+from apigen_ray.errors import BadInput
+from apigen_ray.records import Json, Rejected, Seed, Style, Tool
+from apigen_ray.stages.check import CheckSettings, check_pair, signatures_of
+
+
+def load_seeds(
+    sources: Sequence[str], tools: Mapping[str, Tool]
+) -> tuple[tuple[Seed, ...], list[str]]:
+    """Read seeds in the xLAM row format; `style` and tool names are accepted in hand-written ones.
+
+    Returns:
+        The seeds, and one line for each source of which seeds were left out, because they fail
+        the strict format check themselves.
+
+    Raises:
+        BadInput: if a source can't be read, or a row names an unknown tool or style.
+    """
+    seeds: list[Seed] = []
+    notices: list[str] = []
+    for source in sources:
+        left_out: list[str] = []
+        for where, row in read_rows(source):
+            seed = _seed(where, row, tools)
+            if isinstance(seed, Seed):
+                seeds.append(seed)
+            else:
+                left_out.append(f"{where}: {seed.detail}")
+        if left_out:
+            notices.append(
+                f"seeds: {len(left_out)} fail the format check and were left out: {left_out[0]}"
+            )
+    return tuple(seeds), notices
+
+
+def _seed(where: str, row: Mapping[str, Any], known: Mapping[str, Tool]) -> Seed | Rejected:
+    try:
+        answers = json_field(row, "answers")
+        tools = row_tools(json_field(row, "tools"), known, where)
+    except strict_json.NotJson as error:
+        raise BadInput(f"{where}: {error}") from error
+    if not tools:
+        raise BadInput(f"{where}: tools: a seed names the tools that were shown")
+    style = _style(where, row, answers, tools)
+    pair: Json = {"query": row.get("query"), "answers": answers}
+    checked = check_pair(
+        pair, style=style, signatures=signatures_of(tools), settings=CheckSettings()
+    )
+    if isinstance(checked, Rejected):
+        return checked
+    return Seed(id=str(row.get("id", where)), style=style, pair=checked.pair, tools=tools)
+
+
+def _style(where: str, row: Mapping[str, Any], answers: Json, tools: Sequence[Tool]) -> Style:
+    if "style" in row:
+        try:
+            return Style(row["style"])
+        except ValueError as error:
+            raise BadInput(f"{where}: style: {error}") from error
+    listed = answers if isinstance(answers, list) else []
+    names = [str(answer.get("name")) for answer in listed if isinstance(answer, dict)]
+    return style_of(len(tools), names)

@@ -1,6 +1,0 @@
-"""Calls of REST tools: guarded, capped, recorded and replayed."""
-
-from apigen_ray.rest.caller import RestCaller
-from apigen_ray.rest.settings import RestSettings
-
-__all__ = ["RestCaller", "RestSettings"]

@@ -1,0 +1,173 @@
+"""One row a data point: its columns, and how a row comes to be, goes on and is rejected."""
+
+from collections.abc import Sequence
+from typing import Any, TypedDict, cast, get_type_hints
+
+import pyarrow as pa
+import pyarrow.compute
+
+from apigen_ray import strict_json
+from apigen_ray.records import (
+    OUTCOME_OF,
+    Checked,
+    Json,
+    JsonObject,
+    Pair,
+    Rejected,
+    Stage,
+    Style,
+)
+
+
+class Row(TypedDict):
+    """One data point, in the columns of `samples`. `outcome` is None while it is in the pipeline.
+
+    `answers`, `tools`, `categories`, `execution_results` and `votes` are JSON text. Tokens and cost
+    are what the point took: its share of the completion, and its judging. `attempts` counts how
+    often it was asked for, resumes included.
+    """
+
+    id: str
+    model: str
+    style: str | None
+    round: int
+    prompt_id: str
+    query: str | None
+    answers: str | None
+    tools: str
+    categories: str
+    outcome: str | None
+    stage: str | None
+    reason: str | None
+    detail: str | None
+    execution_results: str | None
+    thought: str | None
+    votes: str | None
+    completion: str | None
+    messages_hash: str | None
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float
+    generate_s: float | None
+    execute_s: float | None
+    judge_s: float | None
+    attempts: int
+
+
+_TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
+
+
+def _arrow_type(hint: Any) -> pa.DataType:
+    """The type of a column: that of its annotation, which may allow None besides."""
+    return _TYPES[str(getattr(hint, "__name__", hint)).partition(" ")[0]]
+
+
+SCHEMA = pa.schema([(name, _arrow_type(hint)) for name, hint in get_type_hints(Row).items()])
+"""The columns of `samples`. JSON stays text: Arrow must never type what a model wrote."""
+
+RELEASED = (
+    "id",
+    "query",
+    "answers",
+    "tools",
+    "style",
+    "categories",
+    "model",
+    "execution_results",
+)
+"""The columns of `dataset`: those of xlam-function-calling-60k, then what is worth knowing."""
+
+
+def new_row(
+    id_: str,
+    *,
+    model: str,
+    style: Style | None,
+    prompt_id: str,
+    tried: int,
+    tools: str = "[]",
+    categories: str = "[]",
+    round_: int = 0,
+) -> Row:
+    """A data point of which nothing is known but that it is wanted.
+
+    Args:
+        id_: Its id.
+        model: The label of the generating model.
+        style: The style asked for, if any was.
+        prompt_id: The prompt that asks for it.
+        tried: How often it was asked for before.
+        tools: The tools shown, as JSON text.
+        categories: Their categories, as JSON text.
+        round_: The round of its prompt.
+    """
+    given = {
+        "id": id_,
+        "model": model,
+        "style": style.value if style else None,
+        "round": round_,
+        "prompt_id": prompt_id,
+        "tools": tools,
+        "categories": categories,
+        "input_tokens": 0,
+        "output_tokens": 0,
+        "cost_usd": 0.0,
+        "attempts": tried + 1,
+    }
+    return cast("Row", dict.fromkeys(SCHEMA.names) | given)
+
+
+def with_values(row: Row, **columns: Any) -> Row:
+    return cast("Row", {**row, **columns})
+
+
+def checked_row(row: Row, result: Checked | Rejected) -> Row:
+    """A row with its pair, or rejected by stage 1 with as much of the pair as could be read."""
+    if isinstance(result, Rejected):
+        answers = None if result.answers is None else strict_json.dumps(result.answers)
+        return rejected_row(
+            with_values(row, query=result.query, answers=answers), Stage.CHECK, result
+        )
+    detail = f"coerced: {'; '.join(result.coerced)}" if result.coerced else None
+    form = pair_form(result.pair)
+    answers = strict_json.dumps(form["answers"])
+    return with_values(row, query=result.pair.query, answers=answers, detail=detail)
+
+
+def rejected_row(row: Row, stage: Stage, rejected: Rejected) -> Row:
+    """A row that goes no further, with the reason."""
+    return with_values(
+        row,
+        outcome=OUTCOME_OF[rejected.reason].value,
+        stage=stage.value,
+        reason=rejected.reason.value,
+        detail=rejected.detail,
+    )
+
+
+def pair_form(pair: Pair) -> JsonObject:
+    """A pair as prompts and completions write it."""
+    answers: list[Json] = [{"name": call.name, "arguments": call.arguments} for call in pair.calls]
+    return {"query": pair.query, "answers": answers}
+
+
+def as_table(rows: Sequence[Row]) -> pa.Table:
+    """Rows as a table, in the columns of `SCHEMA`."""
+    return pa.Table.from_pylist(rows, schema=SCHEMA)
+
+
+def as_rows(table: pa.Table) -> list[Row]:
+    """The rows of a table, as far as it has their columns."""
+    return cast("list[Row]", table.to_pylist())
+
+
+def with_column(rows: pa.Table, name: str, values: pa.ChunkedArray | Sequence[object]) -> pa.Table:
+    """Rows with other values in one column."""
+    field = SCHEMA.field(name)
+    column = values if isinstance(values, pa.ChunkedArray) else pa.array(values, field.type)
+    return rows.set_column(rows.schema.get_field_index(name), field, column)
+
+
+def with_value(table: pa.Table, column: str, value: str) -> pa.Table:
+    """The rows of a table that have a value in a column."""
+    return table.filter(pa.compute.equal(table[column], value))

@@ -1,0 +1,278 @@
+"""The run folder: parts of rows committed whole, the manifest, the data set, and what is settled.
+
+- `manifest.json`: what the run was made with
+- `samples/part-*.parquet`: every data point, whatever became of it
+- `dataset/`: the verified ones, in the released columns
+- `replies/`: what the models answered, written by `models.replies`
+- `pools/`: the verified pairs that the prompts of each round could draw from, written by `feedback`
+- `asked.json`: how many data points were asked for, wave by wave, written by `run`
+- `stats.json`, `report.html`: the funnel
+- `log.jsonl`: what happened, written by `runlog`
+
+It is a local folder, or a URL of an object store; see `storage`.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet as pq
+from upath import UPath
+
+from apigen_ray.errors import BadInput
+from apigen_ray.records import JsonObject, Outcome
+from apigen_ray.run_folder.rows import RELEASED, SCHEMA, with_value
+from apigen_ray.run_folder.sorting import in_order, places_of
+from apigen_ray.run_folder.storage import LEASES, LOCK, is_local, lock, place, remove, whole
+
+SLICE = 20_000
+"""Rows of the data set that are in memory at once."""
+
+REPLIES = "replies"
+"""The folder of a run folder that keeps every reply of a model."""
+
+_LEFT_BY_AN_EARLY_END = {LOCK, LEASES, "samples", REPLIES, "ray.log", "log.jsonl"}
+"""What a run folder may hold before it has a manifest."""
+
+
+class RunFolder:
+    """A run folder. Anyone may read it; one process at a time may write."""
+
+    def __init__(self, path: str | Path | UPath) -> None:
+        self.path = place(path)
+        self._passed_over: dict[str, str] = {}
+        self._counting: tuple[list[UPath], dict[str, pa.Array]] = [], {}
+
+    @property
+    def passed_over(self) -> list[str]:
+        """A line on each part met so far that can't be read: its rows count as missing."""
+        return list(self._passed_over.values())
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Make the folder if needed, and keep other writers out.
+
+        Raises:
+            BadInput: if it can't be written, or another process is writing to it.
+        """
+        try:
+            attempts = [int(part.name.split("-")[1]) for part in self.parts()]
+            self._lock = lock(self.path, after=max(attempts, default=0))
+            if is_local(self.path):
+                for stale in self.path.rglob(".*.tmp"):
+                    stale.unlink()
+        except BadInput:
+            raise
+        except Exception as error:  # each store's client raises its own types
+            why = getattr(error, "strerror", None) or error
+            raise BadInput(f"{self.path}: not writable: {why}") from error
+        self._sequence = 0
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def parts(self) -> list[UPath]:
+        """The committed parts, oldest first."""
+        return sorted((self.path / "samples").glob("part-*.parquet"))
+
+    def commit(self, rows: pa.Table) -> None:
+        """Write a part: it is there as a whole, or not at all.
+
+        Args:
+            rows: In the columns of `SCHEMA`.
+
+        Raises:
+            StoreLost: if it can't be written, or this process may not write any more.
+        """
+        self._lock.check()
+        self._sequence += 1
+        name = f"part-{self._lock.attempt:04d}-{self._sequence:06d}.parquet"
+        _write_parquet(self.path / "samples" / name, rows)
+
+    def spent(self) -> tuple[float, int]:
+        """Dollars and tokens of all rows, superseded ones too: they were paid for."""
+        columns = ["cost_usd", "input_tokens", "output_tokens"]
+        cost_usd, tokens = 0.0, 0
+        for part in self.parts():
+            table = self._read(part, columns)
+            cost_usd += pa.compute.sum(table["cost_usd"]).as_py() or 0.0
+            tokens += sum(pa.compute.sum(table[name]).as_py() or 0 for name in columns[1:])
+        return cost_usd, tokens
+
+    def attempts_by_id(self) -> tuple[set[str], dict[str, int]]:
+        """The ids that are settled, and how often each id that ended in `error` was asked for."""
+        settled: set[str] = set()
+        tried: dict[str, int] = {}
+        for part in self.parts():
+            columns = self._read(part, ["id", "outcome", "attempts"]).to_pydict()
+            for id_, outcome, attempts in zip(*columns.values(), strict=True):
+                tried[id_] = attempts
+                if outcome != Outcome.ERROR:
+                    settled.add(id_)
+        return settled, {id_: tries for id_, tries in tried.items() if id_ not in settled}
+
+    def tables(self, columns: Sequence[str] = tuple(SCHEMA.names)) -> Iterator[pa.Table]:
+        """The rows that count, part by part: an `error` that was asked again is superseded.
+
+        Args:
+            columns: Which of their columns.
+        """
+        parts = self.parts()
+        if parts != self._counting[0]:  # parts don't change: their ids are compared once
+            ids = {part.name: self._read(part, ["id"])["id"].combine_chunks() for part in parts}
+            self._counting = parts, _last_of_each(ids)
+        for part in parts:
+            table = self._read(part, columns)
+            counting = self._counting[1].get(part.name)
+            yield table.filter(counting) if counting is not None and len(table) else table
+
+    def _read(self, part: UPath, columns: Sequence[str]) -> pa.Table:
+        """Columns of a part; nothing, if it is half-written, or made by another version."""
+        schema = pa.schema([SCHEMA.field(name) for name in columns])
+        try:
+            # Not `read_table`: threads of Arrow's data sets may outlive it, and drop a Python
+            # object when there is no interpreter any more, which aborts the process at its end.
+            with part.open("rb") as handle, pq.ParquetFile(handle) as parquet:
+                if missing := sorted({*columns}.difference(parquet.schema_arrow.names)):
+                    raise pa.ArrowInvalid(f"made by another version, without {', '.join(missing)}")
+                table = parquet.read(list(columns), use_threads=False)
+            return table.select(list(columns)).cast(schema)
+        except (OSError, pa.ArrowException) as error:
+            if isinstance(error, OSError) and error.errno:  # the disk's fault, not the file's
+                raise
+            why = str(error).splitlines()[0]
+            line = f"{part}: passed over, a resume asks for its rows again: {why}"
+            self._passed_over[part.name] = line
+            return schema.empty_table()
+
+    # --- the manifest
+
+    def read_manifest(self) -> JsonObject | None:
+        """The manifest, or None in a new folder."""
+        try:
+            manifest: JsonObject = json.loads((self.path / "manifest.json").read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except ValueError as error:
+            raise BadInput(f"{self.path}/manifest.json: not JSON: {error}") from error
+        return manifest
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Write a JSON file of the folder, whole or not at all."""
+        self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+    def read_text(self, name: str) -> str | None:
+        """A text file of the folder, or None if it isn't there."""
+        try:
+            return str((self.path / name).read_text("utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def write_text(self, name: str, text: str) -> None:
+        """Write a text file of the folder, whole or not at all."""
+        with whole(self.path / name) as handle:
+            handle.write(text.encode())
+
+    # --- the data set
+
+    def first_verified(self) -> dict[str, Any] | None:
+        """A row of the data set, to show what they are like."""
+        for table in self._verified():
+            if len(table):
+                row: dict[str, Any] = table.slice(0, 1).to_pylist()[0]
+                return row
+        return None
+
+    def write_dataset(self, card: str, leaving_out: Collection[str] = ()) -> int:
+        """Write the verified rows, a file for each style, and their card; return their number.
+
+        They are sorted by their ids, a slice of which is in memory at a time.
+        """
+        folder = self.path / "dataset"
+        for stale in folder.rglob("*.parquet"):
+            stale.unlink()
+        ids = [table["id"].combine_chunks() for table in self._verified(["id"], leaving_out)]
+        places = places_of(pa.chunked_array(ids, pa.string()))
+        rows = self._verified(RELEASED, leaving_out)
+        beside = Path(str(self.path)) if is_local(self.path) else None
+        writers: dict[str, pq.ParquetWriter] = {}
+        with ExitStack() as stack:
+            for slice_ in in_order(rows, places, SLICE, beside):
+                for style in slice_["style"].unique().to_pylist():
+                    if style not in writers:
+                        file = stack.enter_context(whole(folder / "data" / f"{style}.parquet"))
+                        writer = pq.ParquetWriter(file, slice_.schema, compression="zstd")
+                        writers[style] = stack.enter_context(writer)
+                    writers[style].write_table(with_value(slice_, "style", style))
+        self.write_text("dataset/README.md", card)
+        return len(places)
+
+    def _verified(
+        self, columns: Sequence[str] = RELEASED, leaving_out: Collection[str] = ()
+    ) -> Iterator[pa.Table]:
+        for table in self.tables([*columns, "outcome"]):
+            verified = pa.compute.equal(table["outcome"], Outcome.VERIFIED)
+            wanted = pa.compute.and_not(verified, _among(table["id"], leaving_out))
+            yield table.filter(wanted).select(columns)
+
+
+def clear(path: str | Path | UPath, sparing: Collection[str] = ()) -> None:
+    """Delete what is in a run folder, for `--fresh`, except what is named.
+
+    Raises:
+        BadInput: if the folder holds something else than a run.
+    """
+    folder = place(path)
+    if not folder.exists():
+        return
+    names = {entry.name for entry in folder.iterdir()}
+    if "manifest.json" not in names and names - _LEFT_BY_AN_EARLY_END:
+        raise BadInput(f"{folder}: not a run folder (no manifest.json); it is not deleted")
+    held = lock(folder)
+    for name in {*names, LOCK}.difference(sparing, [LEASES]):
+        remove(folder / name)
+    if is_local(folder) and not any(folder.iterdir()):
+        folder.rmdir()
+    held.release()
+
+
+def digest(value: Iterable[str]) -> str:
+    """SHA-256 of texts, in order."""
+    hashed = hashlib.sha256()
+    for text in value:
+        hashed.update(text.encode() + b"\0")
+    return hashed.hexdigest()
+
+
+def _last_of_each(ids: dict[str, pa.Array]) -> dict[str, pa.Array]:
+    """Which rows are the last with their id, of each part where some may not be.
+
+    Few ids stand in several rows, and only these become Python objects.
+    """
+    counts = pa.chunked_array(ids.values(), pa.string()).value_counts()
+    several = counts.field("values").filter(pa.compute.greater(counts.field("counts"), 1))
+    later: set[str] = set()
+    found = {}
+    for part, own in reversed(ids.items()):
+        if rows := pa.compute.indices_nonzero(_among(own, several)).to_pylist():
+            kept = [True] * len(own)
+            for row in reversed(rows):
+                kept[row] = own[row].as_py() not in later
+                later.add(own[row].as_py())
+            found[part] = pa.array(kept)
+    return found
+
+
+def _among(ids: pa.Array, wanted: pa.Array | Collection[str]) -> pa.Array:
+    return pa.compute.is_in(ids, value_set=pa.array(wanted, pa.string()))
+
+
+def _write_parquet(path: UPath, table: pa.Table) -> None:
+    with whole(path) as handle:
+        pq.write_table(table, handle, compression="zstd")

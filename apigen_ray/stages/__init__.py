@@ -1,0 +1,1 @@
+"""The three stages of verification as plain functions: `check`, `execute`, `judge`. No Ray."""

@@ -1,0 +1,54 @@
+"""How REST tools are called, as the user sets it."""
+
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+
+from apigen_ray.stages.execute.rest.envelopes import ERROR_FORMS, ErrorForm
+from apigen_ray.stages.execute.rest.policy import Policy
+
+
+class RestSettings(BaseModel):
+    """What REST tools may reach, and what a call may take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+
+    allow: tuple[str, ...] = ()
+    """Addresses and networks that may be called though they are not public, with a port or without:
+    `127.0.0.1:8080`, `10.0.0.0/8`, `[::1]:8080`."""
+    hosts: tuple[str, ...] | None = None
+    """If given, only these hosts may be called: `api.example.com`, `*.example.com:443`."""
+    timeout_s: float = Field(default=10, gt=0)
+    """How long an attempt may take, redirects and the whole answer included, in seconds."""
+    response_bytes: int = Field(default=1 << 20, ge=1024)
+    """The largest answer that is read, in bytes after unpacking."""
+    redirects: int = Field(default=3, ge=0)
+    """The most redirects that are followed."""
+    per_host_concurrency: int = Field(default=8, ge=1)
+    """The most calls in flight to one host, from each executor actor."""
+    per_host_rate: float | None = Field(default=None, gt=0)
+    """The most calls a second to one host, from each executor actor; null for no limit."""
+    retries: int = Field(default=2, ge=0)
+    """How often a call that changes nothing (GET, HEAD, OPTIONS, PUT, DELETE) is sent again after
+    a connection fault, or a 429 or 503 that says when to come back."""
+    errors: tuple[ErrorForm, ...] = ERROR_FORMS
+    """How an error looks that an API answers with status 200."""
+    mode: Literal["live", "record", "replay"] = "live"
+    """`record` also writes every exchange to the cassette; `replay` answers from it, offline."""
+    cassette: str | None = None
+    """The JSONL file of recorded exchanges; API keys are never in it."""
+
+    @field_validator("allow", "hosts")
+    @classmethod
+    def _readable(
+        cls, entries: tuple[str, ...] | None, info: ValidationInfo
+    ) -> tuple[str, ...] | None:
+        if entries is not None:
+            Policy(**{str(info.field_name): entries})
+        return entries
+
+    @model_validator(mode="after")
+    def _has_cassette(self) -> Self:
+        if self.mode != "live" and self.cassette is None:
+            raise ValueError(f"mode {self.mode} needs a cassette")
+        return self

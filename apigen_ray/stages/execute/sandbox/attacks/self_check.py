@@ -1,0 +1,75 @@
+"""Prove the isolation on this machine: run every attack, and look what the next call finds."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from apigen_ray.errors import SandboxLost
+from apigen_ray.records import Call, CallResult, Failed, Returned
+from apigen_ray.stages.execute.sandbox.attacks import hostile_tools
+from apigen_ray.stages.execute.sandbox.opening import choose_kind, open_sandbox
+from apigen_ray.stages.execute.sandbox.pool import Sandbox
+from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
+from apigen_ray.stages.execute.sandbox.toolcode import ToolCode, pack
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What became of one promise."""
+
+    name: str
+    holds: bool
+    detail: str
+
+
+def hostile_code() -> ToolCode:
+    """The attacks as tools, and `state`, which sees what they changed."""
+    names = ["state", *hostile_tools.EXPECTED]
+    module = hostile_tools.__name__.rpartition(".")[2]
+    return pack([Path(str(hostile_tools.__file__))], {name: (module, name) for name in names})
+
+
+def attacks_on(kind: str, runtime: str | None) -> Sequence[str]:
+    """The attacks that a kind of sandbox promises to contain."""
+    beyond: set[str] = set()
+    if runtime is not None:
+        beyond = hostile_tools.CONTAINER_ONLY | hostile_tools.LINUX_ONLY
+    elif kind not in ("docker", "sidecar"):
+        beyond = hostile_tools.CONTAINER_ONLY
+    return [name for name in hostile_tools.EXPECTED if name not in beyond]
+
+
+async def self_check(settings: SandboxSettings) -> list[CheckResult]:
+    """Attack a sandbox in every way we know, with a short time limit, so that it takes a minute."""
+    kind, _ = choose_kind(settings)
+    quick = settings.model_copy(update={"kind": kind, "timeout_s": 2.0, "slots": 1})
+    sandbox = await open_sandbox(quick, hostile_code())
+    try:
+        clean = await look(sandbox)
+        return [await check(sandbox, name, clean) for name in attacks_on(kind, settings.runtime)]
+    finally:
+        await sandbox.close()
+
+
+async def look(sandbox: Sandbox) -> CallResult:
+    """What a call finds, without the time that finding it took."""
+    [seen] = await sandbox.run([Call("state", {})])
+    return Returned(seen.result, 0.0) if isinstance(seen, Returned) else seen
+
+
+async def check(sandbox: Sandbox, attack: str, clean: CallResult) -> CheckResult:
+    """Run one attack; its verdict must be right, and the next call must find all clean."""
+    promise = str(getattr(hostile_tools, attack).__doc__).strip()
+    try:
+        [result] = await sandbox.run([Call(attack, {})])
+        after = await look(sandbox)
+    except SandboxLost as error:
+        return CheckResult(promise, False, f"the attack ended the sandbox: {error}")
+    verdict = result.reason.value if isinstance(result, Failed) else "returned"
+    said = result.message if isinstance(result, Failed) else repr(result.result)
+    detail = f"{attack}: {verdict}: {said}"[:200]
+    if verdict not in hostile_tools.EXPECTED[attack]:
+        return CheckResult(promise, False, detail)
+    if after != clean:
+        return CheckResult(promise, False, f"{detail}; the next call found {after}"[:500])
+    return CheckResult(promise, True, detail)

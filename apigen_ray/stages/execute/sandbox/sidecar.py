@@ -1,0 +1,44 @@
+"""The runner in containers that something else started beside us, as in a Kubernetes pod.
+
+A runner container gets the folder `socket_dir` of this process read-only, looks for sockets that
+are opened in it, and serves one of them at a time. It needs no network, and shares ours in a pod:
+that is why its calls can't make sockets. Start it with the folder as its only argument, and no
+capability, a read-only root, a memory limit and a /tmp in memory.
+"""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+from apigen_ray.stages.execute.sandbox.docker import container_limits
+from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
+
+
+class AttendingRunner:
+    """A runner that lives in a container that is not ours."""
+
+    async def wait(self) -> str:
+        """Wait for ever: its container outlives us."""
+        await asyncio.Event().wait()
+        return "never"
+
+    async def stop(self) -> None:
+        """Do nothing: it ends when the connection does."""
+
+
+class SidecarTransport:
+    """Waits for runners to come."""
+
+    def __init__(self, settings: SandboxSettings, tools: Path) -> None:
+        self._settings = settings
+        self._tools = tools
+        self.sockets = Path(settings.socket_dir or "")
+
+    async def start(self, folder: Path) -> AttendingRunner:
+        """Whoever attends the shared folder finds the socket in `folder`."""
+        return AttendingRunner()
+
+    def configuration(self) -> dict[str, Any]:
+        """As the runner sees it: the shared folder may be mounted elsewhere there."""
+        tools = str(self._tools.relative_to(self.sockets))
+        return {"tools": tools, "alone": True, **container_limits(self._settings)}

@@ -1,0 +1,190 @@
+"""Stage 3 (paper §3.2): another model judges whether query, calls and results belong together."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from apigen_ray import strict_json
+from apigen_ray.models import Model
+from apigen_ray.models.templates import Templates
+from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Vote
+from apigen_ray.run_folder.rows import pair_form
+
+TEMPLATES = Templates("apigen_ray.stages")
+
+RESULT_CHARACTERS = 2000
+"""A longer result is cut for the judge, who is told that results may be truncated."""
+
+VERDICT_CHARACTERS = 20_000
+"""Only the end of an answer is searched for a verdict, so that no text can keep us busy."""
+
+VERDICT: JsonObject = {
+    "type": "object",
+    "properties": {
+        "thought": {"type": "string"},
+        "pass": {"type": "string", "enum": ["yes", "no"]},
+    },
+    "required": ["thought", "pass"],
+    "additionalProperties": False,
+}
+"""The schema of an answer, for judges with structured output; the thought comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The vote, or None if no verdict could be read, and every reply that was paid for."""
+
+    vote: Vote | None
+    replies: tuple[Reply, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """A judging model, and its label for the vote."""
+
+    name: str
+    model: Model
+
+
+Rule: TypeAlias = Literal["all", "majority", "first"]
+"""Whose word counts where there are several judges. They are asked in turn, and no more of them
+than it takes: `all` ends with the first no; `majority` when one side has it, and a tie is a no;
+`first` asks the next one only where a judge gave no verdict that could be read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ballot:
+    """The votes in the order they came, the result, and every reply that was paid for."""
+
+    votes: tuple[Vote, ...]
+    passed: bool | None
+    """None: too few verdicts could be read."""
+    replies: tuple[Reply, ...]
+
+
+async def vote(
+    pair: Pair,
+    tools: Sequence[Json],
+    results: Sequence[JsonObject],
+    judges: Sequence[Judge],
+    rule: Rule,
+    *,
+    sample: str,
+) -> Ballot:
+    """Ask judges until their votes decide; arguments as of `judge`."""
+    votes: list[Vote] = []
+    replies: list[Reply] = []
+    passed: bool | None = None
+    for each in judges:
+        judgement = await judge(pair, tools, results, each.model, each.name, sample=sample)
+        replies += judgement.replies
+        votes += [judgement.vote] if judgement.vote else []
+        passed = decided([vote.passed for vote in votes], len(judges), rule)
+        if passed is not None:
+            break
+    return Ballot(tuple(votes), passed, tuple(replies))
+
+
+def decided(votes: Sequence[bool], judges: int, rule: Rule) -> bool | None:
+    """What the votes so far decide, whatever the judges not yet asked would say."""
+    yes, no = sum(votes), len(votes) - sum(votes)
+    enough_yes, enough_no = {
+        "all": (judges, 1),
+        "majority": (judges // 2 + 1, (judges + 1) // 2),
+        "first": (1, 1),
+    }[rule]
+    return True if yes >= enough_yes else False if no >= enough_no else None
+
+
+async def judge(
+    pair: Pair,
+    tools: Sequence[Json],
+    results: Sequence[JsonObject],
+    model: Model,
+    name: str,
+    *,
+    sample: str,
+) -> Judgement:
+    """Ask for a verdict; an answer without one is asked again, once.
+
+    Answers without one that are kept from an earlier attempt don't count: that attempt is over.
+
+    Args:
+        pair: The query and its calls.
+        tools: The tools that were shown, as rows hold them.
+        results: One result a call, as rows hold them.
+        model: The judging model.
+        name: Its label, for the vote.
+        sample: The data point: the same question about another one is asked anew.
+
+    Raises:
+        EndpointError: if the judge can't be reached.
+    """
+    messages = [judge_message(pair, tools, results)]
+    replies: list[Reply] = []
+    patience = 2
+    while patience:
+        reply = await model.complete(messages, VERDICT, sample=f"{sample}/{len(replies)}")
+        replies.append(reply)
+        patience -= not reply.reused
+        verdict = read_verdict(reply.text)
+        if verdict:
+            passed, thought = verdict
+            return Judgement(Vote(name, passed, thought), tuple(replies))
+        again = Message("user", TEMPLATES.render("judge_again.txt"))
+        messages = [messages[0], Message("assistant", reply.text), again]
+    return Judgement(None, tuple(replies))
+
+
+def judge_message(pair: Pair, tools: Sequence[Json], results: Sequence[JsonObject]) -> Message:
+    """The judge's prompt (after appendix B.2 of the paper)."""
+    listed = ",\n".join(_inert(tool) for tool in tools)
+    text = TEMPLATES.render(
+        "judge.txt",
+        tools=f"[\n{listed}\n]",
+        query=_inert(pair.query),
+        calls=_inert(pair_form(pair)["answers"]),
+        results="[\n" + ",\n".join(_cut(_inert(_without_time(r))) for r in results) + "\n]",
+    )
+    return Message("user", text)
+
+
+def _inert(value: Json) -> str:
+    """JSON text in which no closing marker of the prompt can be forged."""
+    return strict_json.dumps(value).replace("</", "<\\/")
+
+
+def _without_time(result: JsonObject) -> JsonObject:
+    return {key: value for key, value in result.items() if key != "seconds"}
+
+
+def _cut(text: str) -> str:
+    if len(text) <= RESULT_CHARACTERS:
+        return text
+    return f"{text[:RESULT_CHARACTERS]} ... (truncated, {len(text)} characters)"
+
+
+def read_verdict(text: str) -> tuple[bool, str] | None:
+    """The *last* verdict of the text, with its thought: one that the judge quotes comes earlier."""
+    text = text[-VERDICT_CHARACTERS:]
+    decoder = json.JSONDecoder()
+    position, verdict = 0, None
+    while (position := text.find("{", position)) >= 0:
+        try:
+            value, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError):
+            position += 1
+            continue
+        passed = _passed(value.get("pass"))
+        if passed is not None:
+            verdict = passed, str(value.get("thought") or "")
+        position = end
+    return verdict
+
+
+def _passed(value: object) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    words = {"yes": True, "true": True, "no": False, "false": False}
+    return words.get(value.strip().lower()) if isinstance(value, str) else None

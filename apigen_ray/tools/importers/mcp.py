@@ -1,0 +1,211 @@
+"""Tools of MCP servers: from what `tools/list` answered, kept in a file, or asked live.
+
+Read are results (`{"tools": [...]}`), whole JSON-RPC answers, bare lists of tools, and lines with a
+server and its tools as LiveMCPBench and Docker's registry keep them. The tools have no backend:
+stage 2 does not call MCP servers.
+"""
+
+import asyncio
+import contextlib
+import logging
+import shlex
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TextIO
+
+from apigen_ray.tools.categories import OTHER, category_of
+from apigen_ray.tools.importers.findings import (
+    Finding,
+    Found,
+    RefusalReason,
+    Refused,
+    document_files,
+)
+from apigen_ray.tools.importers.values import read_values
+from apigen_ray.tools.schemas import modern, type_schema
+
+STDIO = "stdio:"
+MAX_PAGES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class McpOptions:
+    """How servers are asked."""
+
+    timeout_s: float = 30
+    """How long a server may take, from its start to its last tool."""
+    category: str = OTHER
+    """The category of tools whose source names none."""
+
+
+def read_mcp(sources: Sequence[str], options: McpOptions) -> Iterator[Finding]:
+    """The tools of files, folders of files, and servers.
+
+    A server is `stdio:` with the command that starts it, or the URL that it answers at.
+    """
+    for source in sources:
+        if source.startswith((STDIO, "http://", "https://")):
+            yield from _live(source, options)
+            continue
+        for path in document_files([source], (".json", ".jsonl")):
+            for where, value in read_values(path):
+                if isinstance(value, Refused):
+                    yield value
+                else:
+                    yield from _servers(where, value, f"mcp:{path.name}", options)
+
+
+# --- files
+
+
+def _servers(where: str, value: Any, source: str, options: McpOptions) -> Iterator[Finding]:
+    match value:
+        case {"result": {"tools": list(tools)}} | {"tools": list(tools)}:
+            server = str(value.get("server") or value.get("name") or "")
+            category = category_of("mcp", value.get("category")) or options.category
+            yield from _tools(where, tools, source, server, category)
+        case {"tools": dict(servers)}:  # LiveMCPBench: the servers of one entry, by name
+            category = category_of("mcp", value.get("category")) or options.category
+            for name, server in servers.items():
+                listed = server.get("tools") if isinstance(server, dict) else None
+                if isinstance(listed, list):
+                    yield from _tools(f"{where}: {name}", listed, source, str(name), category)
+                else:
+                    detail = f"server {name!r}: no list of tools"
+                    yield Refused(where, RefusalReason.INVALID_TOOL, detail)
+        case {"name": str()}:
+            yield from _tools(where, [value], source, "", options.category)
+        case _:
+            detail = "no result of tools/list, and no tool"
+            yield Refused(where, RefusalReason.INVALID_TOOL, detail)
+
+
+def _tools(
+    where: str, tools: list[Any], source: str, server: str, category: str
+) -> Iterator[Finding]:
+    # Docker's registry leaves out `arguments` where there are none; but some of its lists were
+    # written by hand and never have them, and there nothing is known of what a tool takes.
+    told = any(
+        isinstance(tool, dict) and tool.keys() & {"inputSchema", "arguments"} for tool in tools
+    )
+    for number, tool in enumerate(tools):
+        place = f"{where}: tools[{number}]" if len(tools) > 1 else where
+        if not isinstance(tool, dict) or not isinstance(tool.get("name"), str) or not tool["name"]:
+            yield Refused(place, RefusalReason.INVALID_TOOL, "a tool without a name")
+            continue
+        name = tool["name"]
+        schema = tool.get("inputSchema")
+        if isinstance(schema, Mapping):
+            parameters = _object(schema)
+        elif isinstance(tool.get("arguments"), list):
+            parameters = _listed(tool["arguments"])
+        elif told and schema is None:
+            parameters = {"type": "object", "properties": {}}
+        else:
+            detail = f"{name}: neither inputSchema nor arguments; the server itself has them"
+            yield Refused(place, RefusalReason.NO_PARAMETERS, detail)
+            continue
+        yield Found(
+            where=place,
+            source=source,
+            name=name,
+            scope=server,
+            description=" ".join(str(tool.get("description") or "").split()),
+            parameters=parameters,
+            category=category,
+        )
+
+
+def _object(schema: Mapping[str, Any]) -> dict[str, Any]:
+    parameters: dict[str, Any] = modern(schema) | {"type": "object"}
+    if not isinstance(parameters.get("properties"), dict):
+        parameters["properties"] = {}
+    return parameters
+
+
+def _listed(arguments: Sequence[Any]) -> dict[str, Any]:
+    """Parameters as Docker's registry lists them."""
+    properties: dict[str, Any] = {}
+    required = []
+    for argument in arguments:
+        if isinstance(argument, Mapping) and argument.get("name"):
+            name = str(argument["name"])
+            schema: dict[str, Any] = dict(type_schema(str(argument.get("type") or "any")))
+            text = argument.get("desc") or argument.get("description")
+            properties[name] = schema | ({"description": str(text)} if text else {})
+            if argument.get("optional") is not True:
+                required.append(name)
+    parameters: dict[str, Any] = {"type": "object", "properties": properties}
+    return parameters | ({"required": required} if required else {})
+
+
+# --- servers
+
+
+def _live(source: str, options: McpOptions) -> Iterator[Finding]:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
+        try:
+            with _quiet("mcp"):
+                name, tools = asyncio.run(_ask(source, options.timeout_s, complaints))
+        except TimeoutError:
+            problem = f"no answer to tools/list within {options.timeout_s:g} s"
+        except (Exception, ExceptionGroup) as error:  # transports raise whatever they meet
+            problem = _first_line(error)
+        else:
+            yield from _tools(source, tools, f"mcp:{name or 'server'}", name, options.category)
+            return
+        complaints.seek(0)
+        if said := " ".join(complaints.read().split())[-200:]:
+            problem += f"; it wrote: {said}"
+        yield Refused(source, RefusalReason.SERVER, problem)
+
+
+@contextlib.contextmanager
+def _quiet(name: str) -> Iterator[None]:
+    """Without the SDK's tracebacks: what goes wrong becomes one line."""
+    logger = logging.getLogger(name)
+    before = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
+
+
+async def _ask(
+    source: str, timeout_s: float, complaints: TextIO
+) -> tuple[str, list[dict[str, Any]]]:
+    """The name of a server, and its tools from all pages."""
+    # Imported here: the SDK takes half a second, which files don't need.
+    from mcp import Client, StdioServerParameters  # noqa: PLC0415
+    from mcp.client.stdio import stdio_client  # noqa: PLC0415
+
+    async with asyncio.timeout(timeout_s):
+        if source.startswith(STDIO):
+            command, *arguments = shlex.split(source.removeprefix(STDIO)) or [""]
+            started = StdioServerParameters(command=command, args=arguments)
+            return await _list(Client(stdio_client(started, errlog=complaints)))
+        return await _list(Client(source))
+
+
+async def _list(client: Any) -> tuple[str, list[dict[str, Any]]]:
+    tools: list[dict[str, Any]] = []
+    async with client:
+        cursor = None
+        for _ in range(MAX_PAGES):
+            page = await client.list_tools(cursor=cursor)
+            tools += (tool.model_dump(by_alias=True, mode="json") for tool in page.tools)
+            cursor = page.next_cursor
+            if not cursor:
+                break
+        info = client.server_info
+    return (info.name if info else ""), tools
+
+
+def _first_line(error: BaseException) -> str:
+    """What an error says; of a group, its first member."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words}"[:300] if words else type(error).__name__

@@ -1,0 +1,222 @@
+"""The schemas of an OpenAPI document, and the members of what may be a body."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from apigen_ray.tools.importers.documents import References, Unusable
+from apigen_ray.tools.importers.findings import RefusalReason
+from apigen_ray.tools.importers.names import legal
+from apigen_ray.tools.schemas import modern
+
+_NESTED = frozenset(
+    {"$ref", "additionalProperties", "allOf", "anyOf", "items", "not", "oneOf", "prefixItems",
+     "properties"}
+)  # fmt: skip
+
+
+@dataclass(slots=True)
+class Members:
+    """The members of an object schema, with those of what it is made of."""
+
+    properties: dict[str, Any] = field(default_factory=dict)
+    required: list[str] = field(default_factory=list)
+    free: bool = False
+    """Whether other members may stand beside them."""
+
+
+class Schemas:
+    """The schemas of a document, converted once; references become `#/$defs/...`."""
+
+    def __init__(self, references: References, *, hides: bool) -> None:
+        self._references = references
+        self._hides = hides
+        self._names: dict[str, str] = {}
+        self._targets: dict[str, tuple[Any, str]] = {}
+        self._converted: dict[str, dict[str, Any]] = {}
+        self._needs: dict[str, frozenset[str]] = {}
+
+    def converted(self, raw: Any, base: str) -> dict[str, Any]:
+        """A schema in our draft."""
+        if raw is True or raw is None:
+            return {}
+        if raw is False:
+            return {"not": {}}
+        if not isinstance(raw, dict):
+            raise Unusable(RefusalReason.INVALID_SCHEMA, f"{str(raw)[:60]!r} is no schema")
+        if self._hides and isinstance(raw.get("$ref"), str):
+            raw = {"$ref": raw["$ref"]}
+        elif raw.get("examples") is not None and not isinstance(raw["examples"], list):
+            raw = {key: value for key, value in raw.items() if key != "examples"}
+
+        def reference(text: str, beside: bool) -> dict[str, Any]:
+            return self._reference(text, base, beside)
+
+        return modern(raw, reference)
+
+    def _reference(self, text: str, base: str, beside: bool) -> dict[str, Any]:
+        target, uri = self._references.follow(text, base)
+        if isinstance(target, dict) and not beside and _is_small(target):
+            return self.converted(target, uri)
+        return {"$ref": f"#/$defs/{self._name(uri, target)}"}
+
+    def _name(self, uri: str, target: Any) -> str:
+        if uri not in self._names:
+            wanted = legal(re.split(r"[/#]", uri.rstrip("/#"))[-1], "schema")
+            name, number = wanted, 2
+            while name in self._targets:
+                name, number = f"{wanted}_{number}", number + 1
+            self._names[uri] = name
+            self._targets[name] = (target, uri)
+        return self._names[uri]
+
+    def definition(self, name: str) -> dict[str, Any]:
+        """What `#/$defs/<name>` stands for."""
+        if name not in self._converted:
+            target, uri = self._targets[name]
+            self._converted[name] = self.converted(target, uri)
+        return self._converted[name]
+
+    def plain(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """A schema, or what it refers to, with the keywords beside the reference."""
+        hops = 0
+        while isinstance(schema.get("$ref"), str) and hops < 20:
+            rest = {key: value for key, value in schema.items() if key != "$ref"}
+            schema = {**self.definition(schema["$ref"].removeprefix("#/$defs/")), **rest}
+            hops += 1
+        return schema
+
+    def closure(self, schema: Any) -> dict[str, Any]:
+        """All definitions that a schema needs, also through others."""
+        result: dict[str, Any] = {}
+        waiting = list(_needed(schema))
+        while waiting:
+            name = waiting.pop()
+            if name not in result:
+                result[name] = self.definition(name)
+                if name not in self._needs:
+                    self._needs[name] = frozenset(_needed(result[name]))
+                waiting += self._needs[name]
+        return dict(sorted(result.items()))
+
+    def members(self, raw: Any, base: str) -> Members | None:
+        """The members of an object; None if it may be something else.
+
+        Of alternatives (oneOf, anyOf) all members are taken, and those required that all require.
+        """
+        return self.members_of(self.converted(raw, base))
+
+    def members_of(self, schema: dict[str, Any]) -> Members | None:
+        """The same, of a converted schema."""
+        result = self._members(schema, 0)
+        if result is not None:
+            named = dict.fromkeys(result.required)
+            result.required = [name for name in named if name in result.properties]
+        return result
+
+    def _members(self, schema: dict[str, Any], depth: int) -> Members | None:
+        """The members that one part describes, and those it requires, which others may describe."""
+        schema = self.plain(schema)
+        kind = schema.get("type")
+        if depth > 20 or not (kind is None or kind == "object" or "object" in kind):
+            return None
+        result = Members(free=schema.get("additionalProperties") is not False)
+        known = kind is not None or bool({"properties", "required"} & schema.keys())
+        for inner in schema.get("allOf") or []:
+            part = self._members(inner, depth + 1)
+            if part is None:
+                return None
+            known = known or bool(part.properties)
+            _merge(result, part)
+            result.required += part.required
+        for key in ("oneOf", "anyOf"):
+            parts = [self._members(inner, depth + 1) for inner in schema.get(key) or []]
+            if None in parts:
+                return None
+            for part in filter(None, parts):
+                known = known or bool(part.properties)
+                _merge(result, part)
+            if parts:
+                first, *others = filter(None, parts)
+                result.required += [
+                    name for name in first.required if all(name in o.required for o in others)
+                ]
+        own = {n: s for n, s in (schema.get("properties") or {}).items() if isinstance(s, dict)}
+        hidden = {name for name, s in own.items() if self.plain(s).get("readOnly") is True}
+        visible = {name: s for name, s in own.items() if name not in hidden}
+        result.properties.update(visible)
+        result.required += schema.get("required") or []
+        return result if known else None
+
+    def kinds(self, schema: Any, depth: int = 0) -> set[str]:
+        """The types a schema allows; empty if it doesn't say."""
+        if not isinstance(schema, dict) or depth > 20:
+            return set()
+        plain = self.plain(schema)
+        kind = plain.get("type")
+        if isinstance(kind, str):
+            return {kind}
+        if isinstance(kind, list):
+            return {str(name) for name in kind}
+        if isinstance(plain.get("enum"), list):
+            return {kind_of(value) for value in plain["enum"]}
+        if "const" in plain:
+            return {kind_of(plain["const"])}
+        if "properties" in plain or "additionalProperties" in plain:
+            return {"object"}
+        if "items" in plain:
+            return {"array"}
+        found: set[str] = set()
+        for key in ("allOf", "anyOf", "oneOf"):
+            for inner in plain.get(key) or []:
+                found |= self.kinds(inner, depth + 1)
+        return found
+
+
+def _merge(into: Members, part: Members) -> None:
+    """Add members; one that is described in two ways may be either."""
+    for name, schema in part.properties.items():
+        known = into.properties.get(name)
+        if known is None or known == schema:
+            into.properties[name] = schema
+            continue
+        ways = known["anyOf"] if set(known) == {"anyOf"} else [known]
+        into.properties[name] = {"anyOf": ways if schema in ways else [*ways, schema]}
+
+
+def _is_small(target: Mapping[str, Any]) -> bool:
+    """Whether a schema is read more easily where it is used than by reference."""
+    return not target.keys() & _NESTED
+
+
+def _needed(schema: Any) -> Iterator[str]:
+    """The definitions that a schema names."""
+    if isinstance(schema, dict):
+        for key, value in schema.items():
+            if key == "$ref" and isinstance(value, str):
+                yield value.removeprefix("#/$defs/")
+            elif key not in ("enum", "const", "default", "examples"):
+                yield from _needed(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            yield from _needed(value)
+
+
+def kind_of(value: Any) -> str:
+    """The JSON type of a value."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"

@@ -1,0 +1,65 @@
+"""The tool library: tools from Python sources and tool lists, in one form."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from apigen_ray.errors import BadInput
+from apigen_ray.records import PythonBackend, Tool
+from apigen_ray.run_folder.remote_files import local_copy
+from apigen_ray.tools.importers.python import read_python
+from apigen_ray.tools.read_forms import read_tool_list
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """The tools of a run, and the Python sources that hold their code."""
+
+    tools: tuple[Tool, ...]
+    roots: tuple[Path, ...]
+    notices: tuple[str, ...]
+    """What could not be turned into a tool, and why: one line each."""
+
+    def by_name(self) -> dict[str, Tool]:
+        """The tools by their name."""
+        return {tool.name: tool for tool in self.tools}
+
+
+def load_library(sources: Sequence[str]) -> Library:
+    """Read tools from Python files, package folders, and JSONL or JSON tool lists; URLs of these.
+
+    A Python source whose functions a list names gives that list its code: which of them are tools,
+    and how they are described, the list says.
+
+    Raises:
+        BadInput: if a source is missing, cannot be read, or two tools share a name.
+    """
+    paths = [local_copy(source) for source in sources]
+    for path in paths:
+        if not path.exists():
+            raise BadInput(f"tools: {path}: no such file or folder")
+    code = [path for path in paths if path.is_dir() or path.suffix == ".py"]
+    found = {path: read_tool_list(path) for path in paths if path not in code}
+    notices: list[str] = []
+    listed = [tool.backend for tools in found.values() for tool in tools]
+    for path in code:
+        top = path.resolve().stem if path.is_file() else path.resolve().name
+        used = [b for b in listed if isinstance(b, PythonBackend) and _top(b.module) == top]
+        if used:
+            notices.append(f"{path}: the code of {len(used)} listed tools, and no others")
+        else:
+            found[path], skipped = read_python(path)
+            notices += skipped
+    tools: dict[str, Tool] = {}
+    for path in paths:
+        for tool in found.get(path, ()):
+            if tool.name in tools:
+                raise BadInput(f"tools: {path}: a second tool is named {tool.name!r}")
+            tools[tool.name] = tool
+    if not tools:
+        raise BadInput(f"tools: no tool found in {', '.join(sources) or 'an empty list'}")
+    return Library(tuple(tools.values()), tuple(code), tuple(notices))
+
+
+def _top(module: str) -> str:
+    return module.partition(".")[0]

@@ -1,0 +1,142 @@
+"""What a run asks for, and what its folder still lacks of that."""
+
+import json
+from collections.abc import Iterator, Sequence
+
+from apigen_ray.config import RunConfig
+from apigen_ray.prompting.sampler import Ask, Cell, Task, point_id
+from apigen_ray.prompting.targets import (
+    Tally,
+    Wave,
+    asks_of,
+    goals_of,
+    next_wave,
+    read_wave,
+    wave_form,
+)
+from apigen_ray.records import Outcome
+from apigen_ray.run_folder.store import RunFolder
+
+WAVES = "asked.json"
+
+
+class Asking:
+    """The waves of a run, and its prompts."""
+
+    def __init__(self, folder: RunFolder, config: RunConfig, categories: Sequence[str]) -> None:
+        """Take up the stored waves; the first one asks for what the config says."""
+        self._folder = folder
+        self._config = config
+        self._goals = goals_of(config.points, config.target, categories)
+        stored = folder.read_text(WAVES)
+        first = {model.name: self._goals for model in config.models}
+        self._waves: list[Wave] = [read_wave(w) for w in json.loads(stored)] if stored else [first]
+        self.asks = self._asks()
+        """The prompts of each model so far."""
+        _, self._tried = folder.attempts_by_id()
+
+    @property
+    def requested(self) -> int:
+        """The data points asked for so far, of all models."""
+        return sum(ask.count for asks in self.asks.values() for ask in asks)
+
+    def missing(self, prompts_each: int | None = None) -> dict[str, list[Task]]:
+        """The tasks of each model: prompts with data points that no committed row settles.
+
+        A data point that has ended in an error too often is given up; one that did since this
+        object was made is left for the next attempt at the run.
+        """
+        settled, tried = self._folder.attempts_by_id()
+        most = self._config.max_attempts
+        over = {id_ for id_, times in tried.items() if times > self._tried.get(id_, 0)}
+        over.update(settled, (id_ for id_, times in tried.items() if times >= most))
+        tasks: dict[str, list[Task]] = {}
+        for model, asks in self.asks.items():
+            for ask in asks[:prompts_each]:
+                ids = _ids(model, ask)
+                wanted = {point: tried.get(id_, 0) for point, id_ in ids if id_ not in over}
+                if wanted:
+                    tasks.setdefault(model, []).append(Task(ask, wanted))
+        return tasks
+
+    def extend(self) -> bool:
+        """Ask for what the target lacks; returns whether anything is to be asked.
+
+        Not while data points are in error: it is not known whether they would have passed.
+        """
+        if self._config.target.count == "generated":
+            return False
+        tallies = self._tallies()
+        if any(t.settled < t.asked for cells in tallies.values() for t in cells.values()):
+            return False
+        wave = next_wave(self._goals, self._config.target, tallies)
+        if wave:
+            self._waves.append(wave)
+            text = json.dumps([wave_form(w) for w in self._waves], indent=2)
+            self._folder.write_text(WAVES, text + "\n")
+            self.asks = self._asks()
+        return bool(wave)
+
+    def complaints(self) -> Iterator[str]:
+        """What the run will not bring, a line each."""
+        _, tried = self._folder.attempts_by_id()
+        most = self._config.max_attempts
+        if given_up := sum(times >= most for times in tried.values()):
+            yield (
+                f"{given_up} data points ended in an error {most} times and are given up; to ask "
+                f"them again, run the same command with --set max_attempts={2 * most}"
+            )
+        if self._config.target.count == "generated":
+            return
+        for model, cells in self._tallies().items():
+            for cell, tally in cells.items():
+                if tally.verified < self._goals[cell]:
+                    yield (
+                        f"{model}: {cell}: {tally.verified} of {self._goals[cell]} are verified, "
+                        f"after {tally.asked} were asked for"
+                    )
+
+    def surplus(self) -> set[str]:
+        """The ids of verified data points beyond the target: those of the last prompts."""
+        if self._config.target.count == "generated":
+            return set()
+        beyond: set[str] = set()
+        verified = self._verified()
+        for model, asks in self.asks.items():
+            left = dict(self._goals)
+            for ask in asks:
+                for _, id_ in _ids(model, ask):
+                    if id_ in verified:
+                        left[ask.cell] -= 1
+                        if left[ask.cell] < 0:
+                            beyond.add(id_)
+        return beyond
+
+    def _asks(self) -> dict[str, list[Ask]]:
+        feedback = self._config.feedback
+        rounds_of = feedback.round_points if feedback.pool != "off" else 0
+        return asks_of(self._waves, self._config.sampling.pairs_per_prompt, rounds_of)
+
+    def _tallies(self) -> dict[str, dict[Cell, Tally]]:
+        settled, _ = self._folder.attempts_by_id()
+        verified = self._verified()
+        tallies = {model: {cell: Tally() for cell in self._goals} for model in self.asks}
+        for model, asks in self.asks.items():
+            for ask in asks:
+                tally = tallies[model][ask.cell]
+                ids = {id_ for _, id_ in _ids(model, ask)}
+                tally.asked += len(ids)
+                tally.settled += len(ids & settled)
+                tally.verified += len(ids & verified)
+        return tallies
+
+    def _verified(self) -> set[str]:
+        found: set[str] = set()
+        for table in self._folder.tables(["id", "outcome"]):
+            rows = zip(table["id"].to_pylist(), table["outcome"].to_pylist(), strict=True)
+            found.update(id_ for id_, outcome in rows if outcome == Outcome.VERIFIED)
+        return found
+
+
+def _ids(model: str, ask: Ask) -> Iterator[tuple[int, str]]:
+    return ((point, point_id(model, ask.index, point)) for point in range(ask.count))
