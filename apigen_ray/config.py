@@ -19,7 +19,7 @@ from apigen_ray.prompting.targets import Target
 from apigen_ray.records import Style
 from apigen_ray.report.tracking import MlflowSettings, TrackSettings
 from apigen_ray.run_folder.remote_files import beside
-from apigen_ray.run_folder.storage import place
+from apigen_ray.run_folder.storage import resolve_path
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
 from apigen_ray.stages.execute.rest import RestSettings
@@ -152,7 +152,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     Raises:
         BadInput: naming the file and the key, with the nearest key where one is unknown.
     """
-    path = place(source)
+    path = resolve_path(source)
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:

@@ -13,7 +13,7 @@ PERMUTATIONS = 5 * BANDS
 """Of two queries as alike as `NEAR`, 99 % share a band; those that do are compared exactly."""
 
 
-class Unalike:
+class NearDuplicateIndex:
     """Queries of which no two are nearly the same.
 
     Queries that are answered by different functions are never alike: they differ in what matters.

@@ -25,11 +25,11 @@ from apigen_ray.models.responses import (
     Transient,
     Unacceptable,
     completion_of,
+    error_message,
     failure_of,
     one_line,
-    words_of,
 )
-from apigen_ray.models.structured_output import Guide
+from apigen_ray.models.structured_output import StructuredOutput
 from apigen_ray.records import JsonObject, Message, Reply
 
 log = logging.getLogger(__name__)
@@ -69,7 +69,7 @@ class OpenAIModel:
             Pace(endpoint.concurrency), endpoint.requests_per_minute, endpoint.tokens_per_minute
         )
         self._replicas = Replicas(endpoint.urls)
-        self._guide = Guide(endpoint.response_format)
+        self._guide = StructuredOutput(endpoint.response_format)
         self._session: aiohttp.ClientSession | None = None
         self._ending: str | None = None
 
@@ -92,7 +92,7 @@ class OpenAIModel:
                     raise
                 refused.add(level)
                 continue
-            if words := self._guide.took(level, refused):
+            if words := self._guide.fallback_used(level, refused):
                 self._notice(f"model {self._endpoint.name}: {words}")
             return reply
         raise AssertionError("the last level asks for nothing")
@@ -174,7 +174,7 @@ class OpenAIModel:
         try:
             async with self._connect().get(url, timeout=timeout, allow_redirects=False) as response:
                 status = response.status
-                words = await words_of(response, self._api_key)
+                words = await error_message(response, self._api_key)
         except TimeoutError:
             raise EndpointError(
                 f"{url}: no answer within {timeout.total:g} s; is the server up and not overloaded?"

@@ -1,11 +1,11 @@
 """Every reply is kept before anything is done with it: nothing is paid for twice.
 
-`ReplyStore` is the folder of replies, `Keeper` what all clients of a run share (the replies, the
-bill, and what the run has to say), and `KeepingModel` a model that goes through it. One keeper
+`ReplyStore` is the folder of replies, `ResponseCache` what all clients of a run share (the replies,
+the budget, and notices to the user), and `CachingModel` a model that goes through it. One cache
 writes for a whole cluster, on the machine that holds the run folder: the other machines need no
 shared disk, and no two processes write one file.
 
-A run folder on an object store has its replies there, too. The keeper works on a copy on its own
+A run folder on an object store has its replies there, too. The cache works on a copy on its own
 disk, and puts what is new every few seconds: as much may be paid for twice if its machine is lost.
 """
 
@@ -32,7 +32,7 @@ from apigen_ray.models import Model
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.structured_output import SCHEMATIC
 from apigen_ray.records import JsonObject, Message, Reply
-from apigen_ray.run_folder.storage import whole
+from apigen_ray.run_folder.storage import atomic_write
 from apigen_ray.run_folder.store import digest
 
 log = logging.getLogger(__name__)
@@ -145,7 +145,7 @@ class ReplyStore:
             new = file.read()
         if new:
             name = f"{written.name.partition('.')[0]}-{self._bytes_put:012d}.jsonl.gz"
-            with whole(self._remote / name) as handle:
+            with atomic_write(self._remote / name) as handle:
                 handle.write(new)
             self._bytes_put += len(new)
         self._put_at = time.monotonic()
@@ -207,7 +207,7 @@ class Summary:
     notices: tuple[str, ...]
 
 
-class Keeper:
+class ResponseCache:
     """What the clients of a run share."""
 
     def __init__(
@@ -289,29 +289,29 @@ class Keeper:
         return None
 
 
-class KeeperClient(Protocol):
+class ResponseCacheClient(Protocol):
     """A keeper, wherever it lives."""
 
     async def known(self) -> tuple[frozenset[str], str | None]:
-        """See `Keeper.known`."""
+        """See `ResponseCache.known`."""
         ...
 
     async def get(self, key: str) -> Reply:
-        """See `Keeper.get`."""
+        """See `ResponseCache.get`."""
         ...
 
     async def put(self, entries: Sequence[Entry]) -> str | None:
-        """See `Keeper.put`."""
+        """See `ResponseCache.put`."""
         ...
 
 
-class KeepingModel:
+class CachingModel:
     """A model whose replies are kept, and serve again when the same is asked again."""
 
-    def __init__(self, model: Model, endpoint: Endpoint, keeper: KeeperClient) -> None:
+    def __init__(self, model: Model, endpoint: Endpoint, cache: ResponseCacheClient) -> None:
         self._model = model
         self._endpoint = endpoint
-        self._keeper = keeper
+        self._cache = cache
         self._known: frozenset[str] | None = None
         self._reached: str | None = None
         self._start = asyncio.Lock()
@@ -330,9 +330,9 @@ class KeepingModel:
         key = request_key(self._endpoint, messages, schema, sample)
         async with self._start:
             if self._known is None:
-                self._known, self._reached = await self._keeper.known()
+                self._known, self._reached = await self._cache.known()
         if key in self._known:
-            return await self._keeper.get(key)
+            return await self._cache.get(key)
         if self._reached:
             raise BudgetSpent(self._reached)
         reply = await self._model.complete(messages, schema, sample=sample)
@@ -355,7 +355,7 @@ class KeepingModel:
             if group is self._group:  # else someone has written ours with theirs
                 await asyncio.sleep(GROUPED_S)
                 self._group = []
-                self._reached = await self._keeper.put(group)
+                self._reached = await self._cache.put(group)
 
 
 def request_key(

@@ -67,7 +67,7 @@ async def completion_of(response: aiohttp.ClientResponse) -> Completion:
 async def failure_of(response: aiohttp.ClientResponse, secret: str | None) -> Exception:
     """What a status other than 200 means: a `Transient`, or an `EndpointError` that is final."""
     status = response.status
-    words = f"{status} {await words_of(response, secret)}"
+    words = f"{status} {await error_message(response, secret)}"
     if status not in RETRIED and status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return _refusal(status, words)(f"{response.url}: {words}")
     retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
@@ -79,7 +79,7 @@ async def failure_of(response: aiohttp.ClientResponse, secret: str | None) -> Ex
     return Transient(words, retry_after_s=retry_after_s, load=load, slow=slow)
 
 
-async def words_of(response: aiohttp.ClientResponse, secret: str | None) -> str:
+async def error_message(response: aiohttp.ClientResponse, secret: str | None) -> str:
     """Read what the endpoint says about a failure: its message, else the body as it is."""
     try:
         text = (await _read_capped(response)).decode("utf-8", "replace")

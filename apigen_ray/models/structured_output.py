@@ -40,7 +40,7 @@ SCHEMATIC: frozenset[ResponseFormat] = frozenset({"json_schema", "guided_json"})
 """The kinds that take a schema."""
 
 
-class Guide:
+class StructuredOutput:
     """What an engine is asked to hold its completions to; learns what it refuses."""
 
     def __init__(self, kind: ResponseFormat) -> None:
@@ -70,7 +70,7 @@ class Guide:
         inner: JsonObject = {"name": "answer", "schema": schema, "strict": True}
         return {"response_format": {"type": "json_schema", "json_schema": inner}}
 
-    def took(self, level: int, refused: set[int]) -> str | None:
+    def fallback_used(self, level: int, refused: set[int]) -> str | None:
         """Learn from a request; returns what the run should say, if it is new."""
         self._taken.add(level)
         new = refused - self._refused

@@ -8,22 +8,22 @@ from typing import Any
 
 from upath import UPath
 
-from apigen_ray.models.response_cache import Keeper, Summary
-from apigen_ray.pipeline.poison_rows import Watchlist
+from apigen_ray.models.response_cache import ResponseCache, Summary
+from apigen_ray.pipeline.poison_rows import CrashTracker
 from apigen_ray.records import JsonObject
-from apigen_ray.report.activity import Activity, Loads
-from apigen_ray.run_folder.event_log import RunLog, send_to
+from apigen_ray.report.activity import Activity, InFlightTracker
+from apigen_ray.run_folder.event_log import RunLog, forward_logs
 
 
-class KeeperAndWatchlist(Keeper, Watchlist, Loads):
+class Coordinator(ResponseCache, CrashTracker, InFlightTracker):
     """All that lives as long as the run, on the machine of the driver: one process will do."""
 
     def __init__(self, folder: UPath, *kept: Any) -> None:
         self._log = RunLog(folder)
-        send_to(self._log.add)
-        Keeper.__init__(self, *kept)
-        Watchlist.__init__(self)
-        Loads.__init__(self)
+        forward_logs(self._log.add)
+        ResponseCache.__init__(self, *kept)
+        CrashTracker.__init__(self)
+        InFlightTracker.__init__(self)
 
     def log(self, line: JsonObject) -> None:
         """Note a line of the log."""
@@ -34,9 +34,9 @@ class KeeperAndWatchlist(Keeper, Watchlist, Loads):
         return Activity(self.at_work(), self.requests())
 
     def summary(self) -> Summary:
-        """See `Keeper.summary`; the log is written by then."""
+        """See `ResponseCache.summary`; the log is written by then."""
         self._log.flush()
-        return Keeper.summary(self)
+        return ResponseCache.summary(self)
 
 
 class Pools:

@@ -32,7 +32,7 @@ from apigen_ray.pipeline.operators import (
     task_item,
 )
 from apigen_ray.pipeline.session import QUEUED_BLOCKS, ending
-from apigen_ray.pipeline.shared_actors import RemoteKeeper, RemotePools
+from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.pipeline.sidecars import placed, try_sidecars
 from apigen_ray.prompting.sampler import Sampler, Task
 from apigen_ray.run_folder.rows import SCHEMA
@@ -67,7 +67,7 @@ def generate(
     check: CheckSettings,
     executor: Executor,
     jury: Jury,
-    keeper: RemoteKeeper,
+    coordinator: RemoteCoordinator,
     pools: RemotePools,
     actors: Actors,
 ) -> Generator[pa.Table, None, None]:
@@ -82,28 +82,30 @@ def generate(
     for generation in generations:
         endpoint = generation.endpoint
         per_block = _rows_per_block([endpoint])
-        per_prompt = max((task.ask.count for task in generation.tasks), default=1)
+        per_prompt = max((task.spec.count for task in generation.tasks), default=1)
         items = [task_item(task) for task in generation.tasks]
         source = _source(items, max(1, per_block // per_prompt))
         share = _share(endpoint, actors.generate)
         streams.append(
             source.map_batches(
                 _named(f"generate({endpoint.name})", GenerateBlock),
-                fn_constructor_args=(shared, share, keeper, check, (pools, generation.owner)),
+                fn_constructor_args=(shared, share, coordinator, check, (pools, generation.owner)),
                 compute=_pool(actors.generate, share.concurrency, per_block),
                 **_BLOCKWISE,
             )
         )
     points = streams[0].union(*streams[1:]) if len(streams) > 1 else streams[0]
     per_block = _rows_per_block(generation.endpoint for generation in generations)
-    yield from _stream(_verified(points, executor, jury, keeper, actors, per_block=per_block))
+    yield from _stream(_verified(points, executor, jury, coordinator, actors, per_block=per_block))
 
 
-def end_early(keeper: RemoteKeeper | None = None, pools: RemotePools | None = None) -> None:
+def end_early(
+    coordinator: RemoteCoordinator | None = None, pools: RemotePools | None = None
+) -> None:
     """Have what is in flight finish, and nothing more asked: `generate` and `verify` end soon."""
     ending.set()
-    if keeper:
-        keeper.end()
+    if coordinator:
+        coordinator.end()
     if pools:
         pools.close()
 
@@ -113,21 +115,21 @@ def verify(
     *,
     executor: Executor | None,
     jury: Jury | None,
-    keeper: RemoteKeeper,
+    coordinator: RemoteCoordinator,
     actors: Actors,
 ) -> Iterator[pa.Table]:
     """Take rows that passed stage 1 through the stages that are given; yields like `generate`."""
     per_block = _rows_per_block(jury.endpoints if jury else ())
     blocks = [rows.slice(at, per_block) for at in range(0, len(rows), per_block)]
     source = ray.data.from_arrow(blocks)
-    yield from _stream(_verified(source, executor, jury, keeper, actors, per_block=per_block))
+    yield from _stream(_verified(source, executor, jury, coordinator, actors, per_block=per_block))
 
 
 def _verified(
     rows: Dataset,
     executor: Executor | None,
     jury: Jury | None,
-    keeper: RemoteKeeper,
+    coordinator: RemoteCoordinator,
     actors: Actors,
     *,
     per_block: int,
@@ -136,7 +138,7 @@ def _verified(
         try_sidecars(executor)
         rows = rows.map_batches(
             _named("execute", ExecuteBlock),
-            fn_constructor_args=(executor, keeper),
+            fn_constructor_args=(executor, coordinator),
             compute=_pool(actors.execute, _calls_at_once(executor), per_block),
             **_BLOCKWISE,
             **placed(executor),
@@ -145,7 +147,7 @@ def _verified(
         shares = [_share(endpoint, actors.judge) for endpoint in jury.endpoints]
         rows = rows.map_batches(
             _named("judge", JudgeBlock),
-            fn_constructor_args=(shares, jury.rule, keeper),
+            fn_constructor_args=(shares, jury.rule, coordinator),
             compute=_pool(actors.judge, max(e.concurrency for e in shares), per_block),
             **_BLOCKWISE,
         )

@@ -52,18 +52,18 @@ class MeteredModel:
     """A model whose requests are counted; what is answered from kept replies never comes here."""
 
     def __init__(
-        self, model: OpenAIModel, endpoint: Endpoint, tell_load: Callable[[str, int, int], None]
+        self, model: OpenAIModel, endpoint: Endpoint, report_load: Callable[[str, int, int], None]
     ) -> None:
         """Count the requests of a model.
 
         Args:
             model: The model.
             endpoint: Where it is.
-            tell_load: Is told each second how many requests it has in flight, and may have.
+            report_load: Is told each second how many requests it has in flight, and may have.
         """
         self._model = model
         self._name = endpoint.name
-        self._tell_load = tell_load
+        self._report_load = report_load
         self._telling: asyncio.Task[None] | None = None
         tags = {"model": endpoint.name}
         self._requests = Counter("apigen_requests", "Requests to models", ("model", "result"))
@@ -116,5 +116,5 @@ class MeteredModel:
             in_flight, limit = self._model.load
             self._in_flight.set(in_flight)
             self._limit.set(limit)
-            self._tell_load(self._name, in_flight, limit)
+            self._report_load(self._name, in_flight, limit)
             await asyncio.sleep(LOAD_TOLD_S)

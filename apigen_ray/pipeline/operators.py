@@ -19,15 +19,15 @@ import ray
 
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.openai_client import OpenAIModel
-from apigen_ray.models.response_cache import KeepingModel
+from apigen_ray.models.response_cache import CachingModel
 from apigen_ray.pipeline import steps
 from apigen_ray.pipeline.metrics import MeteredModel
-from apigen_ray.pipeline.poison_rows import Watched
-from apigen_ray.pipeline.shared_actors import RemoteKeeper, RemotePools
-from apigen_ray.prompting.sampler import Ask, Sampler, Task
+from apigen_ray.pipeline.poison_rows import CrashGuard
+from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
+from apigen_ray.prompting.sampler import PromptSpec, Sampler, Task
 from apigen_ray.prompting.seed_pool import LAG
 from apigen_ray.records import Stage, Style
-from apigen_ray.run_folder.event_log import send_to
+from apigen_ray.run_folder.event_log import forward_logs
 from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import Dispatcher, ExecuteSettings, RestTools
@@ -50,10 +50,12 @@ class Executor:
     rest_tools: RestTools
 
 
-def _client(endpoint: Endpoint, keeper: RemoteKeeper) -> KeepingModel:
+def _client(endpoint: Endpoint, coordinator: RemoteCoordinator) -> CachingModel:
     key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
-    model = MeteredModel(OpenAIModel(endpoint, key, keeper.notice), endpoint, keeper.tell_load)
-    return KeepingModel(model, endpoint, keeper)
+    model = MeteredModel(
+        OpenAIModel(endpoint, key, coordinator.notice), endpoint, coordinator.report_load
+    )
+    return CachingModel(model, endpoint, coordinator)
 
 
 class GenerateBlock:
@@ -63,32 +65,32 @@ class GenerateBlock:
         self,
         sampler: Any,
         endpoint: Endpoint,
-        keeper: RemoteKeeper,
+        coordinator: RemoteCoordinator,
         check: CheckSettings,
         pools: tuple[RemotePools, str],
     ) -> None:
-        send_to(keeper.log)
+        forward_logs(coordinator.log)
         self._sampler: Sampler = ray.get(sampler)
         self._samplers: dict[int, asyncio.Task[Sampler | None]] = {}
         self._pools, self._owner = pools
-        self._keeper = keeper
-        self._model = _client(endpoint, keeper)
+        self._coordinator = coordinator
+        self._model = _client(endpoint, coordinator)
         self._watch: asyncio.Task[None] | None = None
         self._name = endpoint.name
         self._check = check
         self._with_schema = endpoint.response_format in ("json_schema", "guided_json")
-        self._watched = Watched(f"generate({endpoint.name})", keeper)
+        self._watched = CrashGuard(f"generate({endpoint.name})", coordinator)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         """Take a block through."""
         self._watch = self._watch or asyncio.create_task(self._see_the_end())
         tasks = [_item_task(item) for item in block.to_pylist()]
-        by_prompt = {str(task.ask.index): task for task in tasks}
+        by_prompt = {str(task.spec.index): task for task in tasks}
         rows = await self._watched.each(by_prompt, self._generated, self._refused)
         return as_table(list(chain.from_iterable(rows)))
 
     async def _generated(self, task: Task) -> list[Row]:
-        sampler = await self._sampler_of(task.ask.round)
+        sampler = await self._sampler_of(task.spec.round)
         if sampler is None:
             return []
         return await steps.generate_step(
@@ -96,7 +98,7 @@ class GenerateBlock:
         )
 
     async def _refused(self, task: Task) -> list[Row]:
-        return steps.deadly_task(task, self._name)
+        return steps.poison_task(task, self._name)
 
     async def _sampler_of(self, round_: int) -> Sampler | None:
         if round_ not in self._samplers:
@@ -109,7 +111,7 @@ class GenerateBlock:
         return None if pairs is None else self._sampler.with_pool(pairs)
 
     async def _see_the_end(self) -> None:
-        while not await self._keeper.ending():  # noqa: ASYNC110 - it is in another process
+        while not await self._coordinator.ending():  # noqa: ASYNC110 - it is in another process
             await asyncio.sleep(ENDING_SEEN_S)
         self._model.end("the run is ending")
 
@@ -117,10 +119,10 @@ class GenerateBlock:
 class ExecuteBlock:
     """Stage 2."""
 
-    def __init__(self, executor: Executor, keeper: RemoteKeeper) -> None:
-        send_to(keeper.log)
+    def __init__(self, executor: Executor, coordinator: RemoteCoordinator) -> None:
+        forward_logs(coordinator.log)
         self._executor = executor
-        self._watched = Watched("execute", keeper)
+        self._watched = CrashGuard("execute", coordinator)
         self._sandbox: Sandbox | None = None
         self._opening = asyncio.Lock()
         rest = RestCaller(executor.rest, os.environ)
@@ -143,11 +145,15 @@ class ExecuteBlock:
 class JudgeBlock:
     """Stage 3."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], rule: Rule, keeper: RemoteKeeper) -> None:
-        send_to(keeper.log)
-        self._judges = [Judge(endpoint.name, _client(endpoint, keeper)) for endpoint in endpoints]
+    def __init__(
+        self, endpoints: Sequence[Endpoint], rule: Rule, coordinator: RemoteCoordinator
+    ) -> None:
+        forward_logs(coordinator.log)
+        self._judges = [
+            Judge(endpoint.name, _client(endpoint, coordinator)) for endpoint in endpoints
+        ]
         self._rule = rule
-        self._watched = Watched("judge", keeper)
+        self._watched = CrashGuard("judge", coordinator)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         """Take a block through."""
@@ -158,12 +164,12 @@ class JudgeBlock:
 
 
 async def _advanced(
-    block: pa.Table, step: Callable[[Row], Awaitable[Row]], watched: Watched, stage: Stage
+    block: pa.Table, step: Callable[[Row], Awaitable[Row]], watched: CrashGuard, stage: Stage
 ) -> pa.Table:
     """Take the rows of a block that are still in the race through a stage, all at once."""
 
     async def refuse(row: Row) -> Row:
-        return steps.deadly_row(row, stage)
+        return steps.poison_row(row, stage)
 
     rows = as_rows(block)
     racing = {row["id"]: row for row in rows if not row["outcome"]}
@@ -173,11 +179,11 @@ async def _advanced(
 
 def task_item(task: Task) -> dict[str, Any]:
     """A task as a row of the dataset."""
-    return asdict(task.ask) | {"tried": json.dumps(dict(task.tried))}
+    return asdict(task.spec) | {"tried": json.dumps(dict(task.tried))}
 
 
 def _item_task(item: Mapping[str, Any]) -> Task:
     tried = {int(point): times for point, times in json.loads(item["tried"]).items()}
     index, count, round_ = (int(item[key]) for key in ("index", "count", "round"))
-    ask = Ask(index, Style(item["style"]), count, round_, item["category"])
-    return Task(ask, tried)
+    spec = PromptSpec(index, Style(item["style"]), count, round_, item["category"])
+    return Task(spec, tried)

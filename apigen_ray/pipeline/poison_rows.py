@@ -13,16 +13,16 @@ from typing import Protocol, TypeVar
 
 log = logging.getLogger(__name__)
 
-SUSPECT = 2
+ISOLATE_AFTER = 2
 """Deaths after which a row is worked on alone."""
-GUILTY = 3
+CRASH_LIMIT = 3
 """Deaths after which a row is not worked on again."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-class Watchlist:
+class CrashTracker:
     """Which rows are being worked on, at which stage, and how often that had no end."""
 
     def __init__(self) -> None:
@@ -32,13 +32,13 @@ class Watchlist:
         """Begin rows together, all but the suspects among them, which are returned."""
         if again := [id_ for id_ in ids if self._begun[stage, id_]]:
             log.warning("process died", extra={"stage": stage, "rows": again})
-        suspects = frozenset(id_ for id_ in ids if self._begun[stage, id_] >= SUSPECT)
+        suspects = frozenset(id_ for id_ in ids if self._begun[stage, id_] >= ISOLATE_AFTER)
         self._begun.update((stage, id_) for id_ in ids if id_ not in suspects)
         return suspects
 
     def begin_alone(self, stage: str, id_: str) -> bool:
         """Begin a suspect; returns whether that may be."""
-        if self._begun[stage, id_] >= GUILTY:
+        if self._begun[stage, id_] >= CRASH_LIMIT:
             return False
         self._begun[stage, id_] += 1
         return True
@@ -53,26 +53,26 @@ class Watchlist:
         return dict(Counter(stage for stage, _ in self._begun))
 
 
-class Watcher(Protocol):
+class CrashTrackerClient(Protocol):
     """A watchlist, wherever it lives: it must outlive the processes that it watches."""
 
     async def begin(self, stage: str, ids: Collection[str]) -> frozenset[str]:
-        """See `Watchlist.begin`."""
+        """See `CrashTracker.begin`."""
         ...
 
     async def begin_alone(self, stage: str, id_: str) -> bool:
-        """See `Watchlist.begin_alone`."""
+        """See `CrashTracker.begin_alone`."""
         ...
 
     async def done(self, stage: str, ids: Collection[str]) -> None:
-        """See `Watchlist.done`."""
+        """See `CrashTracker.done`."""
         ...
 
 
-class Watched:
+class CrashGuard:
     """Works on rows under the eyes of a watcher."""
 
-    def __init__(self, stage: str, watcher: Watcher) -> None:
+    def __init__(self, stage: str, watcher: CrashTrackerClient) -> None:
         self._stage = stage
         self._watcher = watcher
         self._alone = asyncio.Lock()

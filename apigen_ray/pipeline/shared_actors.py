@@ -11,7 +11,7 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from upath import UPath
 
 from apigen_ray.models.response_cache import Entry, Limits, Summary
-from apigen_ray.pipeline.coordinator import KeeperAndWatchlist, Pools
+from apigen_ray.pipeline.coordinator import Coordinator, Pools
 from apigen_ray.prompting.seed_pool import LAG, Pool
 from apigen_ray.records import JsonObject, Reply, Seed
 from apigen_ray.report.activity import Activity
@@ -21,7 +21,7 @@ PATIENCE_S = 600.0
 wait for ever: what the pool depends on may stand behind it in the queue, after a worker's death."""
 
 
-class RemoteKeeper:
+class RemoteCoordinator:
     """The keeper as an actor on the machine of the driver, which holds the run folder."""
 
     def __init__(
@@ -34,7 +34,7 @@ class RemoteKeeper:
     ) -> None:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self._actor = (
-            ray.remote(KeeperAndWatchlist)
+            ray.remote(Coordinator)
             .options(num_cpus=0, scheduling_strategy=here, max_restarts=3, max_task_retries=3)
             .remote(
                 folder.absolute(), replies.absolute() if replies else None, limits, cost_usd, tokens
@@ -44,37 +44,37 @@ class RemoteKeeper:
         self._activity = Activity()
 
     async def known(self) -> tuple[frozenset[str], str | None]:
-        """See `Keeper.known`."""
+        """See `ResponseCache.known`."""
         return cast("tuple[frozenset[str], str | None]", await self._actor.known.remote())
 
     async def get(self, key: str) -> Reply:
-        """See `Keeper.get`."""
+        """See `ResponseCache.get`."""
         return cast("Reply", await self._actor.get.remote(key))
 
     async def put(self, entries: Sequence[Entry]) -> str | None:
-        """See `Keeper.put`."""
+        """See `ResponseCache.put`."""
         return cast("str | None", await self._actor.put.remote(entries))
 
     async def begin(self, stage: str, ids: Collection[str]) -> frozenset[str]:
-        """See `Watchlist.begin`."""
+        """See `CrashTracker.begin`."""
         return cast("frozenset[str]", await self._actor.begin.remote(stage, list(ids)))
 
     async def begin_alone(self, stage: str, id_: str) -> bool:
-        """See `Watchlist.begin_alone`."""
+        """See `CrashTracker.begin_alone`."""
         return cast("bool", await self._actor.begin_alone.remote(stage, id_))
 
     async def done(self, stage: str, ids: Collection[str]) -> None:
-        """See `Watchlist.done`."""
+        """See `CrashTracker.done`."""
         await self._actor.done.remote(stage, list(ids))
 
     async def ending(self) -> bool:
-        """See `Keeper.ending`."""
+        """See `ResponseCache.ending`."""
         return cast("bool", await self._actor.ending.remote())
 
-    def tell_load(self, model: str, in_flight: int, limit: int) -> None:
-        """See `Loads.tell_load`; each process is a client."""
+    def report_load(self, model: str, in_flight: int, limit: int) -> None:
+        """See `InFlightTracker.report_load`; each process is a client."""
         client = ray.get_runtime_context().get_worker_id()
-        self._actor.tell_load.remote(model, client, in_flight, limit)
+        self._actor.report_load.remote(model, client, in_flight, limit)
 
     def activity(self) -> Activity:
         """What is being worked on, as of a moment ago: this waits for nothing."""
@@ -87,11 +87,11 @@ class RemoteKeeper:
         return self._activity
 
     def end(self) -> None:
-        """See `Keeper.end`."""
+        """See `ResponseCache.end`."""
         self._actor.end.remote()
 
     def notice(self, text: str) -> None:
-        """See `Keeper.notice`."""
+        """See `ResponseCache.notice`."""
         self._actor.notice.remote(text)
 
     def log(self, line: JsonObject) -> None:
@@ -99,7 +99,7 @@ class RemoteKeeper:
         self._actor.log.remote(line)
 
     def summary(self) -> Summary:
-        """See `Keeper.summary`."""
+        """See `ResponseCache.summary`."""
         return cast("Summary", ray.get(self._actor.summary.remote()))
 
 

@@ -15,7 +15,7 @@ import pyarrow.compute
 from apigen_ray import strict_json
 from apigen_ray.errors import InfrastructureError
 from apigen_ray.models import Model
-from apigen_ray.pipeline.poison_rows import GUILTY
+from apigen_ray.pipeline.poison_rows import CRASH_LIMIT
 from apigen_ray.prompting.pair_schema import pairs_schema
 from apigen_ray.prompting.sampler import Sampler, Task, point_id
 from apigen_ray.records import (
@@ -29,7 +29,7 @@ from apigen_ray.records import (
     Style,
     Tool,
 )
-from apigen_ray.run_folder.event_log import about
+from apigen_ray.run_folder.event_log import log_context
 from apigen_ray.run_folder.rows import (
     Row,
     checked_row,
@@ -72,18 +72,18 @@ async def generate_step(
         settings: How strict stage 1 is.
         with_schema: Hold the completion to the schema of the tools shown.
     """
-    prompt = sampler.prompt(task.ask)
+    prompt = sampler.prompt(task.spec)
     hashed = digest(f"{message.role}:{message.content}" for message in prompt.messages)
     rows = {}
     for point, tried in task.tried.items():
         row = new_row(
-            point_id(name, task.ask.index, point),
+            point_id(name, task.spec.index, point),
             model=name,
             style=prompt.style,
             prompt_id=prompt.id,
             tried=tried,
             **tool_columns(prompt.tools),
-            round_=task.ask.round,
+            round_=task.spec.round,
         )
         rows[point] = with_values(row, messages_hash=hashed)
 
@@ -201,7 +201,9 @@ async def _settling(rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]
     The one place where exceptions become rows.
     """
     try:
-        with about(stage=stage.value, model=rows[0]["model"], rows=[row["id"] for row in rows]):
+        with log_context(
+            stage=stage.value, model=rows[0]["model"], rows=[row["id"] for row in rows]
+        ):
             return await step
     except InfrastructureError as error:
         rejected = Rejected(error.reason, str(error))
@@ -211,26 +213,26 @@ async def _settling(rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]
     return [rejected_row(row, stage, rejected) for row in rows]
 
 
-def deadly_task(task: Task, name: str) -> list[Row]:
+def poison_task(task: Task, name: str) -> list[Row]:
     """The rows of a prompt that is not tried again; not even its tools are drawn."""
-    ask = task.ask
+    spec = task.spec
     rows = [
         new_row(
-            point_id(name, ask.index, point),
+            point_id(name, spec.index, point),
             model=name,
-            style=ask.style,
-            prompt_id=f"{ask.index:06d}",
+            style=spec.style,
+            prompt_id=f"{spec.index:06d}",
             tried=tried,
-            round_=ask.round,
+            round_=spec.round,
         )
         for point, tried in task.tried.items()
     ]
-    return [deadly_row(row, Stage.GENERATE) for row in rows]
+    return [poison_row(row, Stage.GENERATE) for row in rows]
 
 
-def deadly_row(row: Row, stage: Stage) -> Row:
+def poison_row(row: Row, stage: Stage) -> Row:
     """A row that is not tried again: the process that worked on it died each time."""
-    detail = f"the process of the stage {stage} died {GUILTY} times while it worked on this"
+    detail = f"the process of the stage {stage} died {CRASH_LIMIT} times while it worked on this"
     return rejected_row(row, stage, Rejected(Reason.WORKER_DIED, detail))
 
 

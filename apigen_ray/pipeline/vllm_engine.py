@@ -45,7 +45,7 @@ def engines(
     for entry in settings.values():
         different.setdefault(entry.engine, entry)
     for entry in different.values():
-        see_room(entry)
+        check_gpu_capacity(entry)
     with ExitStack() as stack:
         # All are started before any is waited for.
         actors = {
@@ -59,7 +59,7 @@ def engines(
         yield {key: entry.served_at(urls[entry.engine]) for key, entry in settings.items()}
 
 
-def see_room(entry: VllmEndpoint) -> None:
+def check_gpu_capacity(entry: VllmEndpoint) -> None:
     """See that the cluster has the GPUs for the engines of a model. Ray must be up.
 
     Raises:
@@ -94,18 +94,18 @@ def _actor(entry: VllmEndpoint) -> Iterator[Any]:
 
 def _ready(entry: VllmEndpoint, actors: Sequence[Any]) -> tuple[str, ...]:
     """The URLs of engines, once all of them answer."""
-    patience = entry.startup_timeout_s
-    until = time.monotonic() + patience
+    timeout_s = entry.startup_timeout_s
+    until = time.monotonic() + timeout_s
     alone = len(ray.nodes()) == 1
     try:
-        urls = ray.get([a.start.remote(entry, alone=alone) for a in actors], timeout=patience)
-        while not all(ray.get([a.ready.remote() for a in actors], timeout=patience)):
+        urls = ray.get([a.start.remote(entry, alone=alone) for a in actors], timeout=timeout_s)
+        while not all(ray.get([a.ready.remote() for a in actors], timeout=timeout_s)):
             if time.monotonic() > until:
                 raise TimeoutError
             time.sleep(POLLED_S)
     except TimeoutError:  # as Ray's own
         raise BadInput(
-            f"model {entry.name}: vLLM is not ready after {patience:g} s; is there room for its "
+            f"model {entry.name}: vLLM is not ready after {timeout_s:g} s; is there room for its "
             "GPUs? raise startup_timeout_s if the model only takes long to load"
         ) from None
     except RayTaskError as error:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from apigen_ray.records import Json, JsonObject, Style, Tool
-from apigen_ray.stages.check import closed
+from apigen_ray.stages.check import forbid_extra_properties
 from apigen_ray.tools.write_forms import shown_form
 
 MOST_CALLS = 8
@@ -62,7 +62,9 @@ def _answers(style: Style, calls: Sequence[Json]) -> JsonObject:
 def _call(tool: Tool) -> JsonObject:
     parameters = shown_form(tool)["parameters"]
     assert isinstance(parameters, dict)
-    arguments = _form({k: v for k, v in closed(parameters).items() if k != "$defs"}, tool.name)
+    arguments = _form(
+        {k: v for k, v in forbid_extra_properties(parameters).items() if k != "$defs"}, tool.name
+    )
     return _object(name={"type": "string", "const": tool.name}, arguments=arguments)
 
 

@@ -78,7 +78,7 @@ class Cell(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class PromptSpec:
     """Prompt `index` of a run asks for `count` data points of `style`."""
 
     index: int
@@ -103,7 +103,7 @@ class Task:
     settled.
     """
 
-    ask: Ask
+    spec: PromptSpec
     tried: Mapping[int, int]
 
 
@@ -114,7 +114,7 @@ def point_id(model: str, index: int, point: int) -> str:
 
 def plan(
     points: Mapping[Cell, int], pairs_per_prompt: int, *, first: int = 0, round_points: int = 0
-) -> list[Ask]:
+) -> list[PromptSpec]:
     """The prompts that ask for `points` data points of each cell, the cells taking turns.
 
     Args:
@@ -131,7 +131,9 @@ def plan(
     turns = (entry for turn in zip_longest(*columns) for entry in turn if entry is not None)
     per_round = max(1, round_points // pairs_per_prompt)
     return [
-        Ask(index, cell.style, count, index // per_round if round_points else 0, cell.category)
+        PromptSpec(
+            index, cell.style, count, index // per_round if round_points else 0, cell.category
+        )
         for index, (cell, count) in enumerate(turns, first)
     ]
 
@@ -145,27 +147,27 @@ class Sampler:
     settings: SamplingSettings
     seed: int
 
-    def prompt(self, ask: Ask) -> Prompt:
-        """The prompt of an ask: the same for the same ask, whoever draws it, and when."""
-        random = Random(f"{self.seed}:{ask.index}")
-        tools = self._draw_tools(ask, random)
+    def prompt(self, spec: PromptSpec) -> Prompt:
+        """The prompt of a spec: the same for the same spec, whoever draws it, and when."""
+        random = Random(f"{self.seed}:{spec.index}")
+        tools = self._draw_tools(spec, random)
         # Drawn apart: another pool changes the examples, and neither tools nor voice.
-        examples = self._draw_examples(ask.style, tools, Random(f"{self.seed}:{ask.index}:pool"))
+        examples = self._draw_examples(spec.style, tools, Random(f"{self.seed}:{spec.index}:pool"))
         voice = random.choice(self.settings.voices)
         text = GENERATOR.render(
             "generator.txt",
-            style=GENERATOR.render(f"styles/{ask.style}.txt"),
+            style=GENERATOR.render(f"styles/{spec.style}.txt"),
             voice=GENERATOR.render(f"voices/{voice}.txt"),
             examples=_listed([pair_form(seed.pair) for seed in examples]),
             tools=_listed([prompt_form(tool) for tool in tools]),
-            count=str(ask.count),
+            count=str(spec.count),
         )
         return Prompt(
-            id=f"{ask.index:06d}",
-            style=ask.style,
+            id=f"{spec.index:06d}",
+            style=spec.style,
             tools=tools,
             messages=(Message("user", text),),
-            count=ask.count,
+            count=spec.count,
         )
 
     def with_pool(self, pairs: Sequence[Seed]) -> "Sampler":
@@ -194,16 +196,16 @@ class Sampler:
             groups[seed.style].append(seed)
         return groups
 
-    def _draw_tools(self, ask: Ask, random: Random) -> tuple[Tool, ...]:
+    def _draw_tools(self, spec: PromptSpec, random: Random) -> tuple[Tool, ...]:
         """One tool of a category drawn first, so that small categories are seen as often as large.
 
         Further tools distract: half of them come from the same category, where they are hardest to
         tell from the right one.
         """
-        category = ask.category or random.choice(list(self._by_category))
+        category = spec.category or random.choice(list(self._by_category))
         first = random.choice(self._by_category[category])
         shown = [first]
-        wanted = 1 if ask.style in ONE_TOOL_STYLES else self.settings.tools_shown.draw(random)
+        wanted = 1 if spec.style in ONE_TOOL_STYLES else self.settings.tools_shown.draw(random)
         while len(shown) < min(wanted, len(self.tools)):
             near = [tool for tool in self._by_category[first.category] if tool not in shown]
             if not near or random.random() < 0.5:

@@ -21,7 +21,7 @@ import pyarrow.compute
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from apigen_ray import strict_json
-from apigen_ray.datasets.near_duplicates import Unalike
+from apigen_ray.datasets.near_duplicates import NearDuplicateIndex
 from apigen_ray.prompting.sampler import Task, point_id
 from apigen_ray.records import Call, Outcome, Pair, Seed, Style, Tool
 from apigen_ray.run_folder.rows import Row, as_rows, pair_form
@@ -119,8 +119,8 @@ class Feedback:
         """Name what is asked of each model: a round has not settled before that of it has."""
         for model, asked in tasks.items():
             for task in asked:
-                ids = (point_id(model, task.ask.index, point) for point in task.tried)
-                self._waiting[self.owner(model), task.ask.round].update(ids)
+                ids = (point_id(model, task.spec.index, point) for point in task.tried)
+                self._waiting[self.owner(model), task.spec.round].update(ids)
 
     def settle(self, rows: pa.Table) -> None:
         """Take rows into account that are committed, with at least `COLUMNS`.
@@ -190,10 +190,10 @@ def pool_of(
         cells[pair.style, _category(pair)].append(pair)
     ranked = [sorted(cell, key=lambda pair: digest([pair.id])) for _, cell in sorted(cells.items())]
     turns = (pair for turn in zip_longest(*ranked) for pair in turn if pair)
-    unalike = Unalike()
+    index = NearDuplicateIndex()
     for seed in seeds:
-        unalike.add(f"seed {seed.id}", *_said(seed))
-    return tuple(islice((p for p in turns if not unalike.add(p.id, *_said(p))), cap))
+        index.add(f"seed {seed.id}", *_said(seed))
+    return tuple(islice((p for p in turns if not index.add(p.id, *_said(p))), cap))
 
 
 def _said(pair: Seed) -> tuple[str, str]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from apigen_ray.prompting.sampler import Ask, Cell, plan
+from apigen_ray.prompting.sampler import Cell, PromptSpec, plan
 from apigen_ray.records import Style
 
 Wave: TypeAlias = Mapping[str, Mapping[Cell, int]]
@@ -60,15 +60,15 @@ def goals_of(
     }
 
 
-def asks_of(
+def prompt_specs(
     waves: Sequence[Wave], pairs_per_prompt: int, round_points: int
-) -> dict[str, list[Ask]]:
+) -> dict[str, list[PromptSpec]]:
     """The prompts of each model.
 
     Those of a wave are numbered for the model that needs the most; another one is asked the first
     of them. So prompt i is the same for all.
     """
-    asks: dict[str, list[Ask]] = {}
+    specs: dict[str, list[PromptSpec]] = {}
     first = 0
     for wave in waves:
         cells = dict.fromkeys(cell for wanted in wave.values() for cell in wanted)
@@ -77,11 +77,11 @@ def asks_of(
         first += len(planned)
         for model, wanted in wave.items():
             left = dict(wanted)
-            for ask in planned:
-                if left.get(ask.cell, 0) > 0:
-                    left[ask.cell] -= ask.count
-                    asks.setdefault(model, []).append(ask)
-    return asks
+            for spec in planned:
+                if left.get(spec.cell, 0) > 0:
+                    left[spec.cell] -= spec.count
+                    specs.setdefault(model, []).append(spec)
+    return specs
 
 
 def next_wave(

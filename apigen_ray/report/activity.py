@@ -19,14 +19,14 @@ class Activity:
     """By model: in flight, and how many there may be."""
 
 
-class Loads:
+class InFlightTracker:
     """What the clients of models told of their requests, wherever they are."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._told: dict[tuple[str, str], tuple[float, int, int]] = {}
 
-    def tell_load(self, model: str, client: str, in_flight: int, limit: int) -> None:
+    def report_load(self, model: str, client: str, in_flight: int, limit: int) -> None:
         """Note how many requests a client of a model has in flight, and how many it may have."""
         self._told[model, client] = self._clock(), in_flight, limit
 

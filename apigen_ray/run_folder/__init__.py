@@ -1,1 +1,1 @@
-"""The run folder: its rows, parts, manifest, data set and event log, local or in an object store."""
+"""The run folder, local or in an object store: rows, parts, manifest, data set, event log."""

@@ -1,8 +1,8 @@
 """What happens in a run, in `log.jsonl` of its folder: a line of JSON for each event.
 
-Modules log as usual, an event by a name that does not vary and `extra=` for what does; `about`
-names the model and the rows that are being worked on. A `Sending` handler in each process hands the
-lines to the one `RunLog`, which lives beside the keeper.
+Modules log as usual, an event by a name that does not vary and `extra=` for what does;
+`log_context` names the model and the rows that are being worked on. A `ForwardingHandler` in each
+process hands the lines to the one `RunLog`, which lives in the coordinator.
 """
 
 import json
@@ -32,7 +32,7 @@ _about: ContextVar[JsonObject] = ContextVar("about")
 
 
 @contextmanager
-def about(**labels: Json) -> Iterator[None]:
+def log_context(**labels: Json) -> Iterator[None]:
     """Add labels to what is logged inside, here and in the tasks that are started here."""
     token = _about.set(_about.get({}) | labels)
     try:
@@ -41,7 +41,7 @@ def about(**labels: Json) -> Iterator[None]:
         _about.reset(token)
 
 
-class Sending(logging.Handler):
+class ForwardingHandler(logging.Handler):
     """Turns records into lines, and sends them where the log is written."""
 
     def __init__(self, send: Callable[[JsonObject], object]) -> None:
@@ -70,19 +70,19 @@ class Sending(logging.Handler):
             self.handleError(record)
 
 
-def send_to(send: Callable[[JsonObject], object]) -> Sending:
+def forward_logs(send: Callable[[JsonObject], object]) -> ForwardingHandler:
     """Send what this process logs from here on."""
     logger = logging.getLogger("apigen_ray")
     logger.setLevel(logging.INFO)
-    handler = Sending(send)
+    handler = ForwardingHandler(send)
     logger.addHandler(handler)
     return handler
 
 
 @contextmanager
-def sent_to(send: Callable[[JsonObject], object]) -> Iterator[None]:
+def forwarding_logs(send: Callable[[JsonObject], object]) -> Iterator[None]:
     """Send what this process logs inside."""
-    handler = send_to(send)
+    handler = forward_logs(send)
     try:
         yield
     finally:

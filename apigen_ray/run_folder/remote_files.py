@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from upath import UPath
 
 from apigen_ray.errors import BadInput
-from apigen_ray.run_folder.storage import is_local, place
+from apigen_ray.run_folder.storage import is_local, resolve_path
 
 ROWS = (".jsonl", ".json", ".parquet")
 
@@ -42,7 +42,7 @@ def local_copy(source: str) -> Path:
     Raises:
         BadInput: naming the URL, if nothing can be read there.
     """
-    there = place(source)
+    there = resolve_path(source)
     if is_local(there):
         return Path(there.path)
     folder = Path(tempfile.mkdtemp(prefix="apigen-ray-source-"))

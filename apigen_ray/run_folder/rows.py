@@ -118,6 +118,7 @@ def new_row(
 
 
 def with_values(row: Row, **columns: Any) -> Row:
+    """A row with other values in some columns."""
     return cast("Row", {**row, **columns})
 
 

@@ -35,7 +35,7 @@ LOCK, LEASES = ".lock", ".leases"
 _HOPELESS = (PermissionError, FileNotFoundError, NotImplementedError)
 
 
-def place(path: str | Path | UPath) -> UPath:
+def resolve_path(path: str | Path | UPath) -> UPath:
     """A local path, or a URL of any store that fsspec knows.
 
     Raises:
@@ -58,7 +58,7 @@ def is_local(path: UPath) -> bool:
 
 
 @contextmanager
-def whole(path: UPath) -> Iterator[IO[bytes]]:
+def atomic_write(path: UPath) -> Iterator[IO[bytes]]:
     """Write a file so that readers see the old one or the new one.
 
     Raises:

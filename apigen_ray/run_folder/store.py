@@ -28,7 +28,15 @@ from apigen_ray.errors import BadInput
 from apigen_ray.records import JsonObject, Outcome
 from apigen_ray.run_folder.rows import RELEASED, SCHEMA, with_value
 from apigen_ray.run_folder.sorting import in_order, places_of
-from apigen_ray.run_folder.storage import LEASES, LOCK, is_local, lock, place, remove, whole
+from apigen_ray.run_folder.storage import (
+    LEASES,
+    LOCK,
+    atomic_write,
+    is_local,
+    lock,
+    remove,
+    resolve_path,
+)
 
 SLICE = 20_000
 """Rows of the data set that are in memory at once."""
@@ -44,7 +52,7 @@ class RunFolder:
     """A run folder. Anyone may read it; one process at a time may write."""
 
     def __init__(self, path: str | Path | UPath) -> None:
-        self.path = place(path)
+        self.path = resolve_path(path)
         self._passed_over: dict[str, str] = {}
         self._counting: tuple[list[UPath], dict[str, pa.Array]] = [], {}
 
@@ -176,7 +184,7 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """Write a text file of the folder, whole or not at all."""
-        with whole(self.path / name) as handle:
+        with atomic_write(self.path / name) as handle:
             handle.write(text.encode())
 
     # --- the data set
@@ -206,7 +214,9 @@ class RunFolder:
             for slice_ in in_order(rows, places, SLICE, beside):
                 for style in slice_["style"].unique().to_pylist():
                     if style not in writers:
-                        file = stack.enter_context(whole(folder / "data" / f"{style}.parquet"))
+                        file = stack.enter_context(
+                            atomic_write(folder / "data" / f"{style}.parquet")
+                        )
                         writer = pq.ParquetWriter(file, slice_.schema, compression="zstd")
                         writers[style] = stack.enter_context(writer)
                     writers[style].write_table(with_value(slice_, "style", style))
@@ -228,7 +238,7 @@ def clear(path: str | Path | UPath, sparing: Collection[str] = ()) -> None:
     Raises:
         BadInput: if the folder holds something else than a run.
     """
-    folder = place(path)
+    folder = resolve_path(path)
     if not folder.exists():
         return
     names = {entry.name for entry in folder.iterdir()}
@@ -274,5 +284,5 @@ def _among(ids: pa.Array, wanted: pa.Array | Collection[str]) -> pa.Array:
 
 
 def _write_parquet(path: UPath, table: pa.Table) -> None:
-    with whole(path) as handle:
+    with atomic_write(path) as handle:
         pq.write_table(table, handle, compression="zstd")

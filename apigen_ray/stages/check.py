@@ -45,7 +45,10 @@ Signatures: TypeAlias = Mapping[str, SchemaValidator]
 
 def signatures_of(tools: Iterable[Tool]) -> Signatures:
     """The signatures of tools; arguments that a tool doesn't name are refused."""
-    return {tool.name: validator_of(to_json(closed(tool.parameters)).decode()) for tool in tools}
+    return {
+        tool.name: validator_of(to_json(forbid_extra_properties(tool.parameters)).decode())
+        for tool in tools
+    }
 
 
 def check(
@@ -264,7 +267,7 @@ _KEYWORD_REASON = {
 _COMPOSING = ("allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef", "dependentSchemas")
 
 
-def closed(parameters: JsonObject) -> JsonObject:
+def forbid_extra_properties(parameters: JsonObject) -> JsonObject:
     """A parameters schema that refuses arguments it doesn't name, unless it speaks of them."""
     if {"additionalProperties", "patternProperties", "unevaluatedProperties"} & parameters.keys():
         return parameters

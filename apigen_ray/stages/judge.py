@@ -123,11 +123,11 @@ async def judge(
     """
     messages = [judge_message(pair, tools, results)]
     replies: list[Reply] = []
-    patience = 2
-    while patience:
+    attempts_left = 2
+    while attempts_left:
         reply = await model.complete(messages, VERDICT, sample=f"{sample}/{len(replies)}")
         replies.append(reply)
-        patience -= not reply.reused
+        attempts_left -= not reply.reused
         verdict = read_verdict(reply.text)
         if verdict:
             passed, thought = verdict

@@ -14,7 +14,7 @@ from typing import Any
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Backend, JsonObject, PythonBackend, Tool
 from apigen_ray.tools.rest_backend import UnreadableBackend, read_rest, read_virtual
-from apigen_ray.tools.schemas import InvalidSchema, check_schema, modern, type_schema
+from apigen_ray.tools.schemas import InvalidSchema, check_schema, to_draft_2020_12, type_schema
 
 
 class UnreadableTool(ValueError):
@@ -103,7 +103,7 @@ def _parameters(name: str, value: Mapping[str, Any]) -> JsonObject:
     `type` has an object.
     """
     if isinstance(value.get("type"), str) and "properties" in value:
-        return modern(dict(value)) | {"type": "object"}
+        return to_draft_2020_12(dict(value)) | {"type": "object"}
     if value.get("type") in ("object", "dict"):
         return {"type": "object", "properties": {}}
     # Where some parameters are flagged as required, those without the flag are not.
@@ -130,7 +130,9 @@ def _flat(spec: Mapping[str, Any], *, flagged: bool) -> tuple[JsonObject, bool]:
     written = str(spec.get("type", "any"))
     declared, *rest = [part.strip() for part in _split_top(written)]
     optional = not spec.get("required") if flagged else "optional" in rest or "default" in spec
-    schema = type_schema(declared) | modern({k: v for k, v in spec.items() if k != "type"})
+    schema = type_schema(declared) | to_draft_2020_12(
+        {k: v for k, v in spec.items() if k != "type"}
+    )
     return schema, optional
 
 

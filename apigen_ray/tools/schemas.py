@@ -51,7 +51,7 @@ Reference = Callable[[str, bool], JsonObject]
 """What a `$ref` becomes, given its text and whether other keywords stand beside it."""
 
 
-def modern(schema: Mapping[str, Any], reference: Reference | None = None) -> JsonObject:
+def to_draft_2020_12(schema: Mapping[str, Any], reference: Reference | None = None) -> JsonObject:
     """The same schema in JSON Schema 2020-12, at every depth; unknown keywords are kept."""
     result: dict[str, Any] = {}
     for key, value in schema.items():
@@ -80,7 +80,7 @@ def modern(schema: Mapping[str, Any], reference: Reference | None = None) -> Jso
 
 def _inner(value: Any, reference: Reference | None) -> Any:
     if isinstance(value, Mapping):
-        return modern(value, reference)
+        return to_draft_2020_12(value, reference)
     return (
         {"true": True, "false": False}.get(value.lower(), value)
         if isinstance(value, str)

@@ -15,7 +15,7 @@ from apigen_ray.errors import StoreLost
 from apigen_ray.records import Outcome, Reason, Stage
 from apigen_ray.report.activity import Activity
 from apigen_ray.report.terminal import Progress
-from apigen_ray.run_folder.event_log import about
+from apigen_ray.run_folder.event_log import log_context
 from apigen_ray.run_folder.rows import SCHEMA, as_rows, with_value
 from apigen_ray.run_folder.store import RunFolder
 
@@ -171,7 +171,7 @@ def collect(
 def _tell_errors(rows: pa.Table) -> None:
     """Log the rows that were lost to something else than themselves."""
     for row in as_rows(with_value(rows, "outcome", Outcome.ERROR)):
-        with about(stage=row["stage"], model=row["model"], rows=[row["id"]]):
+        with log_context(stage=row["stage"], model=row["model"], rows=[row["id"]]):
             log.warning("row error", extra={"reason": row["reason"], "detail": row["detail"]})
 
 

@@ -13,10 +13,10 @@ from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.session import ray_nodes, ray_session
 from apigen_ray.pipeline.sidecars import try_sidecars
-from apigen_ray.pipeline.vllm_engine import see_room
+from apigen_ray.pipeline.vllm_engine import check_gpu_capacity
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.report.tracking import check_tracker
-from apigen_ray.run_folder.storage import is_local, place
+from apigen_ray.run_folder.storage import is_local, resolve_path
 from apigen_ray.run_folder.store import RunFolder, clear
 from apigen_ray.tools.library import load_library
 from apigen_ray.workflows.prepare import check_styles, judge_settings, prepare_executor, probe
@@ -73,7 +73,7 @@ def _answers(model: Endpoint, console: Console) -> str:
 
 
 def _output(config: RunConfig) -> str:
-    path = place(config.out)
+    path = resolve_path(config.out)
     new = is_local(path) and not path.exists()
     with RunFolder(config.out).writing():
         pass
@@ -90,9 +90,9 @@ def _tracker(config: RunConfig) -> str:
 def _ray(prepared: list[Executor], own: Sequence[VllmEndpoint]) -> str:
     if "RAY_ADDRESS" not in os.environ and not own:
         return "started by the run, on this machine"
-    with ray_session(place(os.devnull)):
+    with ray_session(resolve_path(os.devnull)):
         for entry in own:
-            see_room(entry)
+            check_gpu_capacity(entry)
         for executor in prepared:
             try_sidecars(executor, SECONDS_FOR_A_NODE)
         return ray_nodes()

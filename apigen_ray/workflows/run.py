@@ -16,7 +16,7 @@ from apigen_ray.models.endpoints import shared
 from apigen_ray.models.response_cache import SAME_COMMAND, Limits, Summary
 from apigen_ray.pipeline.dataset import Generation, Jury, end_early, generate
 from apigen_ray.pipeline.session import ray_session
-from apigen_ray.pipeline.shared_actors import RemoteKeeper, RemotePools
+from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.sampler import Sampler, Task
 from apigen_ray.prompting.seed_pool import Feedback
 from apigen_ray.prompting.seeds import load_seeds
@@ -25,7 +25,7 @@ from apigen_ray.report.page import write_report
 from apigen_ray.report.stats import COLUMNS, count
 from apigen_ray.report.terminal import print_funnel, print_warnings
 from apigen_ray.report.tracking import TrackSettings, check_tracker, track
-from apigen_ray.run_folder.event_log import sent_to
+from apigen_ray.run_folder.event_log import forwarding_logs
 from apigen_ray.run_folder.rows import SCHEMA
 from apigen_ray.run_folder.store import REPLIES, RunFolder, clear
 from apigen_ray.tools.library import load_library
@@ -38,7 +38,7 @@ from apigen_ray.workflows.prepare import (
     judge_settings,
     prepare_executor,
 )
-from apigen_ray.workflows.run_plan import Asking
+from apigen_ray.workflows.run_plan import RunPlan
 
 log = logging.getLogger(__name__)
 
@@ -70,11 +70,13 @@ def run(
         clear(config.out, sparing=(REPLIES,) if keep_replies else ())
     folder = RunFolder(config.out)
     with folder.writing():
-        asking = fill(folder, config, console, keep_replies=keep_replies, command=command)
-        return conclude(folder, asking.requested, console, asking, config.track)
+        run_plan = generate_missing(
+            folder, config, console, keep_replies=keep_replies, command=command
+        )
+        return finish(folder, run_plan.requested, console, run_plan, config.track)
 
 
-def fill(
+def generate_missing(
     folder: RunFolder,
     config: RunConfig,
     console: Console,
@@ -82,7 +84,7 @@ def fill(
     keep_replies: bool = True,
     prompts_each: int | None = None,
     command: str = SAME_COMMAND,
-) -> Asking:
+) -> RunPlan:
     """Ask for the data points that a folder lacks; with `prompts_each`, only for its first prompts.
 
     Raises:
@@ -97,12 +99,12 @@ def fill(
         console.print(notice, style="yellow")
     identity = identity_of(config, library.tools, seeds)
     check_same_run(folder, identity)
-    asking = Asking(folder, config, sorted({tool.category for tool in library.tools}))
-    tasks = asking.missing(prompts_each)
-    if not tasks and not prompts_each and asking.extend():
-        tasks = asking.missing()
+    run_plan = RunPlan(folder, config, sorted({tool.category for tool in library.tools}))
+    tasks = run_plan.missing(prompts_each)
+    if not tasks and not prompts_each and run_plan.extend():
+        tasks = run_plan.missing()
     if not tasks:
-        return asking
+        return run_plan
     with ExitStack() as stack:
         settings = {model.name: model for model in config.models} | judge_settings(config)
         endpoints = stack.enter_context(endpoints_of(settings, console))
@@ -119,8 +121,8 @@ def fill(
         endpoints = shared(endpoints | stack.enter_context(cluster_endpoints_of(settings, console)))
         replies = folder.path / REPLIES if keep_replies else None
         limits = Limits(config.budget_usd, config.max_tokens_total, command)
-        keeper = RemoteKeeper(folder.path, replies, limits, *folder.spent())
-        stack.enter_context(sent_to(keeper.log))
+        coordinator = RemoteCoordinator(folder.path, replies, limits, *folder.spent())
+        stack.enter_context(forwarding_logs(coordinator.log))
         log.info("run started", extra=manifest["attempts"][-1])
         generating = partial(
             generate,
@@ -128,12 +130,12 @@ def fill(
             check=config.check,
             executor=executor,
             jury=Jury(tuple(endpoints[key] for key in judge_settings(config)), config.votes),
-            keeper=keeper,
+            coordinator=coordinator,
             actors=config.actors,
         )
         while tasks:
-            folder.write_json("manifest.json", {"requested": asking.requested} | manifest)
-            rounds = {model: asks[-1].round + 1 for model, asks in asking.asks.items()}
+            folder.write_json("manifest.json", {"requested": run_plan.requested} | manifest)
+            rounds = {model: specs[-1].round + 1 for model, specs in run_plan.specs.items()}
             feedback = Feedback(config.feedback, seeds, library.by_name(), rounds, folder)
             pools = RemotePools()
             generations = [
@@ -146,19 +148,19 @@ def fill(
                 went_on = collect(
                     rows,
                     folder,
-                    asking.requested,
+                    run_plan.requested,
                     console,
-                    end=partial(end_early, keeper, pools),
+                    end=partial(end_early, coordinator, pools),
                     grace_s=config.grace_s,
                     committed=partial(_settle, feedback, pools),
-                    activity=keeper.activity,
+                    activity=coordinator.activity,
                 )
             if not went_on or prompts_each:
                 break
-            tasks = _left(asking, tasks)
+            tasks = _left(run_plan, tasks)
         log.info("run ended")
-        print_summary(keeper.summary(), console)
-    return asking
+        print_summary(coordinator.summary(), console)
+    return run_plan
 
 
 def _settle(feedback: Feedback, pools: RemotePools, rows: pa.Table) -> None:
@@ -168,12 +170,12 @@ def _settle(feedback: Feedback, pools: RemotePools, rows: pa.Table) -> None:
         pools.publish(pool)
 
 
-def _left(asking: Asking, tasks: Mapping[str, Sequence[Task]]) -> dict[str, list[Task]]:
+def _left(run_plan: RunPlan, tasks: Mapping[str, Sequence[Task]]) -> dict[str, list[Task]]:
     """What to ask next: what was put off, if not all of it was; or what the target lacks."""
-    left = asking.missing()
+    left = run_plan.missing()
     if left and sum(map(len, left.values())) < sum(map(len, tasks.values())):
         return left
-    return asking.missing() if not left and asking.extend() else {}
+    return run_plan.missing() if not left and run_plan.extend() else {}
 
 
 def print_summary(summary: Summary, console: Console) -> None:
@@ -184,17 +186,17 @@ def print_summary(summary: Summary, console: Console) -> None:
         console.print(f"{summary.reused:,} replies were kept from before and used again")
 
 
-def conclude(
+def finish(
     folder: RunFolder,
     requested: int,
     console: Console,
-    asking: Asking | None = None,
+    run_plan: RunPlan | None = None,
     tracking: TrackSettings | None = None,
 ) -> int:
     """Count the rows, write the data set, the statistics and the report, print the funnel."""
     stats = count(folder.tables(COLUMNS), requested)
     manifest = folder.read_manifest() or {}
-    surplus = asking.surplus() if asking else set()
+    surplus = run_plan.surplus() if run_plan else set()
     card = dataset_card(stats, manifest, folder.first_verified(), surplus=len(surplus))
     folder.write_json("stats.json", stats.as_json())
     with ThreadPoolExecutor(1) as pool:  # Arrow works at the one while Python does at the other
@@ -210,7 +212,7 @@ def conclude(
             console.print(f"not tracked: {error}", style="yellow", soft_wrap=True)
     if surplus:
         console.print(f"{len(surplus):,} verified data points beyond the target stay in samples")
-    complaints = list(asking.complaints()) if asking else []
+    complaints = list(run_plan.complaints()) if run_plan else []
     for complaint in complaints:
         console.print(complaint, style="yellow", soft_wrap=True)
     console.print(f"run folder: {folder.path}", soft_wrap=True)

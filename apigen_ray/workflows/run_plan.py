@@ -4,13 +4,13 @@ import json
 from collections.abc import Iterator, Sequence
 
 from apigen_ray.config import RunConfig
-from apigen_ray.prompting.sampler import Ask, Cell, Task, point_id
+from apigen_ray.prompting.sampler import Cell, PromptSpec, Task, point_id
 from apigen_ray.prompting.targets import (
     Tally,
     Wave,
-    asks_of,
     goals_of,
     next_wave,
+    prompt_specs,
     read_wave,
     wave_form,
 )
@@ -20,7 +20,7 @@ from apigen_ray.run_folder.store import RunFolder
 WAVES = "asked.json"
 
 
-class Asking:
+class RunPlan:
     """The waves of a run, and its prompts."""
 
     def __init__(self, folder: RunFolder, config: RunConfig, categories: Sequence[str]) -> None:
@@ -31,14 +31,14 @@ class Asking:
         stored = folder.read_text(WAVES)
         first = {model.name: self._goals for model in config.models}
         self._waves: list[Wave] = [read_wave(w) for w in json.loads(stored)] if stored else [first]
-        self.asks = self._asks()
+        self.specs = self._specs()
         """The prompts of each model so far."""
         _, self._tried = folder.attempts_by_id()
 
     @property
     def requested(self) -> int:
         """The data points asked for so far, of all models."""
-        return sum(ask.count for asks in self.asks.values() for ask in asks)
+        return sum(spec.count for specs in self.specs.values() for spec in specs)
 
     def missing(self, prompts_each: int | None = None) -> dict[str, list[Task]]:
         """The tasks of each model: prompts with data points that no committed row settles.
@@ -51,12 +51,12 @@ class Asking:
         over = {id_ for id_, times in tried.items() if times > self._tried.get(id_, 0)}
         over.update(settled, (id_ for id_, times in tried.items() if times >= most))
         tasks: dict[str, list[Task]] = {}
-        for model, asks in self.asks.items():
-            for ask in asks[:prompts_each]:
-                ids = _ids(model, ask)
+        for model, specs in self.specs.items():
+            for spec in specs[:prompts_each]:
+                ids = _ids(model, spec)
                 wanted = {point: tried.get(id_, 0) for point, id_ in ids if id_ not in over}
                 if wanted:
-                    tasks.setdefault(model, []).append(Task(ask, wanted))
+                    tasks.setdefault(model, []).append(Task(spec, wanted))
         return tasks
 
     def extend(self) -> bool:
@@ -74,7 +74,7 @@ class Asking:
             self._waves.append(wave)
             text = json.dumps([wave_form(w) for w in self._waves], indent=2)
             self._folder.write_text(WAVES, text + "\n")
-            self.asks = self._asks()
+            self.specs = self._specs()
         return bool(wave)
 
     def complaints(self) -> Iterator[str]:
@@ -102,29 +102,29 @@ class Asking:
             return set()
         beyond: set[str] = set()
         verified = self._verified()
-        for model, asks in self.asks.items():
+        for model, specs in self.specs.items():
             left = dict(self._goals)
-            for ask in asks:
-                for _, id_ in _ids(model, ask):
+            for spec in specs:
+                for _, id_ in _ids(model, spec):
                     if id_ in verified:
-                        left[ask.cell] -= 1
-                        if left[ask.cell] < 0:
+                        left[spec.cell] -= 1
+                        if left[spec.cell] < 0:
                             beyond.add(id_)
         return beyond
 
-    def _asks(self) -> dict[str, list[Ask]]:
+    def _specs(self) -> dict[str, list[PromptSpec]]:
         feedback = self._config.feedback
         rounds_of = feedback.round_points if feedback.pool != "off" else 0
-        return asks_of(self._waves, self._config.sampling.pairs_per_prompt, rounds_of)
+        return prompt_specs(self._waves, self._config.sampling.pairs_per_prompt, rounds_of)
 
     def _tallies(self) -> dict[str, dict[Cell, Tally]]:
         settled, _ = self._folder.attempts_by_id()
         verified = self._verified()
-        tallies = {model: {cell: Tally() for cell in self._goals} for model in self.asks}
-        for model, asks in self.asks.items():
-            for ask in asks:
-                tally = tallies[model][ask.cell]
-                ids = {id_ for _, id_ in _ids(model, ask)}
+        tallies = {model: {cell: Tally() for cell in self._goals} for model in self.specs}
+        for model, specs in self.specs.items():
+            for spec in specs:
+                tally = tallies[model][spec.cell]
+                ids = {id_ for _, id_ in _ids(model, spec)}
                 tally.asked += len(ids)
                 tally.settled += len(ids & settled)
                 tally.verified += len(ids & verified)
@@ -138,5 +138,5 @@ class Asking:
         return found
 
 
-def _ids(model: str, ask: Ask) -> Iterator[tuple[int, str]]:
-    return ((point, point_id(model, ask.index, point)) for point in range(ask.count))
+def _ids(model: str, spec: PromptSpec) -> Iterator[tuple[int, str]]:
+    return ((point, point_id(model, spec.index, point)) for point in range(spec.count))

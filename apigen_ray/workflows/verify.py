@@ -19,11 +19,11 @@ from apigen_ray.pipeline.dataset import Jury, end_early
 from apigen_ray.pipeline.dataset import verify as verified
 from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.session import ray_session
-from apigen_ray.pipeline.shared_actors import RemoteKeeper
+from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.pipeline.steps import finished
 from apigen_ray.records import Reason, Rejected, Stage
 from apigen_ray.report.terminal import print_warnings
-from apigen_ray.run_folder.event_log import sent_to
+from apigen_ray.run_folder.event_log import forwarding_logs
 from apigen_ray.run_folder.rows import Row, as_rows, as_table, rejected_row, with_column
 from apigen_ray.run_folder.store import REPLIES, RunFolder, digest
 from apigen_ray.stages.check import CheckSettings
@@ -39,7 +39,7 @@ from apigen_ray.workflows.prepare import (
     judge_settings,
     prepare_executor,
 )
-from apigen_ray.workflows.run import conclude
+from apigen_ray.workflows.run import finish
 
 STAGES = ("format", "execution", "semantic")
 WAVE = 20_000
@@ -146,7 +146,7 @@ def verify(
         read = reading.points + source.lost
         requested = read if reading.done else max(source.count, read)
         folder.write_json("manifest.json", manifest | {"requested": requested})
-        code = conclude(folder, requested, console, tracking=config.track if config else None)
+        code = finish(folder, requested, console, tracking=config.track if config else None)
         return 1 if source.unread else code
 
 
@@ -250,16 +250,18 @@ def _through(
     stack: ExitStack,
 ) -> Iterator[pa.Table]:
     """What stage 1 rejected is done; the rest goes through Ray, in waves."""
-    keeper: RemoteKeeper | None = None
+    coordinator: RemoteCoordinator | None = None
 
     def wave(rows: Sequence[Row]) -> Iterator[pa.Table]:
-        nonlocal keeper
-        if keeper is None:
+        nonlocal coordinator
+        if coordinator is None:
             stack.enter_context(ray_session(folder.path / "ray.log"))
-            keeper = RemoteKeeper(folder.path, folder.path / REPLIES, limits, *folder.spent())
-            stack.enter_context(sent_to(keeper.log))
+            coordinator = RemoteCoordinator(
+                folder.path, folder.path / REPLIES, limits, *folder.spent()
+            )
+            stack.enter_context(forwarding_logs(coordinator.log))
         yield from verified(
-            as_table(rows), executor=executor, jury=jury, keeper=keeper, actors=actors
+            as_table(rows), executor=executor, jury=jury, coordinator=coordinator, actors=actors
         )
 
     waiting: list[Row] = []

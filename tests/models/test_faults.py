@@ -15,7 +15,7 @@ from apigen_ray.models import openai_client as openai
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.pipeline.steps import generate_step
-from apigen_ray.prompting.sampler import Ask, Sampler, SamplingSettings, Task
+from apigen_ray.prompting.sampler import PromptSpec, Sampler, SamplingSettings, Task
 from apigen_ray.records import Style, Tool
 from apigen_ray.run_folder.rows import as_table
 from apigen_ray.stages.check import CheckSettings
@@ -68,7 +68,7 @@ async def generated(*urls, points=POINTS, **settings):
     endpoint = Endpoint.model_validate(fields)
     model = OpenAIModel(endpoint, None)
     sampler = Sampler((ADD,), (), SamplingSettings(), 0)
-    tasks = [Task(Ask(index, Style.SIMPLE, 1), {0: 0}) for index in range(points)]
+    tasks = [Task(PromptSpec(index, Style.SIMPLE, 1), {0: 0}) for index in range(points)]
     steps = (generate_step(task, sampler, model, "m", CheckSettings()) for task in tasks)
     rows = [row for rows in await asyncio.gather(*steps) for row in rows]
     await model.close()

@@ -23,7 +23,7 @@ import yaml
 from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.models.vllm import Engine, VllmEndpoint
 from apigen_ray.pipeline.steps import generate_step
-from apigen_ray.prompting.sampler import Ask, Sampler, SamplingSettings, Task
+from apigen_ray.prompting.sampler import PromptSpec, Sampler, SamplingSettings, Task
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import Style
 from apigen_ray.report.intervals import Rate
@@ -101,11 +101,11 @@ def reasons(entry, engine, library, seeds, count):
     sampler = Sampler(library.tools, seeds, SamplingSettings(), 0)
     with_schema = settings.response_format == "json_schema"
 
-    async def ask():
+    async def spec():
         model = OpenAIModel(settings, None, print)
         steps = (
             generate_step(
-                Task(Ask(index, STYLES[index % 4], 1), {0: 0}),
+                Task(PromptSpec(index, STYLES[index % 4], 1), {0: 0}),
                 sampler,
                 model,
                 "tiny",
@@ -118,7 +118,7 @@ def reasons(entry, engine, library, seeds, count):
         await model.close()
         return rows
 
-    return Counter(row["reason"] for row in asyncio.run(ask()))
+    return Counter(row["reason"] for row in asyncio.run(spec()))
 
 
 def test_random_weights_held_to_a_schema_reach_stage_2(entry):

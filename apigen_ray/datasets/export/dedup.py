@@ -11,7 +11,7 @@ import msgspec
 
 from apigen_ray import strict_json
 from apigen_ray.datasets.export.formats import Example
-from apigen_ray.datasets.near_duplicates import Unalike, normalised
+from apigen_ray.datasets.near_duplicates import NearDuplicateIndex, normalised
 from apigen_ray.datasets.xlam import json_field, read_rows
 from apigen_ray.errors import BadInput
 
@@ -110,12 +110,12 @@ def _fingerprint(example: Example) -> _Fingerprint:
 def _duplicates(fingerprints: Iterable[_Fingerprint]) -> Iterator[Removed]:
     """Queries that are nearly the same are two examples if they call different functions."""
     exact: dict[tuple[str, bytes], str] = {}
-    unalike = Unalike()
+    index = NearDuplicateIndex()
     for found in fingerprints:
         same = exact.setdefault((found.query, found.calls), found.id)
         if same != found.id:
             yield Removed(found.id, Cause.EXACT_DUPLICATE, same)
-        elif near := unalike.add(found.id, found.query, found.functions):
+        elif near := index.add(found.id, found.query, found.functions):
             yield Removed(found.id, Cause.NEAR_DUPLICATE, near)
 
 

@@ -20,14 +20,14 @@ from apigen_ray.records import (
     VirtualBackend,
 )
 from apigen_ray.stages.execute.rest import RestCaller
-from apigen_ray.stages.execute.rest.envelopes import ErrorForm, error_in
+from apigen_ray.stages.execute.rest.envelopes import ErrorPattern, error_in
 from apigen_ray.stages.execute.sandbox import Sandbox
 from apigen_ray.strict_json import canonical
 
 RestTools = Mapping[str, RestBackend | VirtualBackend]
 REPEATABLE = {"GET", "HEAD", "OPTIONS"}
 PYTHON_ERRORS = (
-    ErrorForm(key="error", matches=r"^(?!(false|null|none|no|ok|\[\]|\{\}|[-+\d.e]*)$)"),
+    ErrorPattern(key="error", matches=r"^(?!(false|null|none|no|ok|\[\]|\{\}|[-+\d.e]*)$)"),
 )
 """An `error` that says something; a number is how exact a result is."""
 
@@ -39,7 +39,7 @@ class ExecuteSettings(BaseModel):
 
     check_determinism: bool = False
     """Run each call twice, and mark the results that differ; REST calls only where GET is."""
-    errors: tuple[ErrorForm, ...] = PYTHON_ERRORS
+    errors: tuple[ErrorPattern, ...] = PYTHON_ERRORS
     """How a Python tool's result looks that tells of an error in place of raising it; `rest.errors`
     says the same of REST tools."""
 
@@ -80,7 +80,7 @@ class Dispatcher:
         rest_tools: RestTools,
         rest: RestCaller,
         opened: Callable[[], Awaitable[Sandbox]],
-        errors: Sequence[ErrorForm] = PYTHON_ERRORS,
+        errors: Sequence[ErrorPattern] = PYTHON_ERRORS,
     ) -> None:
         """Take where REST calls go, and what gives the sandbox once a Python call needs it."""
         self._rest_tools = rest_tools
@@ -140,7 +140,7 @@ async def execute_twice(calls: Sequence[Call], runner: Dispatcher) -> Executed:
     return Executed(marked, first.seconds + second.seconds)
 
 
-def _judged(result: CallResult, errors: Sequence[ErrorForm]) -> CallResult:
+def _judged(result: CallResult, errors: Sequence[ErrorPattern]) -> CallResult:
     """A call that returns nothing, or tells of an error in place of raising it, did not succeed."""
     if isinstance(result, Failed):
         return result

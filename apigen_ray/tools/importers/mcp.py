@@ -23,7 +23,7 @@ from apigen_ray.tools.importers.findings import (
     document_files,
 )
 from apigen_ray.tools.importers.values import read_values
-from apigen_ray.tools.schemas import modern, type_schema
+from apigen_ray.tools.schemas import to_draft_2020_12, type_schema
 
 STDIO = "stdio:"
 MAX_PAGES = 1000
@@ -118,7 +118,7 @@ def _tools(
 
 
 def _object(schema: Mapping[str, Any]) -> dict[str, Any]:
-    parameters: dict[str, Any] = modern(schema) | {"type": "object"}
+    parameters: dict[str, Any] = to_draft_2020_12(schema) | {"type": "object"}
     if not isinstance(parameters.get("properties"), dict):
         parameters["properties"] = {}
     return parameters

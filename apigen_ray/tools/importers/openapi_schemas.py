@@ -8,7 +8,7 @@ from typing import Any
 from apigen_ray.tools.importers.documents import References, Unusable
 from apigen_ray.tools.importers.findings import RefusalReason
 from apigen_ray.tools.importers.names import legal
-from apigen_ray.tools.schemas import modern
+from apigen_ray.tools.schemas import to_draft_2020_12
 
 _NESTED = frozenset(
     {"$ref", "additionalProperties", "allOf", "anyOf", "items", "not", "oneOf", "prefixItems",
@@ -53,7 +53,7 @@ class Schemas:
         def reference(text: str, beside: bool) -> dict[str, Any]:
             return self._reference(text, base, beside)
 
-        return modern(raw, reference)
+        return to_draft_2020_12(raw, reference)
 
     def _reference(self, text: str, base: str, beside: bool) -> dict[str, Any]:
         target, uri = self._references.follow(text, base)

@@ -18,7 +18,7 @@ from apigen_ray.errors import BadInput
 from apigen_ray.models import Model
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.openai_client import OpenAIModel
-from apigen_ray.models.response_cache import Entry, Keeper, KeepingModel, Limits, Summary
+from apigen_ray.models.response_cache import CachingModel, Entry, Limits, ResponseCache, Summary
 from apigen_ray.records import JsonObject, PythonBackend, Reply
 from apigen_ray.run_folder.store import digest
 from apigen_ray.stages.execute.dispatch import Dispatcher, ExecuteSettings
@@ -102,11 +102,11 @@ def clean_tools(
                 rest=config.rest if config else RestSettings(),
             )
         limits = Limits(config.budget_usd, config.max_tokens_total) if config else Limits()
-        keeper = Keeper(beside(out, "replies"), limits)
-        stack.callback(keeper.close)
+        cache = ResponseCache(beside(out, "replies"), limits)
+        stack.callback(cache.close)
         journal = Journal(beside(out, "journal.jsonl"), _context(executor))
         stack.callback(journal.close)
-        model = _model(endpoint, keeper)
+        model = _model(endpoint, cache)
 
         async def settle() -> dict[str, Kept | Lost]:
             async with _running(executor) as runner:
@@ -124,7 +124,7 @@ def clean_tools(
         kept,
         tuple(result for result in results if isinstance(result, Lost)),
         journal.called,
-        keeper.summary(),
+        cache.summary(),
     )
     write_lines(out, map(kept_form, cleaning.kept))
     write_lines(beside(out, "dropped.jsonl"), map(lost_form, cleaning.lost))
@@ -178,31 +178,31 @@ def _context(executor: "Executor | None") -> str:
     return digest([rest, limits, executor.settings.model_dump_json(), *code])
 
 
-class _LocalKeeper:
+class _LocalResponseCache:
     """The keeper of a program that is one process."""
 
-    def __init__(self, keeper: Keeper) -> None:
-        self._keeper = keeper
+    def __init__(self, cache: ResponseCache) -> None:
+        self._cache = cache
         # Thousands of replies that are unpacked would hold up the calls under way, which time out.
         self._reading = ThreadPoolExecutor(1)
 
     async def known(self) -> tuple[frozenset[str], str | None]:
-        return self._keeper.known()
+        return self._cache.known()
 
     async def get(self, key: str) -> Reply:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._reading, self._keeper.get, key)
+        return await loop.run_in_executor(self._reading, self._cache.get, key)
 
     async def put(self, entries: Sequence[Entry]) -> str | None:
-        return self._keeper.put(entries)
+        return self._cache.put(entries)
 
 
-def _model(endpoint: Endpoint | None, keeper: Keeper) -> Model | None:
+def _model(endpoint: Endpoint | None, cache: ResponseCache) -> Model | None:
     if endpoint is None:
         return None
     key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
-    client = OpenAIModel(endpoint, key, keeper.notice)
-    return KeepingModel(client, endpoint, _LocalKeeper(keeper))
+    client = OpenAIModel(endpoint, key, cache.notice)
+    return CachingModel(client, endpoint, _LocalResponseCache(cache))
 
 
 @asynccontextmanager

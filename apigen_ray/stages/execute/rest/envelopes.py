@@ -23,7 +23,7 @@ _HARMLESS = frozenset(
 _WRAPPERS = frozenset({"meta", "status", "result", "response", "data", "body", "header"})
 
 
-class ErrorForm(BaseModel):
+class ErrorPattern(BaseModel):
     """One form of an error in a body."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -63,16 +63,18 @@ _REFUSAL = (
     r"|is unreachable|has timed out|request fail|status code [45]\d\d|parameters are invalid"
     r"|something went wrong|no image found"
 )
-ERROR_FORMS: tuple[ErrorForm, ...] = (
-    ErrorForm(key=r"errors?|err|error_?(message|msg|code)|err_?(msg|code|no)|\w+errors"),
-    ErrorForm(key=r"success|succeeded|is_?success|ok", matches=r"^(false|0|no)$"),
-    ErrorForm(key=r"status|state|result|type", matches=r"^(error|fail|failure)$"),
-    ErrorForm(key=r"status|state", matches=r"^failed$", beside=r"message|msg|reason"),
-    ErrorForm(key=r"(http_?)?(status_?)?(code|status)", matches=r"^\"?[45]\d\d$", beside=_MESSAGE),
-    ErrorForm(key=r"messages?|msg|detail|details|notice", matches=_REFUSAL),
-    ErrorForm(key=r"title|description", matches=rf"^({_PHRASE})\W*$"),
-    ErrorForm(matches=rf"^\W*[45]\d\d\b\W*({_PHRASE})|^error\b\s*[:!]|<title>[^<]*({_PHRASE})"),
-    ErrorForm(
+ERROR_FORMS: tuple[ErrorPattern, ...] = (
+    ErrorPattern(key=r"errors?|err|error_?(message|msg|code)|err_?(msg|code|no)|\w+errors"),
+    ErrorPattern(key=r"success|succeeded|is_?success|ok", matches=r"^(false|0|no)$"),
+    ErrorPattern(key=r"status|state|result|type", matches=r"^(error|fail|failure)$"),
+    ErrorPattern(key=r"status|state", matches=r"^failed$", beside=r"message|msg|reason"),
+    ErrorPattern(
+        key=r"(http_?)?(status_?)?(code|status)", matches=r"^\"?[45]\d\d$", beside=_MESSAGE
+    ),
+    ErrorPattern(key=r"messages?|msg|detail|details|notice", matches=_REFUSAL),
+    ErrorPattern(key=r"title|description", matches=rf"^({_PHRASE})\W*$"),
+    ErrorPattern(matches=rf"^\W*[45]\d\d\b\W*({_PHRASE})|^error\b\s*[:!]|<title>[^<]*({_PHRASE})"),
+    ErrorPattern(
         matches=rf"^({_PHRASE})\W*$|^.{{0,20}}something went wrong.{{0,20}}$|is not valid json$"
         r"|missing api_?key|^please enter .*(key|token)\W*$|^error finding function"
     ),
@@ -80,7 +82,7 @@ ERROR_FORMS: tuple[ErrorForm, ...] = (
 """Tuned on 4,000 recorded answers of RapidAPI's APIs; see tests/rest/test_replay.py."""
 
 
-def error_in(body: Json, forms: Sequence[ErrorForm]) -> str | None:
+def error_in(body: Json, forms: Sequence[ErrorPattern]) -> str | None:
     """What a body says went wrong; None if it says nothing of the kind."""
     parts = list(_parts(body))
     for form in forms:
@@ -90,7 +92,7 @@ def error_in(body: Json, forms: Sequence[ErrorForm]) -> str | None:
     return None
 
 
-def _told(body: Json, parts: Sequence[JsonObject], form: ErrorForm) -> Iterator[str]:
+def _told(body: Json, parts: Sequence[JsonObject], form: ErrorPattern) -> Iterator[str]:
     """The texts of a body that a form is about."""
     if form.key is None:
         if isinstance(body, str):
@@ -127,7 +129,7 @@ def _fits(pattern: str, key: str) -> bool:
     return re.fullmatch(pattern, key, re.IGNORECASE) is not None
 
 
-def _says_error(text: str, form: ErrorForm) -> bool:
+def _says_error(text: str, form: ErrorPattern) -> bool:
     if form.matches is None:
         return text.strip().lower() not in _HARMLESS
     return re.search(form.matches, text[:SEARCHED_CHARS].strip(), re.IGNORECASE) is not None

@@ -9,7 +9,7 @@ from http import HTTPStatus
 from apigen_ray.errors import RestUnavailable
 from apigen_ray.records import CallResult, Failed, Json, Reason, Returned
 from apigen_ray.stages.execute.rest.client import Response
-from apigen_ray.stages.execute.rest.envelopes import ErrorForm, error_in
+from apigen_ray.stages.execute.rest.envelopes import ErrorPattern, error_in
 from apigen_ray.strict_json import NotJson, dumps, parse
 
 LITERAL_CHARS = 1 << 15
@@ -23,7 +23,7 @@ class _Unreadable(ValueError):
     """A body that is no JSON value, and no text either."""
 
 
-def read(response: Response, errors: Sequence[ErrorForm]) -> CallResult:
+def read(response: Response, errors: Sequence[ErrorPattern]) -> CallResult:
     """The result of a call to an API, from its answer."""
     try:
         body = _body(response)
@@ -38,7 +38,7 @@ def read(response: Response, errors: Sequence[ErrorForm]) -> CallResult:
     return _judged(body, errors, response.seconds)
 
 
-def read_virtual(response: Response, errors: Sequence[ErrorForm]) -> CallResult:
+def read_virtual(response: Response, errors: Sequence[ErrorPattern]) -> CallResult:
     """The result of a call to a virtual API: its server wraps everything, errors too, in a 200.
 
     Raises:
@@ -67,7 +67,7 @@ def status_line(status: int) -> str:
         return str(status)
 
 
-def _judged(body: Json, errors: Sequence[ErrorForm], seconds: float) -> CallResult:
+def _judged(body: Json, errors: Sequence[ErrorPattern], seconds: float) -> CallResult:
     if body is None or body == "":
         return Failed(Reason.EMPTY_RESULT, "an empty answer", seconds)
     if isinstance(body, str) and "\0" in body:

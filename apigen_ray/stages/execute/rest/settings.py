@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
-from apigen_ray.stages.execute.rest.envelopes import ERROR_FORMS, ErrorForm
+from apigen_ray.stages.execute.rest.envelopes import ERROR_FORMS, ErrorPattern
 from apigen_ray.stages.execute.rest.policy import Policy
 
 
@@ -31,7 +31,7 @@ class RestSettings(BaseModel):
     retries: int = Field(default=2, ge=0)
     """How often a call that changes nothing (GET, HEAD, OPTIONS, PUT, DELETE) is sent again after
     a connection fault, or a 429 or 503 that says when to come back."""
-    errors: tuple[ErrorForm, ...] = ERROR_FORMS
+    errors: tuple[ErrorPattern, ...] = ERROR_FORMS
     """How an error looks that an API answers with status 200."""
     mode: Literal["live", "record", "replay"] = "live"
     """`record` also writes every exchange to the cassette; `replay` answers from it, offline."""

@@ -1,0 +1,187 @@
+"""The Ray shell: models that share a run, and what becomes of rows when its processes die."""
+
+import asyncio
+import io
+import json
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+import apigen_ray.workflows.run
+from apigen_ray.config import ActorCount, RunConfig
+from apigen_ray.pipeline import dataset
+from apigen_ray.workflows.collect import collect
+
+ROOT = Path(__file__).parents[2]
+
+pytestmark = pytest.mark.usefixtures("shared_ray")
+
+
+def simulated(name, latency_s, **more):
+    return {"kind": "simulated", "name": name, "latency_s": latency_s, **more}
+
+
+def arrived(out, monkeypatch, watch=len, **settings):
+    """The rows of a run in the order in which they reached the driver; `watch` sees them come."""
+    rows = []
+
+    def watched(tables, *rest, **options):
+        def recorded():
+            for table in tables:
+                batch = table.to_pylist()
+                rows.extend(batch)
+                watch(batch)
+                yield table
+
+        return collect(recorded(), *rest, **options)
+
+    monkeypatch.setattr(apigen_ray.workflows.run, "collect", watched)
+    config = RunConfig.model_validate(
+        {
+            "out": str(out),
+            "points": {"simple": 60},
+            "tools": [str(ROOT / "sandbox" / "tools")],
+            "seeds": [str(ROOT / "configs" / "seeds.jsonl")],
+            "judge": simulated("judge", 0.01, profile="perfect"),
+            "sandbox": {"kind": "process"},
+            **settings,
+        }
+    )
+    apigen_ray.workflows.run.run(config, fresh=False, console=Console(file=io.StringIO()))
+    return rows
+
+
+@contextmanager
+def silent_until(event):
+    """A model that answers nothing before an event, and nonsense after it."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.answer({"data": []})
+
+        def do_POST(self):
+            self.rfile.read(int(self.headers["Content-Length"]))
+            event.wait()
+            message = {"role": "assistant", "content": "nonsense"}
+            self.answer({"choices": [{"message": message, "finish_reason": "stop"}]})
+
+        def answer(self, value):
+            body = json.dumps(value).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+
+
+def test_a_slow_model_holds_up_no_fast_one(tmp_path, monkeypatch):
+    order, fast_is_done = [], threading.Event()
+    patience = threading.Timer(100, fast_is_done.set)
+    patience.start()
+
+    def watch(batch):
+        order.extend(row["model"] for row in batch)
+        if order.count("fast") == 24:
+            fast_is_done.set()
+
+    with silent_until(fast_is_done) as url:
+        slow = {"kind": "openai", "name": "slow", "model": "slow", "base_url": url}
+        models = [slow | {"concurrency": 8}, simulated("fast", 0.02, concurrency=8)]
+        arrived(tmp_path, monkeypatch, watch, models=models, points={"simple": 24})
+    patience.cancel()
+    assert order == ["fast"] * 24 + ["slow"] * 24
+
+
+@pytest.mark.parametrize(
+    ("operator", "method"),
+    [("GenerateBlock", "_generated"), ("ExecuteBlock", "_executed"), ("JudgeBlock", "_judged")],
+)
+def test_a_row_that_kills_its_worker_three_times_is_an_error_and_no_other_row_is(
+    operator, method, tmp_path, monkeypatch
+):
+    original = getattr(dataset, operator)
+    deaths = tmp_path / "deaths"
+
+    async def deadly(self, item):
+        number = item.ask.index if operator == "GenerateBlock" else int(item["prompt_id"])
+        if number == 7:
+            with deaths.open("a") as file:
+                file.write("x")
+            os._exit(1)
+        return await getattr(original, method)(self, item)
+
+    monkeypatch.setattr(dataset, operator, type(operator, (original,), {method: deadly}))
+    perfect = simulated("model", 0.01, profile="perfect")
+    rows = arrived(tmp_path / "run", monkeypatch, models=[perfect], points={"simple": 40})
+    reasons = {row["prompt_id"]: row["reason"] for row in rows}
+    assert len(rows) == len(reasons) == 40
+    assert reasons.pop("000007") == "worker_died"
+    assert set(reasons.values()) == {None}
+    assert len(deaths.read_text()) == 3
+
+
+def test_rows_of_a_worker_that_is_killed_are_done_again_by_another(tmp_path, monkeypatch):
+    original = dataset.JudgeBlock
+    killed = tmp_path / "killed"
+
+    async def judged(self, row):
+        if not killed.exists():
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return await original._judged(self, row)
+
+    monkeypatch.setattr(dataset, "JudgeBlock", type("JudgeBlock", (original,), {"_judged": judged}))
+    perfect = simulated("model", 0.01, profile="perfect")
+    rows = arrived(tmp_path / "run", monkeypatch, models=[perfect], points={"simple": 40})
+    assert killed.exists()
+    assert len(rows) == len({row["id"] for row in rows}) == 40
+    assert {row["outcome"] for row in rows} == {"verified"}
+
+
+@pytest.mark.parametrize("concurrency", [1, 3, 64, 1000])
+def test_no_block_queues_at_an_actor_where_it_could_overtake_an_earlier_round(concurrency):
+    pool = dataset._pool(ActorCount(max=2), concurrency, rows_per_block=4)
+    assert pool.max_tasks_in_flight_per_actor == pool.max_concurrent_calls_per_actor
+    assert pool.max_concurrent_calls_per_actor * 4 > concurrency
+
+
+def test_a_full_pool_grows_and_no_further_than_it_may(tmp_path, monkeypatch):
+    judges = tmp_path / "judges"
+    judges.mkdir()
+
+    class Counted(dataset.JudgeBlock):
+        def __init__(self, *given):
+            super().__init__(*given)
+            (judges / str(os.getpid())).touch()
+
+        async def _judged(self, row):
+            for _ in range(900):  # on a busy machine the last actor may take long to start
+                if len(list(judges.iterdir())) >= 3:
+                    break
+                await asyncio.sleep(0.1)
+            return await super()._judged(row)
+
+    monkeypatch.setattr(dataset, "JudgeBlock", Counted)
+    rows = arrived(
+        tmp_path / "run",
+        monkeypatch,
+        points={"simple": 200},
+        models=[simulated("model", 0.01)],
+        judge=simulated("judge", 0.4, concurrency=12, profile="perfect"),
+        actors={"judge": {"min": 1, "max": 3}},
+    )
+    assert len({row["id"] for row in rows}) == len(rows) == 200
+    assert len(list(judges.iterdir())) == 3
