@@ -28,7 +28,7 @@ def _plain_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-class RunPlan(BaseModel):
+class GenerationSettings(BaseModel):
     """How a model is asked, wherever it is served."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -58,7 +58,7 @@ class RunPlan(BaseModel):
     """The price of a GPU hour, for a server of one's own: its replies share the time it is busy."""
 
 
-class Endpoint(RunPlan):
+class Endpoint(GenerationSettings):
     """Where a model is served, and how it is asked."""
 
     kind: Literal["openai"] = "openai"

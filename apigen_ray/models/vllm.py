@@ -24,7 +24,7 @@ from typing import Literal
 from pydantic import Field, JsonValue
 
 from apigen_ray.errors import EndpointError
-from apigen_ray.models.endpoints import Endpoint, RunPlan
+from apigen_ray.models.endpoints import Endpoint, GenerationSettings
 
 GUIDED: dict[str, JsonValue] = {
     "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True}
@@ -51,7 +51,7 @@ nothing of its process group is left."""
 STOP_S = 20.0
 
 
-class VllmEndpoint(RunPlan):
+class VllmEndpoint(GenerationSettings):
     """A model served by vLLM on the cluster's GPUs, for as long as the run takes."""
 
     kind: Literal["vllm"] = "vllm"
@@ -81,12 +81,12 @@ class VllmEndpoint(RunPlan):
     @property
     def engine(self) -> str:
         """What tells engines apart: two entries that differ in nothing else share them."""
-        fields = VllmEndpoint.model_fields.keys() - RunPlan.model_fields.keys() | {"model"}
+        fields = VllmEndpoint.model_fields.keys() - GenerationSettings.model_fields.keys() | {"model"}
         return self.model_dump_json(include=fields - {"startup_timeout_s"})
 
     def served_at(self, urls: tuple[str, ...]) -> Endpoint:
         """The same model as an endpoint."""
-        asking = self.model_dump(include=set(RunPlan.model_fields))
+        asking = self.model_dump(include=set(GenerationSettings.model_fields))
         gpus = max(1, self.replicas * self.gpus_each)
         return Endpoint(base_urls=urls, gpus=gpus, **asking)
 
