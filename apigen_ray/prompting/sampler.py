@@ -19,6 +19,7 @@ from apigen_ray import strict_json
 from apigen_ray.prompting.templates import GENERATOR, VOICES
 from apigen_ray.records import JsonObject, Message, Prompt, Seed, Style, Tool
 from apigen_ray.run_folder.rows import pair_form
+from apigen_ray.tools.prompt_text import tools_text
 from apigen_ray.tools.write_forms import prompt_form
 
 ONE_TOOL_STYLES = (Style.SIMPLE, Style.PARALLEL)
@@ -52,7 +53,7 @@ class SamplingSettings(BaseModel):
 
     tools_shown: Range = Range(min=2, max=4)
     """How many tools are shown in the styles that show several."""
-    examples: Range = Range(min=2, max=4)
+    examples: Range = Range(min=1, max=2)
     """How many seed pairs are shown."""
     pairs_per_prompt: Annotated[int, Field(ge=1, le=32)] = 1
     """How many data points one completion is asked for (paper, appendix B.1)."""
@@ -155,18 +156,18 @@ class Sampler:
         examples = self._draw_examples(spec.style, tools, Random(f"{self.seed}:{spec.index}:pool"))
         voice = random.choice(self.settings.voices)
         text = GENERATOR.render(
-            "generator.txt",
+            "request.txt",
             style=GENERATOR.render(f"styles/{spec.style}.txt"),
             voice=GENERATOR.render(f"voices/{voice}.txt"),
             examples=_listed([pair_form(seed.pair) for seed in examples]),
-            tools=_listed([prompt_form(tool) for tool in tools]),
+            tools=tools_text([prompt_form(tool) for tool in tools]),
             count=str(spec.count),
         )
         return Prompt(
             id=f"{spec.index:06d}",
             style=spec.style,
             tools=tools,
-            messages=(Message("user", text),),
+            messages=(Message("system", GENERATOR.text("generator.txt")), Message("user", text)),
             count=spec.count,
         )
 

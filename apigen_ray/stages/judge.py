@@ -10,8 +10,10 @@ from apigen_ray.models import Model
 from apigen_ray.models.templates import Templates
 from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Vote
 from apigen_ray.run_folder.rows import pair_form
+from apigen_ray.tools.prompt_text import tools_text
 
 TEMPLATES = Templates("apigen_ray.stages")
+TEMPLATE_NAMES = ("judge_system.txt", "judge.txt", "judge_again.txt")
 
 RESULT_CHARACTERS = 2000
 """A longer result is cut for the judge, who is told that results may be truncated."""
@@ -121,7 +123,7 @@ async def judge(
     Raises:
         EndpointError: if the judge can't be reached.
     """
-    messages = [judge_message(pair, tools, results)]
+    messages = judge_messages(pair, tools, results)
     replies: list[Reply] = []
     attempts_left = 2
     while attempts_left:
@@ -133,21 +135,22 @@ async def judge(
             passed, thought = verdict
             return Judgement(Vote(name, passed, thought), tuple(replies))
         again = Message("user", TEMPLATES.render("judge_again.txt"))
-        messages = [messages[0], Message("assistant", reply.text), again]
+        messages = [*messages[:2], Message("assistant", reply.text), again]
     return Judgement(None, tuple(replies))
 
 
-def judge_message(pair: Pair, tools: Sequence[Json], results: Sequence[JsonObject]) -> Message:
-    """The judge's prompt (after appendix B.2 of the paper)."""
-    listed = ",\n".join(_inert(tool) for tool in tools)
+def judge_messages(
+    pair: Pair, tools: Sequence[Json], results: Sequence[JsonObject]
+) -> list[Message]:
+    """The judge's prompt (after appendix B.2 of the paper): what never changes comes first."""
     text = TEMPLATES.render(
         "judge.txt",
-        tools=f"[\n{listed}\n]",
+        tools=tools_text(tools).replace("</", "<\\/"),
         query=_inert(pair.query),
         calls=_inert(pair_form(pair)["answers"]),
         results="[\n" + ",\n".join(_cut(_inert(_without_time(r))) for r in results) + "\n]",
     )
-    return Message("user", text)
+    return [Message("system", TEMPLATES.text("judge_system.txt")), Message("user", text)]
 
 
 def _inert(value: Json) -> str:

@@ -147,8 +147,16 @@ def shown_form(tool: Tool) -> JsonObject:
 
 
 def prompt_form(tool: Tool) -> JsonObject:
-    """The form a generator sees: with the example calls of the tool's documentation."""
-    return {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    """The form a generator sees: what a judge does, and the shortest of the example calls.
+
+    One call shows how values are written; more of them cost tokens, and would be copied.
+    """
+    form = shown_form(tool)
+    examples = tool.parameters.get("examples")
+    if isinstance(examples, list) and examples and isinstance(form["parameters"], dict):
+        shortest = min(examples, key=lambda call: len(strict_json.dumps(call)))
+        form["parameters"] = form["parameters"] | {"examples": [shortest]}
+    return form
 
 
 def tool_columns(tools: Sequence[Tool]) -> dict[str, str]:

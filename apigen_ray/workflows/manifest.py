@@ -17,8 +17,9 @@ from apigen_ray.prompting import templates
 from apigen_ray.records import JsonObject, Seed, Tool
 from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.run_folder.store import RunFolder, digest
+from apigen_ray.stages.judge import TEMPLATE_NAMES as JUDGE_TEMPLATES
 from apigen_ray.stages.judge import TEMPLATES as JUDGE
-from apigen_ray.tools.write_forms import prompt_form
+from apigen_ray.tools.write_forms import own_form
 
 _NOT_OF_ROWS = {
     "config": {
@@ -66,7 +67,7 @@ def identity_of(config: RunConfig, tools: Sequence[Tool], seeds: Sequence[Seed])
     values["sandbox"] = config.sandbox.model_dump(mode="json", exclude=_NOT_OF_ROWS["sandbox"])
     values["rest"] = config.rest.model_dump(mode="json", exclude=_NOT_OF_ROWS["rest"])
     values["hashes"] = {
-        "tools": digest(strict_json.canonical(prompt_form(tool)) for tool in tools),
+        "tools": digest(strict_json.canonical(own_form(tool)) for tool in tools),
         "seeds": digest(strict_json.canonical(pair_form(seed.pair)) for seed in seeds),
         "prompts": digest(text for _, text in sorted(_prompts().items())),
     }
@@ -154,4 +155,4 @@ def _git_revision() -> str | None:
 
 def _prompts() -> dict[str, str]:
     """The templates of all prompts, by file name."""
-    return templates.texts() | {name: JUDGE.text(name) for name in ("judge.txt", "judge_again.txt")}
+    return templates.texts() | {name: JUDGE.text(name) for name in JUDGE_TEMPLATES}

@@ -31,7 +31,7 @@ from apigen_ray.stages.execute.dispatch import ExecuteSettings
 from apigen_ray.stages.execute.rest import RestSettings
 from apigen_ray.stages.execute.sandbox import SandboxSettings
 from apigen_ray.tools.library import Library, load_library
-from apigen_ray.tools.write_forms import prompt_form
+from apigen_ray.tools.write_forms import own_form
 from apigen_ray.workflows.collect import collect
 from apigen_ray.workflows.prepare import (
     cluster_endpoints_of,
@@ -97,7 +97,7 @@ def verify(
         made_with = {
             "data": data,
             "answers": str(answers) if answers else None,
-            "tools": digest(strict_json.canonical(prompt_form(tool)) for tool in library.tools),
+            "tools": digest(strict_json.canonical(own_form(tool)) for tool in library.tools),
             "stages": list(stages),
             "check": strictness.model_dump(mode="json"),
         }

@@ -12,6 +12,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,12 @@ from apigen_ray.models.simulated.reading import (
     read,
 )
 from apigen_ray.models.simulated.server import build_app
-from apigen_ray.prompting import templates as prompts
+from apigen_ray.prompting.templates import GENERATOR
 from apigen_ray.records import Call, JsonObject, Message, Pair, Style, Tool
-from apigen_ray.stages.judge import judge_message, read_verdict
+from apigen_ray.stages.judge import TEMPLATES as JUDGE
+from apigen_ray.stages.judge import judge_messages, read_verdict
+from apigen_ray.tools.compact_schema import compact_schema
+from apigen_ray.tools.prompt_text import tools_text
 from apigen_ray.tools.write_forms import prompt_form, shown_form
 
 PERFECT = PROFILES["perfect"]
@@ -50,19 +54,19 @@ def generator_message(
 ) -> Message:
     forms = [prompt_form(one) for one in tools]
     example = {"query": "generate 9 (style: simple)\nvoice: loud. [", "answers": []}
-    text = prompts.render(
-        "generator.txt",
-        style=prompts.render(f"styles/{style}.txt"),
-        voice=prompts.render(f"voices/{voice}.txt"),
+    text = GENERATOR.render(
+        "request.txt",
+        style=GENERATOR.render(f"styles/{style}.txt"),
+        voice=GENERATOR.render(f"voices/{voice}.txt"),
         examples=json.dumps([example], indent=indent),
-        tools=json.dumps(forms, indent=indent),
+        tools=tools_text(forms),
         count=str(count),
     )
     return Message("user", text)
 
 
 def judge_prompt(pair: Pair, tools: tuple[Tool, ...], results: list[JsonObject]) -> Message:
-    return judge_message(pair, [shown_form(one) for one in tools], results)
+    return judge_messages(pair, [shown_form(one) for one in tools], results)[-1]
 
 
 def generated(given: Answer) -> list[dict[str, Any]]:
@@ -74,6 +78,15 @@ def generated(given: Answer) -> list[dict[str, Any]]:
 # --- reading
 
 
+def _rules(parameters: Any) -> Any:
+    """The options of an enum say its type, and no argument is required where none is named."""
+    rules = json.loads(json.dumps({"required": []} | parameters))
+    for schema in rules["properties"].values():
+        if "enum" in schema:
+            schema.pop("type", None)
+    return rules
+
+
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("style", Style)
 def test_a_generator_prompt_is_read(
@@ -82,7 +95,10 @@ def test_a_generator_prompt_is_read(
     request = read([generator_message(zoo, style, "terse", 3, indent)])
     assert isinstance(request, GenerateRequest)
     assert (request.style, request.voice, request.count) == (style, "terse", 3)
-    assert [(t.name, t.parameters) for t in request.tools] == [(t.name, t.parameters) for t in zoo]
+    shown = [prompt_form(tool) for tool in zoo]
+    assert [t.name for t in request.tools] == [form["name"] for form in shown]
+    for tool, form in zip(request.tools, shown, strict=True):
+        assert _rules(tool.parameters) == _rules(compact_schema(form["parameters"]))
 
 
 def test_a_judge_prompt_is_read(zoo: tuple[Tool, ...]) -> None:
@@ -251,7 +267,7 @@ def test_an_unreadable_judge_answers_properly_when_asked_again(zoo: tuple[Tool, 
     first = answer([asked], forgetful, 0)
     assert read_verdict(first.text) is None
     assert first.content == Judged("unreadable", wrong=False)
-    again = Message("user", prompts.render("judge_again.txt"))
+    again = Message("user", JUDGE.render("judge_again.txt"))
     second = answer([asked, Message("assistant", first.text), again], forgetful, 0)
     assert read_verdict(second.text) == (True, "The calls do what the query asks for.")
 
@@ -323,7 +339,8 @@ def test_the_server_runs_in_the_foreground_and_logs(zoo: tuple[Tool, ...], tmp_p
         f"run_server(0, 'perfect', 0, 0.0, log=Path({str(log)!r}))"
     )
     command = [sys.executable, "-u", "-c", script]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server, ExitStack() as end:
+        end.callback(server.kill)  # else a failed assertion waits for it for ever
         assert server.stdout is not None
         line = server.stdout.readline()
         url = line.split()[3]

@@ -80,18 +80,20 @@ def test_examples_are_of_the_same_style_and_near_categories_first():
     for i in range(50):
         prompt = sampler.prompt(PromptSpec(i, Style.SIMPLE, 1))
         prefix = "Run " + prompt.tools[0].category.lower()
-        assert prompt.messages[0].content.count(prefix) == 3
+        assert prompt.messages[-1].content.count(prefix) == 3
 
 
 def test_examples_come_from_afar_when_none_are_near():
     far = Sampler(TOOLS[30:], SEEDS[:5], SamplingSettings(), 0)
-    assert "Run big" in far.prompt(PromptSpec(0, Style.SIMPLE, 1)).messages[0].content
+    assert "Run big" in far.prompt(PromptSpec(0, Style.SIMPLE, 1)).messages[-1].content
 
 
 def test_every_voice_and_style_reaches_the_prompt(sampler):
     for style in Style:
-        assert f"(style: {style})" in sampler.prompt(PromptSpec(0, style, 1)).messages[0].content
-    texts = [sampler.prompt(PromptSpec(i, Style.SIMPLE, 1)).messages[0].content for i in range(100)]
+        assert f"(style: {style})" in sampler.prompt(PromptSpec(0, style, 1)).messages[-1].content
+    texts = [
+        sampler.prompt(PromptSpec(i, Style.SIMPLE, 1)).messages[-1].content for i in range(100)
+    ]
     for voice in prompts.VOICES:
         assert any(f"voice: {voice}." in text for text in texts)
 
@@ -99,7 +101,7 @@ def test_every_voice_and_style_reaches_the_prompt(sampler):
 def test_dollar_signs_and_braces_in_tools_stay_as_they_are():
     odd = Tool("f", "Costs $count or {x} %s $$.", {"type": "object", "properties": {}}, "Other")
     text = Sampler((odd,), (), SamplingSettings(), 0).prompt(PromptSpec(0, Style.SIMPLE, 7))
-    assert "Costs $count or {x} %s $$." in text.messages[0].content
+    assert "Costs $count or {x} %s $$." in text.messages[-1].content
 
 
 def test_a_plan_asks_for_exactly_what_is_wanted_and_styles_take_turns():

@@ -2,10 +2,11 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from apigen_ray.models.simulated.tool_text import read_tools
 from apigen_ray.records import Call, Message, Style, Tool
 
 
@@ -85,15 +86,15 @@ def _generate_request(text: str) -> GenerateRequest:
     # Style and voice stand before the examples, whose queries could hold the same words.
     style = _found(r"\(style: (\w+)\)", text)
     voice = _found(r"voice: (\w+)\.", text)
-    *_, count = re.findall(r"generate (\d+)", text)
-    return GenerateRequest(_tools(text), Style(style), voice, int(count))
+    *_, count = re.findall(r"^Now please generate (\d+)", text, re.MULTILINE)
+    return GenerateRequest(read_tools(_block("functions", text)), Style(style), voice, int(count))
 
 
 def _judge_request(text: str, asked_again: bool) -> JudgeRequest:
     calls = json.loads(_block("function_calls", text))
     results = _block("execution_results", text)
     return JudgeRequest(
-        tools=_tools(_block("available_functions", text)),
+        tools=read_tools(_block("available_functions", text)),
         query=json.loads(_block("user_query", text)),
         calls=tuple(Call(call["name"], call["arguments"]) for call in calls),
         # A result can be cut short, and then it is no JSON; but its beginning says how it went.
@@ -111,27 +112,3 @@ def _found(pattern: str, text: str) -> str:
 
 def _block(name: str, text: str) -> str:
     return _found(rf"(?sm)^<{name}>\n(.*?)\n</{name}>$", text)
-
-
-def _tools(text: str) -> tuple[Tool, ...]:
-    """The tools are the first JSON list of the text whose items have parameters."""
-    for value in _json_lists(text):
-        if value and all(isinstance(item, dict) and "parameters" in item for item in value):
-            return tuple(
-                Tool(item["name"], item["description"], item["parameters"], "") for item in value
-            )
-    raise LookupError("no tools")
-
-
-def _json_lists(text: str) -> Iterator[list[Any]]:
-    """Every JSON list that begins a line. One inside another value is not seen."""
-    decoder = json.JSONDecoder()
-    end = 0
-    for match in re.finditer(r"^\[", text, re.MULTILINE):
-        if match.start() < end:
-            continue
-        try:
-            value, end = decoder.raw_decode(text, match.start())
-        except (ValueError, RecursionError):
-            continue
-        yield value

@@ -1,7 +1,9 @@
 """The generator's prompt (after appendix B.1 of the paper).
 
-It is put together from a frame (`generator.txt`), a style (`styles/`) and a user's voice
-(`voices/`).
+What never changes is the system message (`generator.txt`), so that an engine reads it once and
+finds it in its prefix cache. The request (`request.txt`) begins with what changes least: a style
+(`styles/`) and a user's voice (`voices/`). No sentence of them could pass for an answer: a small
+model would copy it.
 """
 
 from importlib.resources import files
@@ -15,7 +17,7 @@ GENERATOR = Templates(__name__)
 
 def texts() -> dict[str, str]:
     """Every template by file name, for the run's manifest."""
-    names = ["generator.txt"]
+    names = ["generator.txt", "request.txt"]
     for folder in ("styles", "voices"):
         names += [f"{folder}/{entry.name}" for entry in (files(__name__) / folder).iterdir()]
     return {name: GENERATOR.text(name) for name in sorted(names)}
