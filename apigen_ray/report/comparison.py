@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
@@ -149,6 +148,8 @@ def compare(paths: Sequence[str | Path]) -> Comparison:
 
 def difference(first: Contender, second: Contender) -> Difference | None:
     """How two models differ on the points they share; None if they share none."""
+    from scipy.stats import binomtest  # noqa: PLC0415 - takes half a second to import
+
     prompts = []  # of each shared prompt: points, verified of the first only, of the second only
     for prompt in sorted(first.passed.keys() & second.passed.keys(), key=str):
         of_first, of_second = first.passed[prompt], second.passed[prompt]

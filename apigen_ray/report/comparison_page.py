@@ -8,7 +8,7 @@ from typing import Any
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
-from apigen_ray.report import charts, markdown
+from apigen_ray.report import markdown
 from apigen_ray.report.comparison import Comparison, Contender
 from apigen_ray.report.page import Table, dollars, outcome_table, pass_rate, render
 from apigen_ray.report.stats import Funnel
@@ -48,6 +48,8 @@ def write_comparison(comparison: Comparison, out: Path) -> None:
 
 def as_html(comparison: Comparison) -> str:
     """A page of its own."""
+    from apigen_ray.report import charts  # noqa: PLC0415 - takes most of a second to import
+
     funnels = {contender.name: contender.whole for contender in comparison.contenders}
     rates = {name: pass_rate(funnel) for name, funnel in funnels.items()}
     return render(

@@ -18,7 +18,6 @@ from apigen_ray.report.activity import Activity
 from apigen_ray.report.page import write_report
 from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count, requested_of
 from apigen_ray.run_folder.store import RunFolder
-from apigen_ray.stages.execute.sandbox.attacks.self_check import CheckResult
 
 COLOURS = {
     Outcome.VERIFIED: "green",
@@ -157,23 +156,6 @@ def print_warnings(console: Console, lines: Sequence[str]) -> None:
     """Print lines that hold names and texts of others."""
     for line in lines:
         console.print(_visible(line), style="yellow", markup=False, highlight=False, soft_wrap=True)
-
-
-def print_self_check(console: Console, results: Sequence[CheckResult]) -> bool:
-    """Print which promises of the sandbox hold here; return whether all do."""
-    table = Table(title="Sandbox", title_justify="left", expand=True)
-    table.add_column("what it promises", ratio=2)
-    table.add_column("holds")
-    table.add_column("seen", no_wrap=True, overflow="ellipsis", ratio=1)
-    for result in results:
-        holds = Text("yes", "green") if result.holds else Text("NO", "bold red")
-        table.add_row(Text(result.name), holds, Text(result.detail if result.holds else ""))
-        if not result.holds:
-            table.add_row(Text(result.detail, "red"))
-    console.print(table)
-    held = sum(result.holds for result in results)
-    console.print(f"{held} of {len(results)} hold")
-    return held == len(results)
 
 
 def _funnel_table(stats: Stats) -> Table:
