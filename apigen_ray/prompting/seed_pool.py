@@ -24,6 +24,7 @@ from apigen_ray import strict_json
 from apigen_ray.datasets.near_duplicates import NearDuplicateIndex
 from apigen_ray.prompting.sampler import Task, point_id
 from apigen_ray.records import Call, Outcome, Pair, Seed, Style, Tool
+from apigen_ray.report.similarity import functions_text
 from apigen_ray.run_folder.rows import Row, as_rows, pair_form
 from apigen_ray.run_folder.store import RunFolder, digest
 
@@ -197,7 +198,7 @@ def pool_of(
 
 
 def _said(pair: Seed) -> tuple[str, str]:
-    return pair.pair.query, " ".join(sorted(call.name for call in pair.pair.calls))
+    return pair.pair.query, functions_text(call.name for call in pair.pair.calls)
 
 
 def _category(pair: Seed) -> str:

@@ -14,14 +14,15 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from apigen_ray.records import Outcome
-from apigen_ray.report import charts
 from apigen_ray.report.intervals import Rate
+from apigen_ray.report.similarity import NEAR_DUPLICATE
 from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.report.summary import (
     COLUMNS,
     DIVERSITY_SAMPLE,
     EXAMPLES_PER_KIND,
     Coverage,
+    Diversity,
     Summary,
     called_names,
     summarise,
@@ -64,36 +65,47 @@ def report_page(
         warnings: What a reader must know first.
     """
     diversities = summary.diversities()
-    by_size = sorted(stats.by_category.items(), key=lambda item: (-item[1].total, item[0]))
-    drawings = {
-        "funnel": charts.funnel(stats),
-        "reasons": stats.whole.reasons and charts.reasons(stats.whole),
-        "styles": stats.by_style
-        and charts.outcome_shares(dict(sorted(stats.by_style.items())), "Outcomes by style"),
-        "categories": by_size
-        and charts.outcome_shares(dict(by_size[:MOST_CATEGORIES]), "Outcomes by category"),
-        "latencies": any(summary.seconds.values()) and charts.latencies(summary.seconds),
-        "neighbours": diversities and charts.neighbours(diversities),
-    }
     return render(
         "report.html",
         title=name,
         subtitle=_subtitle(manifest),
         warnings=warnings,
         figures=_figures(stats),
-        charts=drawings,
+        charts=_charts(stats, summary, diversities),
         models=outcome_table("model", stats.by_model),
         usage=_usage_table(summary),
         latency=_latency_table(summary),
         coverage=_coverage(summary),
         never_passed=_never_passed_table(summary.never_passed()),
-        diversity=_diversity_table(summary),
+        diversity=_diversity_table(diversities),
         sample=DIVERSITY_SAMPLE,
         per_kind=EXAMPLES_PER_KIND,
         outcomes=list(Outcome),
         examples=[_example(row) for row in summary.examples()],
         manifest=json.dumps(manifest, indent=2, ensure_ascii=False),
     )
+
+
+def _charts(
+    stats: Stats, summary: Summary, diversities: Sequence[Diversity]
+) -> dict[str, Markup | None]:
+    """The charts of the report by name; None where there is nothing to draw."""
+    from apigen_ray.report import charts  # noqa: PLC0415 - takes most of a second to import
+
+    styles = dict(sorted(stats.by_style.items()))
+    by_size = sorted(stats.by_category.items(), key=lambda item: (-item[1].total, item[0]))
+    categories = dict(by_size[:MOST_CATEGORIES])
+    timed = any(summary.seconds.values())
+    return {
+        "funnel": charts.funnel(stats),
+        "reasons": charts.reasons(stats.whole) if stats.whole.reasons else None,
+        "styles": charts.outcome_shares(styles, "Outcomes by style") if styles else None,
+        "categories": charts.outcome_shares(categories, "Outcomes by category")
+        if categories
+        else None,
+        "latencies": charts.latencies(summary.seconds) if timed else None,
+        "neighbours": charts.neighbours(diversities) if diversities else None,
+    }
 
 
 def render(template: str, **values: Any) -> str:
@@ -214,8 +226,8 @@ def _never_passed_table(tools: Sequence[tuple[str, Coverage]]) -> Table:
     return ["tool", "shown", "called", "why"], rows
 
 
-def _diversity_table(summary: Summary) -> Table:
-    headers = ["model", "queries", "words", "distinct 1, 2, 3", "nearest", ">0.8"]
+def _diversity_table(diversities: Sequence[Diversity]) -> Table:
+    headers = ["model", "queries", "words", "distinct 1, 2, 3", "nearest", f"≥{NEAR_DUPLICATE}"]
     rows = [
         [
             found.model,
@@ -225,7 +237,7 @@ def _diversity_table(summary: Summary) -> Table:
             f"{found.median_nearest:.2f}",
             f"{found.near_duplicates:.1%}",
         ]
-        for found in summary.diversities()
+        for found in diversities
     ]
     return headers, rows
 

@@ -17,9 +17,15 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
 
 from apigen_ray.records import Outcome
+from apigen_ray.report.similarity import (
+    NEAR_DUPLICATE,
+    functions_text,
+    nearest,
+    shingles,
+    words_of,
+)
 
 COLUMNS = (
     "id",
@@ -100,8 +106,7 @@ class Diversity:
     distinct: tuple[float, float, float]
     """Distinct word 1-, 2- and 3-grams, as shares of all."""
     nearest: Sequence[float]
-    """For each query, the similarity of the one most like it: Jaccard index of word 1- and
-    2-grams."""
+    """For each query, the similarity of the most similar other one."""
 
     @property
     def median_nearest(self) -> float:
@@ -110,8 +115,8 @@ class Diversity:
 
     @property
     def near_duplicates(self) -> float:
-        """The share of queries with another that is nearly the same."""
-        return float(np.mean(np.asarray(self.nearest) > 0.8)) if self.nearest else 0.0
+        """The share of queries that have a near-duplicate."""
+        return float(np.mean(np.asarray(self.nearest) >= NEAR_DUPLICATE)) if self.nearest else 0.0
 
 
 @dataclass
@@ -162,7 +167,7 @@ class Summary:
         for place, answers, outcome, reason in zip(
             texts.indices.to_pylist(), *columns, strict=True
         ):
-            called = called_names(answers) & shown[place]
+            called = shown[place].intersection(called_names(answers))
             for name in called:
                 self.tools[name].called += 1
                 self.tools[name].verified += outcome == Outcome.VERIFIED
@@ -183,7 +188,8 @@ class Summary:
         for row in table.take(pa.array(wanted, pa.int64())).to_pylist():
             self._examples[row["outcome"], _kind(row["reason"], row["style"])].add(row["id"], row)
             if row["outcome"] == Outcome.VERIFIED and (row["query"] or "").strip():
-                self._queries[row["model"]].add(row["prompt_id"], row["query"])
+                functions = functions_text(called_names(row["answers"]))
+                self._queries[row["model"]].add(row["prompt_id"], (row["query"], functions))
 
     def latencies(self) -> list[Latency]:
         """The latency of each stage that ran."""
@@ -261,18 +267,18 @@ _NAMED = msgspec.json.Decoder(list[_Named])
 """Of tools, the names only: five times as fast as all that they say."""
 
 
-def called_names(answers: str | None) -> set[str]:
-    """The functions that a row's calls name; what is no call is passed over."""
+def called_names(answers: str | None) -> list[str]:
+    """The function that each call of a row names; anything that is not a call is skipped."""
     calls = msgspec.json.decode(answers) if answers else None
     if not isinstance(calls, list):
-        return set()
+        return []
     names = (call.get("name") for call in calls if isinstance(call, dict))
-    return {name for name in names if isinstance(name, str)}
+    return [name for name in names if isinstance(name, str)]
 
 
-def diversity(model: str, queries: Sequence[str]) -> Diversity:
-    """How much queries differ."""
-    words = [query.lower().split() for query in queries]
+def diversity(model: str, queries: Sequence[tuple[str, str]]) -> Diversity:
+    """How much queries differ, each given with the text of the functions that answer it."""
+    words = [words_of(query) for query, _ in queries]
     by_length = [Counter(gram for line in words for gram in _ngrams(line, n)) for n in (1, 2, 3)]
     distinct = [len(grams) / grams.total() if grams else 0.0 for grams in by_length]
     return Diversity(
@@ -280,29 +286,9 @@ def diversity(model: str, queries: Sequence[str]) -> Diversity:
         queries=len(queries),
         words=statistics.median(map(len, words)),
         distinct=(distinct[0], distinct[1], distinct[2]),
-        nearest=_nearest([{*_ngrams(line, 1), *_ngrams(line, 2)} for line in words]),
+        nearest=nearest([shingles(*query) for query in queries]),
     )
 
 
 def _ngrams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:
     return list(zip(*(words[start:] for start in range(n)), strict=False))
-
-
-def _nearest(sets: Sequence[set[tuple[str, ...]]]) -> list[float]:
-    """The Jaccard index of each set and the one most like it."""
-    if len(sets) < 2:
-        return []
-    column: dict[tuple[str, ...], int] = {}
-    cells = [
-        (row, column.setdefault(gram, len(column)))
-        for row, grams in enumerate(sets)
-        for gram in grams
-    ]
-    rows, columns = np.array(cells).T
-    matrix = sparse.csr_array((np.ones(len(cells)), (rows, columns)))
-    shared = (matrix @ matrix.T).toarray()
-    sizes = np.array([len(grams) for grams in sets])
-    similar = shared / (sizes[:, None] + sizes[None, :] - shared)
-    np.fill_diagonal(similar, 0.0)
-    nearest: list[float] = similar.max(axis=1).tolist()
-    return nearest

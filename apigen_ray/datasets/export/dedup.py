@@ -11,9 +11,10 @@ import msgspec
 
 from apigen_ray import strict_json
 from apigen_ray.datasets.export.formats import Example
-from apigen_ray.datasets.near_duplicates import NearDuplicateIndex, normalised
+from apigen_ray.datasets.near_duplicates import NearDuplicateIndex
 from apigen_ray.datasets.xlam import json_field, read_rows
 from apigen_ray.errors import BadInput
+from apigen_ray.report.similarity import functions_text, words_of
 
 NGRAM = 8
 """Words in a row that a query may not share with test data. Shorter queries are compared whole."""
@@ -101,9 +102,9 @@ def _tested(example: Example, tests: TestData) -> tuple[Cause, str] | None:
 def _fingerprint(example: Example) -> _Fingerprint:
     return _Fingerprint(
         id=example.id,
-        query=normalised(example.query),
+        query=" ".join(words_of(example.query)),
         calls=msgspec.json.encode(example.calls, order="sorted"),
-        functions=" ".join(sorted(str(call["name"]) for call in example.calls)),
+        functions=functions_text(str(call["name"]) for call in example.calls),
     )
 
 
@@ -120,7 +121,7 @@ def _duplicates(fingerprints: Iterable[_Fingerprint]) -> Iterator[Removed]:
 
 
 def _grams(query: str) -> Iterator[str]:
-    words = normalised(query).split()
+    words = words_of(query)
     yield " ".join(words)
     for start in range(len(words) - NGRAM + 1):
         yield " ".join(words[start : start + NGRAM])
