@@ -1,5 +1,7 @@
 """Near-duplicate queries: candidates are found by MinHash, and then compared exactly."""
 
+import zlib
+
 from rensa import RMinHash, RMinHashLSH
 
 from apigen_ray.report.similarity import NEAR_DUPLICATE, shingles, similarity
@@ -28,17 +30,23 @@ class NearDuplicateIndex:
             None if the query was added, else the id of the near-duplicate; the lowest, if there
             are several.
         """
-        found = shingles(query, functions)
+        found = _shingles(query, functions)
         hashed = RMinHash(PERMUTATIONS, 0)
         hashed.update(found)
         candidates = (self._kept[place] for place in self._index.query(hashed))
         duplicates: list[str] = [
             other
             for other, *texts in candidates
-            if similarity(found, shingles(*texts)) >= NEAR_DUPLICATE
+            if similarity(found, _shingles(*texts)) >= NEAR_DUPLICATE
         ]
         if duplicates:
             return min(duplicates)
         self._index.insert(len(self._kept), hashed)
         self._kept.append((id_, query, functions))
         return None
+
+
+def _shingles(query: str, functions: str) -> set[str]:
+    """The shingles of a query, marked so that queries with other functions share none."""
+    mark = f"\n{zlib.crc32(functions.encode())}"
+    return {f"{shingle}{mark}" for shingle in shingles(query)}

@@ -15,7 +15,6 @@ from markupsafe import Markup
 
 from apigen_ray.records import Outcome
 from apigen_ray.report.intervals import Rate
-from apigen_ray.report.similarity import NEAR_DUPLICATE
 from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.report.summary import (
     COLUMNS,
@@ -227,7 +226,7 @@ def _never_passed_table(tools: Sequence[tuple[str, Coverage]]) -> Table:
 
 
 def _diversity_table(diversities: Sequence[Diversity]) -> Table:
-    headers = ["model", "queries", "words", "distinct 1, 2, 3", "nearest", f"≥{NEAR_DUPLICATE}"]
+    headers = ["model", "queries", "words", "distinct 1, 2, 3", "nearest", "near-duplicates"]
     rows = [
         [
             found.model,

@@ -1,14 +1,18 @@
-"""How similar two queries are: one measure for the report, exports and the seed pool."""
+"""How similar two queries are: one measure for the report, exports and the seed pool.
+
+Two queries are near-duplicates if their similarity is at least `NEAR_DUPLICATE` and the same
+functions answer them. Queries that other functions answer differ in what matters.
+"""
 
 import re
-import zlib
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import numpy as np
+from numpy.typing import NDArray
 
 NEAR_DUPLICATE = 0.8
-"""The similarity from which two queries are near-duplicates."""
+"""The lowest similarity of near-duplicates."""
 _WORD = re.compile(r"\w+")
 
 
@@ -22,16 +26,10 @@ def functions_text(names: Iterable[str]) -> str:
     return " ".join(sorted(names))
 
 
-def shingles(query: str, functions: str) -> set[str]:
-    """The words and word pairs of a query; those of queries with other functions share none.
-
-    Queries that are answered by different functions differ in what matters, so they are never
-    similar.
-    """
+def shingles(query: str) -> set[str]:
+    """The words and word pairs of a query."""
     words = words_of(query)
-    suffix = f"\n{zlib.crc32(functions.encode())}"
-    pairs = (f"{first} {second}{suffix}" for first, second in pairwise(words))
-    return {*pairs, *(f"{word}{suffix}" for word in words)}
+    return {*words, *(f"{first} {second}" for first, second in pairwise(words))}
 
 
 def similarity(first: set[str], second: set[str]) -> float:
@@ -40,12 +38,10 @@ def similarity(first: set[str], second: set[str]) -> float:
     return shared / (len(first) + len(second) - shared) if shared else 0.0
 
 
-def nearest(queries: Sequence[set[str]]) -> list[float]:
-    """For each query, the similarity of the most similar other one, from their shingles."""
+def similarities(queries: Sequence[set[str]]) -> NDArray[np.float64]:
+    """The similarity of each two queries, from their shingles; 0 of a query with itself."""
     from scipy import sparse  # noqa: PLC0415 - only the report needs it
 
-    if len(queries) < 2:
-        return []
     column: dict[str, int] = {}
     cells = [
         (row, column.setdefault(shingle, len(column)))
@@ -55,9 +51,8 @@ def nearest(queries: Sequence[set[str]]) -> list[float]:
     rows, columns = np.array(cells, dtype=np.int64).reshape(-1, 2).T
     shape = len(queries), max(len(column), 1)
     matrix = sparse.csr_array((np.ones(len(cells)), (rows, columns)), shape)
-    shared = (matrix @ matrix.T).toarray()
+    shared: NDArray[np.float64] = (matrix @ matrix.T).toarray()
     sizes = np.array([len(found) for found in queries])
-    similar = shared / np.maximum(sizes[:, None] + sizes[None, :] - shared, 1)
+    similar: NDArray[np.float64] = shared / np.maximum(sizes[:, None] + sizes[None, :] - shared, 1)
     np.fill_diagonal(similar, 0.0)
-    highest: list[float] = similar.max(axis=1).tolist()
-    return highest
+    return similar

@@ -22,8 +22,8 @@ from apigen_ray.records import Outcome
 from apigen_ray.report.similarity import (
     NEAR_DUPLICATE,
     functions_text,
-    nearest,
     shingles,
+    similarities,
     words_of,
 )
 
@@ -107,16 +107,13 @@ class Diversity:
     """Distinct word 1-, 2- and 3-grams, as shares of all."""
     nearest: Sequence[float]
     """For each query, the similarity of the most similar other one."""
+    near_duplicates: float
+    """The share of queries that have a near-duplicate."""
 
     @property
     def median_nearest(self) -> float:
         """How similar the nearest query typically is."""
         return statistics.median(self.nearest) if self.nearest else 0.0
-
-    @property
-    def near_duplicates(self) -> float:
-        """The share of queries that have a near-duplicate."""
-        return float(np.mean(np.asarray(self.nearest) >= NEAR_DUPLICATE)) if self.nearest else 0.0
 
 
 @dataclass
@@ -281,12 +278,16 @@ def diversity(model: str, queries: Sequence[tuple[str, str]]) -> Diversity:
     words = [words_of(query) for query, _ in queries]
     by_length = [Counter(gram for line in words for gram in _ngrams(line, n)) for n in (1, 2, 3)]
     distinct = [len(grams) / grams.total() if grams else 0.0 for grams in by_length]
+    similar = similarities([shingles(query) for query, _ in queries])
+    functions = np.array([functions for _, functions in queries])
+    near_duplicates = (similar >= NEAR_DUPLICATE) & (functions[:, None] == functions[None, :])
     return Diversity(
         model=model,
         queries=len(queries),
         words=statistics.median(map(len, words)),
         distinct=(distinct[0], distinct[1], distinct[2]),
-        nearest=nearest([shingles(*query) for query in queries]),
+        nearest=similar.max(axis=1).tolist() if len(queries) > 1 else [],
+        near_duplicates=float(near_duplicates.any(axis=1).mean()),
     )
 
 

@@ -108,7 +108,7 @@ def test_nearest_is_the_jaccard_index_of_words_and_word_pairs():
 
 def test_queries_that_other_functions_answer_are_not_near_duplicates():
     found = diversity("m", [("a b c", "f"), ("a b c", "g"), ("?", "f")])
-    assert list(found.nearest) == [0.0, 0.0, 0.0]
+    assert (list(found.nearest), found.near_duplicates) == ([1.0, 1.0, 0.0], 0.0)
 
 
 def test_one_query_has_no_neighbour(summarised):
