@@ -1,7 +1,7 @@
-"""The pages: one HTML file each, that opens anywhere, without a network.
+"""The pages: one HTML file each, which opens anywhere, without a network.
 
-All texts of rows were written by models and tools and are hostile: Jinja escapes every value, and
-the content security policy lets no script run but the one of the page, known by its hash.
+The texts of rows come from models and tools and may be hostile: Jinja escapes every value, and the
+content security policy lets only the script of the page run, known by its hash.
 """
 
 import base64
@@ -32,7 +32,7 @@ Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
 """Headers and rows of cells."""
 
 LONGEST_TEXT = 3000
-"""Characters shown of one text of an example."""
+"""The most characters shown of one text of an example."""
 LONGEST_TITLE = 160
 MOST_CATEGORIES = 30
 MOST_TOOLS = 200
@@ -59,9 +59,9 @@ def report_page(
     Args:
         name: The name of the run folder.
         stats: The funnel.
-        summary: All else that was gathered from the rows.
-        manifest: What the run was made with.
-        warnings: What a reader must know first.
+        summary: What else was gathered from the rows.
+        manifest: The manifest of the run.
+        warnings: Lines shown at the top.
     """
     diversities = summary.diversities()
     return render(
@@ -108,7 +108,7 @@ def _charts(
 
 
 def render(template: str, **values: Any) -> str:
-    """A page from its template."""
+    """Render a page from its template."""
     environment = Environment(
         loader=PackageLoader("apigen_ray.report"), autoescape=True, undefined=StrictUndefined
     )
@@ -130,7 +130,7 @@ def outcome_table(label: str, funnels: Mapping[str, Funnel]) -> Table:
 
 
 def pass_rate(funnel: Funnel) -> Rate:
-    """Verified among those that were judged on their merits."""
+    """The verified share of all data points but errors, which are not the model's."""
     judged = funnel.total - funnel.outcomes[Outcome.ERROR]
     return Rate(funnel.outcomes[Outcome.VERIFIED], judged)
 
@@ -151,7 +151,7 @@ def _warnings(manifest: Mapping[str, Any]) -> list[str]:
     names = [model["name"] for model in models if model.get("kind") == "simulated"]
     if not names:
         return []
-    return [f"{', '.join(names)}: simulated, with planted faults. This data trains nothing."]
+    return [f"{', '.join(names)}: simulated, with planted faults. Do not train on this data."]
 
 
 def _figures(stats: Stats) -> list[tuple[str, str]]:
@@ -163,13 +163,13 @@ def _figures(stats: Stats) -> list[tuple[str, str]]:
         ("pass rate", "-" if rate is None else f"{rate:.1%}"),
         ("errors", f"{stats.whole.outcomes[Outcome.ERROR]:,}"),
     ]
-    if stats.input_tokens:  # none where data made elsewhere is verified without a judge
+    if stats.input_tokens:  # none where external data is verified without a judge
         figures.append(("tokens in", _short(stats.input_tokens)))
         figures.append(("tokens out", _short(stats.output_tokens)))
     if stats.cost_usd:
         figures.append(("cost", f"${stats.cost_usd:,.2f}"))
     if stats.missing:
-        figures.append(("not yet asked", f"{stats.missing:,}"))
+        figures.append(("not yet requested", f"{stats.missing:,}"))
     return figures
 
 
@@ -195,7 +195,7 @@ def _usage_table(summary: Summary) -> Table:
 
 
 def dollars(amount: float | None) -> str:
-    """An amount as people read it; nothing for one that is not known."""
+    """An amount in dollars; a dash if it is zero or unknown."""
     return f"${amount:,.{4 if amount >= 0.1 else 6}f}" if amount else "-"
 
 

@@ -1,9 +1,9 @@
-"""What report.html says beyond the funnel, gathered in one pass over the rows.
+"""What report.html shows besides the funnel, gathered in one pass over the rows.
 
 Everything is counted exactly, except what compares rows with each other: query diversity and the
 examples come from samples. A sample is drawn by a hash of the id, so the same rows give the same
-report, whatever order they came in; queries are drawn by their prompts, so that models are compared
-on the same ones.
+report, in any order; queries are drawn by their prompts, so that models are compared
+on the same prompts.
 """
 
 import statistics
@@ -54,13 +54,13 @@ TIMED = ("generate", "execute", "judge")
 EXAMPLES_PER_KIND = 8
 """Examples kept of each reason, and of each style among the verified."""
 DIVERSITY_SAMPLE = 1000
-"""Verified queries of a model that are compared with each other: distinct n-grams and neighbours
-depend on how many there are, so that runs are compared on samples of one size."""
+"""The most verified queries of a model that are compared with each other. Distinct n-grams and
+neighbours depend on the number of queries, so runs are compared on samples of the same size."""
 
 
 @dataclass
 class Usage:
-    """What the data points of a model took."""
+    """The tokens and the cost of a model's data points."""
 
     points: int = 0
     verified: int = 0
@@ -70,13 +70,13 @@ class Usage:
 
     @property
     def cost_per_verified(self) -> float | None:
-        """Dollars a verified data point; None if there is none."""
+        """Dollars per verified data point; None if there is none."""
         return self.cost_usd / self.verified if self.verified else None
 
 
 @dataclass
 class Coverage:
-    """How a tool fared: `reasons` are those of the points that were to call it and failed."""
+    """How often a tool was shown and called, and why data points that should call it failed."""
 
     shown: int = 0
     called: int = 0
@@ -112,7 +112,7 @@ class Diversity:
 
     @property
     def median_nearest(self) -> float:
-        """How similar the nearest query typically is."""
+        """The median of `nearest`."""
         return statistics.median(self.nearest) if self.nearest else 0.0
 
 
@@ -133,7 +133,7 @@ class Summary:
     )
 
     def add(self, table: pa.Table) -> None:
-        """Take in rows, which have at least `COLUMNS`."""
+        """Count rows that have at least `COLUMNS`."""
         for stage in TIMED:
             self.seconds[stage].frombytes(table[f"{stage}_s"].drop_null().to_numpy().tobytes())
         self._add_usage(table)
@@ -169,12 +169,12 @@ class Summary:
                 self.tools[name].called += 1
                 self.tools[name].verified += outcome == Outcome.VERIFIED
             if reason:
-                # A point that names no tool it was shown was still to call one: where only one was.
+                # A point that calls none of its tools counts for its tool if it has only one.
                 for name in called or (shown[place] if len(shown[place]) == 1 else ()):
                     self.tools[name].reasons[reason] += 1
 
     def _draw(self, table: pa.Table) -> None:
-        """Offer rows to the samples; only those that may be drawn become Python objects."""
+        """Offer rows to the samples; only rows that may be drawn become Python objects."""
         rows = zip(*table.select(DRAWN_BY).to_pydict().values(), strict=True)
         wanted = [
             place
@@ -261,7 +261,7 @@ class _Named(msgspec.Struct):
 
 
 _NAMED = msgspec.json.Decoder(list[_Named])
-"""Of tools, the names only: five times as fast as all that they say."""
+"""Decodes the names of tools only, which is five times as fast as decoding all of them."""
 
 
 def called_names(answers: str | None) -> list[str]:

@@ -430,7 +430,7 @@ def test_tools_are_named_and_a_given_style_wins(known, tmp_path):
         (_own(tools=["get_whether"]), "no tool is named 'get_whether'"),
         (_own(tools=[{"name": "nameless"}]), "no parameters schema"),
         (_own(tools="get_weather, find_radio"), "expected value"),
-        (_own(tools=[]), "names the tools that were shown"),
+        (_own(tools=[]), "must name the tools that were shown"),
         (_own(style="sequential"), "'sequential' is not a valid Style"),
         (_own(answers='[{"name": "get_weather"'), "EOF while parsing an object"),
         ('{"query": "Weather', "not JSON"),

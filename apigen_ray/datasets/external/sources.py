@@ -62,7 +62,7 @@ def open_source(name: str) -> Source:
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
         if not files:
-            raise BadInput(f"{name}: no {', '.join(SUFFIXES)} in this folder")
+            raise BadInput(f"{name}: no {', '.join(SUFFIXES)} file in this folder")
         return _files(files)
     if path.is_file() or path.suffix in SUFFIXES:
         return _files([path])

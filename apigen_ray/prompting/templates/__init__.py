@@ -1,6 +1,6 @@
 """The generator's prompt (after appendix B.1 of the paper).
 
-It is put together from a frame (`generator.txt`), a style (`styles/`) and a user's voice
+It is composed of a frame (`generator.txt`), a style (`styles/`) and a user's voice
 (`voices/`).
 """
 
@@ -14,7 +14,7 @@ GENERATOR = Templates(__name__)
 
 
 def texts() -> dict[str, str]:
-    """Every template by file name, for the run's manifest."""
+    """All templates by file name, for the manifest of a run."""
     names = ["generator.txt"]
     for folder in ("styles", "voices"):
         names += [f"{folder}/{entry.name}" for entry in (files(__name__) / folder).iterdir()]
