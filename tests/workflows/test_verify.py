@@ -241,7 +241,7 @@ def test_a_file_without_rows_is_bad_input(tmp_path, verified, text):
 
 def test_a_row_without_tools_needs_them_from_elsewhere(verified):
     _, found = verified([{"id": 1} | pair("divide")], "format", tools=False)
-    assert "no --tools are given" in found["1"]["detail"]
+    assert "--tools is not given" in found["1"]["detail"]
 
 
 @pytest.mark.parametrize("form", ["list", "text", "object", "names", "openai"])
