@@ -5,6 +5,7 @@ import gc
 from pathlib import Path
 
 from apigen_ray.cli.arguments import Commands, command, make_console
+from apigen_ray.datasets.export.formats import format_names
 
 
 def add_verify(commands: Commands) -> None:
@@ -106,12 +107,11 @@ def add_export(commands: Commands) -> None:
         "write the verified data in a form that trainers read",
         "apigen-ray export runs/quickstart --format openai --out data/openai",
     )
-    forms = ["xlam", "openai", "openai-objects", "sharegpt", "hermes", "dpo", "distilabel"]
     parser.add_argument("folder", help="a run folder: a path, or a URL such as s3://bucket/run")
     parser.add_argument(
         "--format",
         required=True,
-        choices=forms,
+        choices=format_names(),
         help="openai has arguments as JSON text, openai-objects as chat templates need them; "
         "dpo: a verified and a rejected data point of the same prompt or the same tools; "
         "distilabel: all data points, in the columns of its APIGen tasks",
@@ -129,7 +129,7 @@ def add_export(commands: Commands) -> None:
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from apigen_ray.datasets.export import export, push
+    from apigen_ray.datasets.export.writing import export, push
     from apigen_ray.report.terminal import print_warnings
 
     # Rows are trees without cycles, so the last reference frees them; to look for cycles among

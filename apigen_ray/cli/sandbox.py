@@ -2,8 +2,15 @@
 
 import argparse
 import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
 
 from apigen_ray.cli.arguments import Commands, command, make_console
+
+if TYPE_CHECKING:
+    from apigen_ray.stages.execute.sandbox.attacks.self_check import CheckResult
 
 
 def add_sandbox(commands: Commands) -> None:
@@ -44,14 +51,33 @@ def _sandbox_build(arguments: argparse.Namespace) -> int:
 
 
 def _sandbox_test(arguments: argparse.Namespace) -> int:
-    from apigen_ray.report.terminal import print_self_check
     from apigen_ray.stages.execute.sandbox import SandboxSettings, choose_kind
     from apigen_ray.stages.execute.sandbox.attacks.self_check import self_check
 
     settings = SandboxSettings(kind=arguments.kind, runtime=arguments.runtime)
     kind, notice = choose_kind(settings)
     print(notice or f"sandbox: {kind}")
-    return 0 if print_self_check(make_console(), asyncio.run(self_check(settings))) else 1
+    return 0 if _print_self_check(make_console(), asyncio.run(self_check(settings))) else 1
+
+
+def _print_self_check(console: Console, results: "Sequence[CheckResult]") -> bool:
+    """Print which promises of the sandbox hold here; return whether all do."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(title="Sandbox", title_justify="left", expand=True)
+    table.add_column("promise", ratio=2)
+    table.add_column("holds")
+    table.add_column("evidence", no_wrap=True, overflow="ellipsis", ratio=1)
+    for result in results:
+        holds = Text("yes", "green") if result.holds else Text("NO", "bold red")
+        table.add_row(Text(result.name), holds, Text(result.detail if result.holds else ""))
+        if not result.holds:
+            table.add_row(Text(result.detail, "red"))
+    console.print(table)
+    held = sum(result.holds for result in results)
+    console.print(f"{held} of {len(results)} hold")
+    return held == len(results)
 
 
 def add_simulate(commands: Commands) -> None:

@@ -1,1 +1,1 @@
-"""Data sets: the row format of xLAM, data made elsewhere, and the export to trainers' formats."""
+"""Data sets: the row format of xLAM, external data, and exports for trainers."""

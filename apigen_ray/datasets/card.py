@@ -1,7 +1,7 @@
 """The data-set card of the verified rows."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import yaml
@@ -11,10 +11,10 @@ from apigen_ray.report.markdown import fenced, table
 from apigen_ray.report.stats import Funnel, Stats
 
 LICENSE = "unknown"
-"""Whoever publishes the data knows the licences of the models and tools it was made with."""
+"""To be set by whoever publishes the data: it depends on the models and tools it was made with."""
 TAGS = ["function-calling", "tool-use", "synthetic"]
 MADE_WITH = ("verify", "identity", "sandbox", "versions")
-"""What the manifest says of the data, without hosts and endpoints."""
+"""The parts of the manifest that a card shows: none of them names hosts or endpoints."""
 MEANINGS = {
     "id": "unique",
     "query": "what the user asks",
@@ -34,25 +34,20 @@ def dataset_card(
     *,
     surplus: int = 0,
 ) -> str:
-    """A README.md that the Hub and `datasets.load_dataset` understand.
+    """The README.md of a data set, as the Hub and `datasets.load_dataset` read it.
 
     Args:
         stats: The funnel of the run.
         manifest: What the run was made with.
         example: A row of the data set, if it has any.
-        surplus: How many verified rows are left out, because they were more than wanted.
+        surplus: How many verified rows beyond the target are left out.
     """
     verified = stats.whole.outcomes[Outcome.VERIFIED] - surplus
-    styles = {
-        name: funnel
-        for name, funnel in sorted(stats.by_style.items())
-        if funnel.outcomes[Outcome.VERIFIED]
-    }
-    made_with = {key: manifest[key] for key in MADE_WITH if manifest.get(key)}
-    settings = yaml.safe_dump(made_with, sort_keys=False, allow_unicode=True).strip()
+    styles = [
+        name for name, funnel in sorted(stats.by_style.items()) if funnel.outcomes[Outcome.VERIFIED]
+    ]
     columns = "\n".join(f"- `{name}`: {meaning}" for name, meaning in MEANINGS.items())
-    row = json.dumps(example, indent=2, ensure_ascii=False)
-    return f"""{_front(list(styles))}
+    return f"""{front_matter(_configs(styles), task_categories=["text-generation"])}
 # Verified function-calling data
 {simulated_warning(manifest)}
 {verified:,} queries with the function calls that answer them, made after APIGen (arXiv 2406.18518).
@@ -62,21 +57,15 @@ Each passed {checks(manifest)}.
 from datasets import load_dataset
 
 rows = load_dataset("path/to/this/folder", split="train")
-{_one_style(list(styles))}```
+{_one_style(styles)}```
 
 ## Columns
 
 {columns}
 
-{fenced(row, "json")}
+{fenced(json.dumps(example, indent=2, ensure_ascii=False), "json")}
 
-## Statistics
-
-{table(["outcome", "data points"], [[o.value, f"{stats.whole.outcomes[o]:,}"] for o in Outcome])}
-
-{_groups("style", stats.by_style)}
-
-{_groups("category", stats.by_category)}
+{_statistics(stats)}
 
 ## Licence
 
@@ -84,12 +73,24 @@ Not chosen yet: it depends on the licences of the models and tools below. Set `l
 
 ## Made with
 
-{fenced(settings, "yaml")}
+{fenced(_made_with(manifest), "yaml")}
 """
 
 
+def front_matter(
+    configs: Sequence[Mapping[str, Any]], task_categories: list[str] | None = None
+) -> str:
+    """The YAML at the top of a card, which the Hub and `load_dataset` read."""
+    from huggingface_hub import DatasetCardData  # noqa: PLC0415 - takes a while to import
+
+    data = DatasetCardData(
+        license=LICENSE, task_categories=task_categories, tags=TAGS, configs=list(configs)
+    )
+    return f"---\n{data.to_yaml()}\n---"
+
+
 def simulated_warning(manifest: Mapping[str, Any]) -> str:
-    """What a card says first of data that no real model made."""
+    """The warning of a card about simulated data; empty for data that real models made."""
     models = manifest.get("config", {}).get("models", [])
     names = [model["name"] for model in models if model.get("kind") == "simulated"]
     if not names:
@@ -112,26 +113,30 @@ def checks(manifest: Mapping[str, Any]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
-def _front(styles: list[str]) -> str:
-    configs: list[dict[str, Any]] = [
-        {"config_name": style, "data_files": f"data/{style}.parquet"} for style in styles
+def _configs(styles: Sequence[str]) -> list[dict[str, Any]]:
+    """All rows by default, or those of a style."""
+    if not styles:
+        return []
+    return [
+        {"config_name": "default", "data_files": "data/*.parquet", "default": True},
+        *({"config_name": style, "data_files": f"data/{style}.parquet"} for style in styles),
     ]
-    if configs:
-        whole = {"config_name": "default", "data_files": "data/*.parquet", "default": True}
-        configs.insert(0, whole)
-    front = {
-        "license": LICENSE,
-        "task_categories": ["text-generation"],
-        "tags": TAGS,
-        "configs": configs,
-    }
-    return f"---\n{yaml.safe_dump(front, sort_keys=False).strip()}\n---"
 
 
-def _one_style(styles: list[str]) -> str:
+def _one_style(styles: Sequence[str]) -> str:
     if not styles:
         return ""
     return f'{styles[0]} = load_dataset("path/to/this/folder", "{styles[0]}", split="train")\n'
+
+
+def _statistics(stats: Stats) -> str:
+    outcomes = [[outcome.value, f"{stats.whole.outcomes[outcome]:,}"] for outcome in Outcome]
+    tables = [
+        table(["outcome", "data points"], outcomes),
+        _groups("style", stats.by_style),
+        _groups("category", stats.by_category),
+    ]
+    return "\n\n".join(["## Statistics", *tables])
 
 
 def _groups(label: str, funnels: Mapping[str, Funnel]) -> str:
@@ -144,3 +149,8 @@ def _groups(label: str, funnels: Mapping[str, Funnel]) -> str:
 
 def _rate(funnel: Funnel) -> str:
     return "-" if funnel.pass_rate is None else f"{funnel.pass_rate:.1%}"
+
+
+def _made_with(manifest: Mapping[str, Any]) -> str:
+    made_with = {key: manifest[key] for key in MADE_WITH if manifest.get(key)}
+    return yaml.safe_dump(made_with, sort_keys=False, allow_unicode=True).strip()

@@ -1,4 +1,4 @@
-"""Parquet files, and data sets on the Hugging Face Hub, read some thousand rows at a time."""
+"""Parquet files, and data sets on the Hugging Face Hub, read a few thousand rows at a time."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,10 +12,10 @@ ROWS_PER_TABLE = 2000
 
 
 def count_parquet(file: Path, name: str) -> int:
-    """The rows of a Parquet file, as its footer has it.
+    """The number of rows in a Parquet file, from its footer.
 
     Raises:
-        BadInput: naming the file, if it is none.
+        BadInput: naming the file, if it can't be read.
     """
     try:
         with pq.ParquetFile(file) as parquet:
@@ -28,7 +28,7 @@ def read_parquet(file: Path, name: str) -> Iterator[pa.Table]:
     """The tables of a Parquet file.
 
     Raises:
-        BadInput: naming the file, if it is none, or ends early.
+        BadInput: naming the file, if it can't be read, or not to its end.
     """
     try:
         with pq.ParquetFile(file) as parquet:
@@ -39,7 +39,7 @@ def read_parquet(file: Path, name: str) -> Iterator[pa.Table]:
 
 
 def read_hub(name: str) -> tuple[int, Iterator[pa.Table]]:
-    """The number of rows of a data set's split `train`, and its tables.
+    """The number of rows in a data set's `train` split, and its tables.
 
     Raises:
         BadInput: if it can't be loaded.

@@ -20,7 +20,7 @@ from apigen_ray.tools.read_forms import UnreadableTool, read_tool
 
 
 def read_rows(source: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The rows of a source, each with the place it stands at (`file:line` or `name[row]`).
+    """The rows of a source, each with its place (`file:line` or `name[row]`).
 
     Raises:
         BadInput: if the source can't be read, or a line of it is not a JSON object.
@@ -45,7 +45,7 @@ def _jsonl(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
                     continue
                 row = json.loads(line)
                 if not isinstance(row, dict):
-                    raise BadInput(f"{name}:{number}: a row is a JSON object")
+                    raise BadInput(f"{name}:{number}: not a JSON object")
                 yield f"{name}:{number}", row
     except FileNotFoundError as error:
         raise BadInput(f"{name}: no such file") from error
@@ -61,10 +61,10 @@ def _rows_of(tables: Iterable[pa.Table], name: str) -> Iterator[tuple[str, dict[
 
 
 def json_field(row: Mapping[str, Any], key: str) -> Json:
-    """A field that holds JSON, or the text of it.
+    """The value of a field that is JSON or JSON text.
 
     Raises:
-        NotJson: if its text is not JSON.
+        NotJson: if it is text that is not JSON.
     """
     value: Json = row.get(key)
     return strict_json.parse(value) if isinstance(value, str) else value
@@ -76,12 +76,12 @@ def row_tools(
     """The tools of a row: tool objects, or the names of known tools.
 
     Raises:
-        BadInput: naming the place, if a name is unknown or an object is no tool.
+        BadInput: naming the place, if a name is unknown or an object is not a tool.
     """
     if value is None:
         return tuple(default)
     if not isinstance(value, list):
-        raise BadInput(f"{where}: tools: a list of tools or tool names is needed")
+        raise BadInput(f"{where}: tools: must be a list of tools or tool names")
     found = []
     for item in value:
         if isinstance(item, str) and item not in known:
@@ -94,9 +94,9 @@ def row_tools(
 
 
 def style_of(tools: int, functions: Sequence[str]) -> Style:
-    """The style of a pair, by the number of tools shown and the functions it calls.
+    """The style of a pair, from the number of tools shown and the functions it calls.
 
-    Several calls of one function are `parallel`, also where the released set shows more tools.
+    Several calls of one function are `parallel`, even if more tools are shown, as in xLAM's set.
     """
     if not functions:
         return Style.IRRELEVANCE

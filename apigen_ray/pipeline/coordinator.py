@@ -4,6 +4,9 @@ They import little, and no Ray Data, so that their processes start in half the t
 """
 
 import asyncio
+import time
+from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from upath import UPath
@@ -11,8 +14,33 @@ from upath import UPath
 from apigen_ray.models.response_cache import ResponseCache, Summary
 from apigen_ray.pipeline.poison_rows import CrashTracker
 from apigen_ray.records import JsonObject
-from apigen_ray.report.activity import Activity, InFlightTracker
+from apigen_ray.report.activity import Activity
 from apigen_ray.run_folder.event_log import RunLog, forward_logs
+
+STALE_S = 10.0
+"""A client that has not reported for this long is gone, with its process."""
+
+
+class InFlightTracker:
+    """How many requests each model has in flight, as its clients on all machines report them."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._reports: dict[tuple[str, str], tuple[float, int, int]] = {}
+
+    def report_load(self, model: str, client: str, in_flight: int, limit: int) -> None:
+        """Record how many requests a client of a model has in flight, and its limit."""
+        self._reports[model, client] = self._clock(), in_flight, limit
+
+    def requests(self) -> dict[str, tuple[int, int]]:
+        """The sums over the clients of each model."""
+        in_flight: Counter[str] = Counter()
+        limits: Counter[str] = Counter()
+        for (model, _), (reported, now, limit) in self._reports.items():
+            if self._clock() - reported < STALE_S:
+                in_flight[model] += now
+                limits[model] += limit
+        return {model: (in_flight[model], limits[model]) for model in limits}
 
 
 class Coordinator(ResponseCache, CrashTracker, InFlightTracker):

@@ -1,1 +1,1 @@
-"""What a model is asked: seeds, the seed pool, targets, the sampler and its templates."""
+"""The prompts: seeds, the seed pool, targets, the sampler and its templates."""

@@ -1,4 +1,4 @@
-"""The JSON Schema of the completion to a prompt, for endpoints with structured output."""
+"""The JSON Schema of a prompt's completion, for endpoints with structured output."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -8,25 +8,26 @@ from apigen_ray.stages.check import forbid_extra_properties
 from apigen_ray.tools.write_forms import shown_form
 
 MOST_CALLS = 8
-"""Without an end, a model that is held to a schema may go on until its tokens run out."""
+"""The most calls in a pair. Without a limit, a model constrained by a schema may write calls until
+its tokens run out."""
 
 LONG_TEXT = 120
-"""A text that may be this long, may be any length: stage 1 knows better."""
+"""A text that may be this long is left unbounded here; stage 1 checks its length."""
 
 CHARACTER = r'([^\x00-\x1f]|\\["\\/bfnrt])'
-"""Some engines (llguidance) hold a pattern against a text, others (xgrammar) against what stands
-between its quotation marks: there, the second half lets them be escaped."""
+"""One character of a text. Some engines (llguidance) match a pattern against the text, others
+(xgrammar) against its JSON between the quotation marks, where the second half allows escapes."""
 
 LARGE = 10**15
-"""Without an end, a number may be 1e9100, which no program reads."""
+"""The bound of numbers without one: a model might write 1e9100, which no program reads."""
 
 
 def pairs_schema(style: Style, tools: Sequence[Tool], count: int) -> JsonObject:
-    """`{"pairs": [...]}` with `count` pairs of a style: hosted services want an object on top.
+    """`{"pairs": [...]}` with `count` pairs of a style: hosted services need an object at the top.
 
-    What it accepts may be less than what stage 1 accepts, but is never more, but for calls that are
-    repeated, since no engine knows `uniqueItems`, and texts that are too long where they may be
-    long.
+    The schema may accept less than stage 1 does, but never more, with two exceptions: repeated
+    calls, because no engine supports `uniqueItems`, and texts longer than a limit of `LONG_TEXT`
+    or more.
     """
     query: JsonObject = {"type": "string", "pattern": f"^{CHARACTER}{{1,}}$"}
     pair = _object(query=query, answers=_answers(style, [_call(tool) for tool in tools]))
@@ -47,7 +48,7 @@ def _answers(style: Style, calls: Sequence[Json]) -> JsonObject:
         case Style.PARALLEL:
             return {"type": "array", "items": one, "minItems": 2, "maxItems": MOST_CALLS}
         case Style.PARALLEL_MULTIPLE:
-            # That the second call is of another function than the first, is what can be said.
+            # A schema can only say that the second call is of another function than the first.
             several: JsonObject = {"type": "array", "items": one}
             several |= {"minItems": 2, "maxItems": MOST_CALLS}
             return {
@@ -69,26 +70,26 @@ def _call(tool: Tool) -> JsonObject:
 
 
 def _definitions(tool: Tool) -> JsonObject:
-    """The definitions of a tool, under names of its own: references count from the top."""
+    """The definitions of a tool, renamed to be unique, as references start at the top."""
     given = tool.parameters.get("$defs")
     named = given.items() if isinstance(given, dict) else ()
     return {f"{tool.name}.{name}": _form(schema, tool.name) for name, schema in named}
 
 
 def _form(schema: Json, tool: str, *, whole: bool = True) -> Json:
-    """A schema as engines take it, tried with those of vLLM 0.32 (xgrammar 0.2.8, llguidance 1.7).
+    """A schema for engines, tested with those of vLLM 0.32 (xgrammar 0.2.8, llguidance 1.7).
 
-    References count from the top. What stands beside alternatives goes into each of them: xgrammar
-    reads nothing beside `anyOf`. The length of a text becomes a pattern, if it has none: xgrammar
-    lets control characters into a text whose length is bounded, and fails on a pattern that counts
-    far. Numbers have ends, and objects no properties that nobody declared.
+    References start at the top of the schema. Keywords beside alternatives move into each of them,
+    because xgrammar ignores what is beside `anyOf`. The length of a text without a pattern becomes
+    a pattern: xgrammar allows control characters in a text of bounded length, and fails on a
+    pattern with large counts. Numbers are bounded, and objects have no undeclared properties.
     """
     if isinstance(schema, list):
         return [_form(inner, tool) for inner in schema]
     if not isinstance(schema, dict):
         return schema
     formed: dict[str, Any] = {}
-    for key, value in _inside(schema).items():
+    for key, value in _distributed(schema).items():
         if key in ("properties", "patternProperties", "$defs") and isinstance(value, dict):
             formed[key] = {name: _form(inner, tool) for name, inner in value.items()}
         elif key in ("enum", "const", "default", "examples"):
@@ -101,11 +102,11 @@ def _form(schema: Json, tool: str, *, whole: bool = True) -> Json:
             formed[key] = _form(value, tool)
     if whole and "properties" in formed and not {"patternProperties", "allOf"} & formed.keys():
         formed.setdefault("additionalProperties", False)
-    return _ended(formed)
+    return _bounded(formed)
 
 
-def _ended(schema: dict[str, Any]) -> Json:
-    """A schema whose texts are bounded by a pattern, and whose numbers are bounded."""
+def _bounded(schema: dict[str, Any]) -> Json:
+    """A schema with its texts bounded by a pattern, and its numbers by a minimum and a maximum."""
     if not {"pattern", "enum"} & schema.keys():
         least, most = schema.pop("minLength", 0), schema.pop("maxLength", LONG_TEXT)
         if least or most < LONG_TEXT:
@@ -121,8 +122,8 @@ def _ended(schema: dict[str, Any]) -> Json:
     return schema
 
 
-def _inside(schema: JsonObject) -> JsonObject:
-    """A schema whose keywords beside `anyOf` or `oneOf` stand in each alternative but null."""
+def _distributed(schema: JsonObject) -> JsonObject:
+    """A schema with the keywords beside `anyOf` or `oneOf` moved into each alternative but null."""
     for choice in ("anyOf", "oneOf"):
         alternatives = schema.get(choice)
         beside = {key: value for key, value in schema.items() if key in _OF_VALUES}
@@ -142,7 +143,7 @@ _OF_VALUES = {
     "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "minLength",
     "maxLength", "pattern", "format", "minItems", "maxItems", "uniqueItems",
 }  # fmt: skip
-"""Keywords that say nothing about null."""
+"""Keywords that do not constrain null."""
 
 
 def _object(**properties: Json) -> JsonObject:

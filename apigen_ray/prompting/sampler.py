@@ -1,8 +1,8 @@
-"""The samplers (paper §4.1): which tools, which examples and which template a prompt has.
+"""The sampler (paper §4.1): draws the tools, examples and template of each prompt.
 
 Prompt i is a pure function of the config, the seed, i and the seed pool of its round. Parallelism,
-resuming and the model asked never change it, so models are compared on the same prompts; where each
-model has a pool of its own, on the same tools, styles and voices.
+resuming and the choice of model never change it, so models are compared on the same prompts; if
+each model has its own pool, on the same tools, styles and voices.
 """
 
 from collections import defaultdict
@@ -42,12 +42,12 @@ class Range(BaseModel):
         return self
 
     def draw(self, random: Random) -> int:
-        """A number of the range, each as likely."""
+        """A number of the range, drawn uniformly."""
         return random.randint(self.min, self.max)
 
 
 class SamplingSettings(BaseModel):
-    """What prompts are made of. The paper says "from a predefined range" and gives no numbers."""
+    """How prompts are sampled. The paper says "from a predefined range" and gives no numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -56,7 +56,7 @@ class SamplingSettings(BaseModel):
     examples: Range = Range(min=1, max=2)
     """How many seed pairs are shown."""
     pairs_per_prompt: Annotated[int, Field(ge=1, le=32)] = 1
-    """How many data points one completion is asked for (paper, appendix B.1)."""
+    """How many data points one prompt asks for (paper, appendix B.1)."""
     voices: Annotated[tuple[str, ...], Field(min_length=1)] = VOICES
     """The user's voices to draw from."""
 
@@ -64,12 +64,12 @@ class SamplingSettings(BaseModel):
     def _known_voices(self) -> "SamplingSettings":
         for voice in self.voices:
             if voice not in VOICES:
-                raise ValueError(f"voices: {voice!r} is none of {', '.join(VOICES)}")
+                raise ValueError(f"voices: {voice!r}: must be one of {', '.join(VOICES)}")
         return self
 
 
 class Cell(NamedTuple):
-    """What data points are counted by: a style, within a category of tools or in any."""
+    """A style, within one category of tools or in all: data points are counted by cell."""
 
     style: Style
     category: str = ""
@@ -80,28 +80,28 @@ class Cell(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PromptSpec:
-    """Prompt `index` of a run asks for `count` data points of `style`."""
+    """The specification of prompt `index` of a run: it asks for `count` data points of `style`."""
 
     index: int
     style: Style
     count: int
     round: int = 0
-    """Says which pool its examples are drawn from."""
+    """Decides which pool its examples are drawn from."""
     category: str = ""
-    """The category its first tool is drawn from; any, if it is empty."""
+    """The category that its first tool is drawn from; any category if empty."""
 
     @property
     def cell(self) -> Cell:
-        """What its data points count for."""
+        """The cell that its data points count towards."""
         return Cell(self.style, self.category)
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A prompt to ask, and which of its data points are wanted.
+    """A prompt to send, and the data points of it that are still wanted.
 
-    `tried` maps the index of each wanted point to how often it was asked for before; the others are
-    settled.
+    `tried` maps the index of each wanted point to the number of earlier attempts; all other points
+    are settled.
     """
 
     spec: PromptSpec
@@ -116,13 +116,13 @@ def point_id(model: str, index: int, point: int) -> str:
 def plan(
     points: Mapping[Cell, int], pairs_per_prompt: int, *, first: int = 0, round_points: int = 0
 ) -> list[PromptSpec]:
-    """The prompts that ask for `points` data points of each cell, the cells taking turns.
+    """The prompts that ask for the wanted data points, alternating between cells.
 
     Args:
-        points: How many of each cell.
+        points: The number of data points wanted of each cell.
         pairs_per_prompt: How many data points a prompt asks for.
         first: The index of the first prompt.
-        round_points: The data points of a round; without, there is but one round.
+        round_points: The data points of a round; 0 for a single round.
     """
     columns: list[list[tuple[Cell, int]]] = []
     for cell, wanted in points.items():
@@ -149,10 +149,10 @@ class Sampler:
     seed: int
 
     def prompt(self, spec: PromptSpec) -> Prompt:
-        """The prompt of a spec: the same for the same spec, whoever draws it, and when."""
+        """The prompt of a spec. The same spec always gives the same prompt."""
         random = Random(f"{self.seed}:{spec.index}")
         tools = self._draw_tools(spec, random)
-        # Drawn apart: another pool changes the examples, and neither tools nor voice.
+        # From a separate generator: a different pool changes neither tools nor voice.
         examples = self._draw_examples(spec.style, tools, Random(f"{self.seed}:{spec.index}:pool"))
         voice = random.choice(self.settings.voices)
         text = GENERATOR.render(
@@ -172,7 +172,7 @@ class Sampler:
         )
 
     def with_pool(self, pairs: Sequence[Seed]) -> "Sampler":
-        """The sampler of a round, whose pool holds `pairs` besides the seeds."""
+        """The sampler of a round whose pool has `pairs` in addition to the seeds."""
         return replace(self, seeds=(*self.seeds, *pairs))
 
     @cached_property
@@ -198,10 +198,10 @@ class Sampler:
         return groups
 
     def _draw_tools(self, spec: PromptSpec, random: Random) -> tuple[Tool, ...]:
-        """One tool of a category drawn first, so that small categories are seen as often as large.
+        """Draw a category, then a tool of it, so that small categories are as likely as large ones.
 
-        Further tools distract: half of them come from the same category, where they are hardest to
-        tell from the right one.
+        The other tools are distractors: half of them come from the same category, where they are
+        hardest to tell from the right one.
         """
         category = spec.category or random.choice(list(self._by_category))
         first = random.choice(self._by_category[category])
@@ -218,7 +218,7 @@ class Sampler:
         return tuple(shown)
 
     def _draw_examples(self, style: Style, tools: Sequence[Tool], random: Random) -> list[Seed]:
-        """Seeds of the same style, those over tools of the same categories first."""
+        """Seeds of the same style, preferably over tools of the same categories."""
         wanted = self.settings.examples.draw(random)
         categories = sorted({tool.category for tool in tools})
         near = {s.id: s for c in categories for s in self._seeds_by_category.get((style, c), ())}
@@ -230,5 +230,5 @@ class Sampler:
 
 
 def _listed(items: Sequence[JsonObject]) -> str:
-    """A JSON list with one item a line, which models and people read well."""
+    """A JSON list with one item per line, which models and people read well."""
     return "[\n" + ",\n".join(strict_json.dumps(item) for item in items) + "\n]"

@@ -1,12 +1,12 @@
 """Verified pairs join the seed pool (the paper's "added back").
 
-A run goes in rounds. The prompts of round k draw their examples from the seeds and from a sample of
-what was verified up to round k-2: round k-1 is under way while the last data points of round k-2
-settle, so that the endpoint never waits for a round to end. The first two rounds draw from the
-seeds alone.
+A run has rounds. The prompts of round k draw their examples from the seeds and from a sample of
+the pairs verified up to round k-2: round k-1 is in progress while the last data points of round
+k-2 settle, so that the endpoint never waits for a round to end. The first two rounds draw from the
+seeds only.
 
-The pool of a round is a function of the pool before it and of the rows of one more round, whatever
-order they came in. It is stored before anyone draws from it, and a resume uses the stored one.
+The pool of a round is a function of the previous pool and of the rows of one more round, in any
+order. It is stored before it is used, and a resume uses the stored one.
 """
 
 import json
@@ -24,17 +24,18 @@ from apigen_ray import strict_json
 from apigen_ray.datasets.near_duplicates import NearDuplicateIndex
 from apigen_ray.prompting.sampler import Task, point_id
 from apigen_ray.records import Call, Outcome, Pair, Seed, Style, Tool
+from apigen_ray.report.similarity import functions_text
 from apigen_ray.run_folder.rows import Row, as_rows, pair_form
 from apigen_ray.run_folder.store import RunFolder, digest
 
 LAG = 2
-"""A round draws on the rounds up to this many before it."""
+"""The pool of round k has pairs verified up to round k - LAG."""
 COLUMNS = ("id", "model", "style", "round", "query", "answers", "tools", "outcome")
-"""What a pool is made of."""
+"""The columns that a pool is made from."""
 
 
 def _word(value: Any) -> Any:
-    """YAML reads the words `on` and `off` as booleans."""
+    """The word behind a boolean: YAML reads `on` and `off` as such."""
     return {True: "per_model", False: "off"}[value] if isinstance(value, bool) else value
 
 
@@ -44,14 +45,14 @@ class FeedbackSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     pool: Annotated[Literal["off", "per_model", "shared"], BeforeValidator(_word)] = "per_model"
-    """Whose verified pairs a model is shown: nobody's; its own, as in the paper, where each model
-    makes a data set of its own; or those of all models of the run, which then are asked exactly the
-    same, and go at the pace of the slowest."""
+    """Whose verified pairs a model is shown: none; its own, as in the paper, where each model makes
+    its own data set; or those of all models of the run, which then get exactly the same prompts,
+    and go at the pace of the slowest."""
     round_points: Annotated[int, Field(ge=1)] = 2000
-    """The data points of a round, of each model. Not much use below some times `concurrency`."""
+    """The data points of a round, for each model; should be several times `concurrency`."""
     cap: Annotated[int, Field(ge=0)] = 1000
-    """The most verified pairs in a pool, the same number of each style and category if there are so
-    many. None is nearly the same as another, or as a seed."""
+    """The most verified pairs in a pool, the same number of each style and category as far as there
+    are enough. None is a near-duplicate of another, or of a seed."""
 
     @model_validator(mode="before")
     @classmethod
@@ -61,7 +62,7 @@ class FeedbackSettings(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Pool:
-    """What the prompts of one round may draw from besides the seeds."""
+    """The pairs that the prompts of one round may draw from, in addition to the seeds."""
 
     owner: str
     """The model whose pairs these are; empty if it is shared."""
@@ -69,7 +70,7 @@ class Pool:
     pairs: tuple[Seed, ...]
 
 
-class Feedback:
+class SeedPools:
     """Makes the pools of a run, each as soon as the rows it depends on have settled."""
 
     def __init__(
@@ -80,13 +81,13 @@ class Feedback:
         rounds: Mapping[str, int],
         folder: RunFolder,
     ) -> None:
-        """Take up the stored pools, and the rows that the next ones depend on.
+        """Load the stored pools, and the rows that the next ones depend on.
 
         Args:
-            settings: What to show to whom.
-            seeds: The trusted pairs; what is nearly the same as one of them adds nothing.
+            settings: Whose verified pairs are shown to which model.
+            seeds: The trusted pairs; near-duplicates of them are left out.
             tools: The library, by name.
-            rounds: How many rounds each model is asked.
+            rounds: The number of rounds of each model.
             folder: Where pools are stored.
         """
         self._settings = settings
@@ -112,20 +113,20 @@ class Feedback:
                 self.settle(table.filter(of_them))
 
     def owner(self, model: str) -> str:
-        """Whose pool a model draws from."""
+        """The owner of the pool that a model draws from."""
         return model if self._settings.pool == "per_model" else ""
 
     def expect(self, tasks: Mapping[str, Iterable[Task]]) -> None:
-        """Name what is asked of each model: a round has not settled before that of it has."""
+        """Register the data points requested: a round has settled when all of its own have."""
         for model, asked in tasks.items():
             for task in asked:
                 ids = (point_id(model, task.spec.index, point) for point in task.tried)
                 self._waiting[self.owner(model), task.spec.round].update(ids)
 
     def settle(self, rows: pa.Table) -> None:
-        """Take rows into account that are committed, with at least `COLUMNS`.
+        """Take in committed rows that have at least `COLUMNS`.
 
-        An `error` is settled too: it won't wait.
+        An `error` counts as settled: no round waits for it.
         """
         for row in as_rows(rows.select(COLUMNS)):
             owner, round_ = self.owner(row["model"]), row["round"]
@@ -135,7 +136,7 @@ class Feedback:
                 self._verified[owner, round_].append(_verified_pair(row, self._tools))
 
     def ready(self) -> Iterator[Pool]:
-        """The pools that can be drawn from since the last call, each stored."""
+        """The pools that have become available since the last call, each stored."""
         stored, self._stored = self._stored, []
         yield from stored
         for owner, rounds in self._rounds.items():
@@ -162,7 +163,7 @@ class Feedback:
         return Pool(owner, round_, tuple(pairs))
 
     def _wanted(self) -> list[int]:
-        """The rounds whose rows pools still have to be made of."""
+        """The rounds whose rows are needed for pools still to be made."""
         return sorted(
             {
                 round_ - LAG
@@ -173,17 +174,17 @@ class Feedback:
 
 
 def _file(owner: str, round_: int) -> str:
-    """Where the pool of a round is stored: a seed file, whose tools are named."""
+    """The file of a round's pool: a seed file with tools by name."""
     return f"pools/{f'{owner}/' if owner else ''}round-{round_:04d}.jsonl"
 
 
 def pool_of(
     before: Iterable[Seed], verified: Iterable[Seed], *, seeds: Sequence[Seed], cap: int
 ) -> tuple[Seed, ...]:
-    """A sample of the pairs of the pool before and of newly verified ones, the cells taking turns.
+    """A sample of the previous pool's pairs and newly verified ones, alternating between cells.
 
-    A cell is a style and a category. Within one, pairs stand in an order that depends on nothing
-    but their ids, so that old and new ones have the same chance.
+    A cell is a style and a category. Within a cell, the order of pairs depends only on their ids,
+    so that old and new ones have the same chance.
     """
     cells: dict[tuple[str, str], list[Seed]] = defaultdict(list)
     for pair in (*before, *verified):
@@ -192,16 +193,17 @@ def pool_of(
     turns = (pair for turn in zip_longest(*ranked) for pair in turn if pair)
     index = NearDuplicateIndex()
     for seed in seeds:
-        index.add(f"seed {seed.id}", *_said(seed))
-    return tuple(islice((p for p in turns if not index.add(p.id, *_said(p))), cap))
+        index.add(f"seed {seed.id}", *_query_and_functions(seed))
+    new = (pair for pair in turns if not index.add(pair.id, *_query_and_functions(pair)))
+    return tuple(islice(new, cap))
 
 
-def _said(pair: Seed) -> tuple[str, str]:
-    return pair.pair.query, " ".join(sorted(call.name for call in pair.pair.calls))
+def _query_and_functions(pair: Seed) -> tuple[str, str]:
+    return pair.pair.query, functions_text(call.name for call in pair.pair.calls)
 
 
 def _category(pair: Seed) -> str:
-    """The category of the tool that is called first; where none is, of the first one shown."""
+    """The category of the first tool called; if none is called, of the first tool shown."""
     called = {call.name for call in pair.pair.calls[:1]}
     return next((t.category for t in pair.tools if t.name in called), pair.tools[0].category)
 

@@ -1,4 +1,4 @@
-"""The seed pool: trusted pairs that are shown to a model as examples."""
+"""Seeds: trusted pairs that are shown to a model as examples."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,8 +16,8 @@ def load_seeds(
     """Read seeds in the xLAM row format; `style` and tool names are accepted in hand-written ones.
 
     Returns:
-        The seeds, and one line for each source of which seeds were left out, because they fail
-        the strict format check themselves.
+        The seeds, and one line for each source with seeds that were left out because they fail
+        the strict format check.
 
     Raises:
         BadInput: if a source can't be read, or a row names an unknown tool or style.
@@ -46,7 +46,7 @@ def _seed(where: str, row: Mapping[str, Any], known: Mapping[str, Tool]) -> Seed
     except strict_json.NotJson as error:
         raise BadInput(f"{where}: {error}") from error
     if not tools:
-        raise BadInput(f"{where}: tools: a seed names the tools that were shown")
+        raise BadInput(f"{where}: tools: a seed must name the tools that were shown")
     style = _style(where, row, answers, tools)
     pair: Json = {"query": row.get("query"), "answers": answers}
     checked = check_pair(

@@ -1,8 +1,8 @@
-"""How many data points are asked for: a number of them, or as many as it takes.
+"""Targets: how many data points to request, a fixed number or as many as it takes.
 
-What is asked goes in waves. `generated` is one wave. `verified` asks for as many as are wanted, and
-then again for what is missing, divided by the share that passed so far, until nothing is missing
-or too many were asked for. The waves are stored: a resume asks the same.
+Data points are requested in waves. `generated` is one wave. `verified` first requests as many as
+are wanted, then what is missing divided by the pass rate so far, until nothing is missing or the
+limit is reached. Waves are stored, so a resume requests the same.
 """
 
 import math
@@ -16,41 +16,41 @@ from apigen_ray.prompting.sampler import Cell, PromptSpec, plan
 from apigen_ray.records import Style
 
 Wave: TypeAlias = Mapping[str, Mapping[Cell, int]]
-"""The data points asked of each model, by cell."""
+"""The data points requested from each model, by cell."""
 
 MARGIN = 2.0
-"""Standard deviations by which a further wave asks for more than it should take: one more wave
-costs more time than a few data points too many."""
+"""How many standard deviations more than expected a further wave requests: another wave costs more
+time than a few surplus data points."""
 
 
 class Target(BaseModel):
-    """What the numbers of `points` mean."""
+    """How the numbers in `points` are meant."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     count: Literal["generated", "verified"] = "generated"
-    """`generated`: so many are asked for, as in the paper. `verified`: so many are in the data set;
-    what passes beyond that stays in `samples`."""
+    """`generated`: this many are requested, as in the paper. `verified`: this many are in the data
+    set; surplus verified data points stay in `samples`."""
     per_category: bool = False
-    """Whether `points` are wanted of each category of tools, by the tool that is drawn first."""
+    """Whether `points` are wanted for each category of tools: that of the tool drawn first."""
     asked_at_most: Annotated[float, Field(ge=1)] = 5.0
-    """Of `verified`: the most data points asked for, as a multiple of those wanted."""
+    """For `verified`: the most data points to request, as a multiple of those wanted."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the data points of a model and a cell."""
+    """The counts of a model's data points in a cell."""
 
     asked: int = 0
     settled: int = 0
-    """Those with an outcome other than `error`."""
+    """Data points with an outcome other than `error`."""
     verified: int = 0
 
 
 def goals_of(
     points: Mapping[Style, int], target: Target, categories: Iterable[str]
 ) -> dict[Cell, int]:
-    """How many data points are wanted of each cell, by each model."""
+    """The number of data points wanted of each cell, from each model."""
     within = sorted(categories) if target.per_category else [""]
     return {
         Cell(style, category): wanted
@@ -65,8 +65,8 @@ def prompt_specs(
 ) -> dict[str, list[PromptSpec]]:
     """The prompts of each model.
 
-    Those of a wave are numbered for the model that needs the most; another one is asked the first
-    of them. So prompt i is the same for all.
+    The prompts of a wave are numbered for the model that needs the most, and the others get the
+    first of them, so that prompt i is the same for all.
     """
     specs: dict[str, list[PromptSpec]] = {}
     first = 0
@@ -87,7 +87,7 @@ def prompt_specs(
 def next_wave(
     goals: Mapping[Cell, int], target: Target, tallies: Mapping[str, Mapping[Cell, Tally]]
 ) -> Wave:
-    """What is to be asked for next; empty where the goals are met, or enough was asked for."""
+    """The next wave; empty if the goals are met or the limit on requests is reached."""
     wave: dict[str, dict[Cell, int]] = {}
     for model, cells in tallies.items():
         for cell, tally in cells.items():
@@ -107,7 +107,7 @@ def wave_form(wave: Wave) -> dict[str, Any]:
 
 
 def read_wave(form: Mapping[str, Mapping[str, int]]) -> Wave:
-    """The wave of a JSON form."""
+    """The wave from its JSON form."""
 
     def cell(text: str) -> Cell:
         style, _, category = text.partition("/")

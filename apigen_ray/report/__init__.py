@@ -1,1 +1,1 @@
-"""What a run came to: counted in `stats` and `summary`, shown in `terminal` and as pages."""
+"""The results of a run: counted in `stats` and `summary`, shown in `terminal` and as pages."""

@@ -1,4 +1,4 @@
-"""The charts of the pages, drawn by matplotlib as SVG that takes its colours from the page.
+"""The charts of the pages: SVG drawn by matplotlib, in the colours of the page.
 
 A chart is drawn in placeholder colours, which become CSS variables: one drawing serves light, dark
 and print. Text stays text, so it can be searched and copied; matplotlib escapes it.
@@ -53,17 +53,17 @@ STYLE: dict[Any, Any] = {
     "ytick.labelsize": 8,
 }
 WIDTH = 4.2
-"""Inches: legible when a phone shows a chart at its full width."""
+"""In inches, so that a chart is legible at the full width of a phone."""
 LONGEST_LABEL = 24
 SHORTEST_S = 1e-4
-"""Where the axis of seconds may begin: points without a call are executed in no time."""
+"""The least that the axis of seconds starts at: points without calls take no time to execute."""
 
 
 def funnel(stats: Stats) -> Markup:
-    """Stepped bars: what each stage took away from the data points asked for."""
+    """A waterfall from data points requested to verified, with the losses of each stage."""
     lost = [(o.value, stats.whole.outcomes[o], OUTCOME_COLOURS[o]) for o in Outcome][1:]
     if stats.missing:
-        lost.insert(0, ("not yet asked", stats.missing, GRID))
+        lost.insert(0, ("not yet requested", stats.missing, GRID))
     verified = stats.whole.outcomes[Outcome.VERIFIED]
     with mpl.rc_context(STYLE):
         figure, axes = _figure(len(lost) + 2)
@@ -79,11 +79,11 @@ def funnel(stats: Stats) -> Markup:
             axes.text(stats.requested * 1.02, place, f"{count:,} · {share}", va="center", size=8)
         axes.set_xlim(0, max(stats.requested, 1) * 1.35)
         _labelled_bars(axes)
-        return _svg(figure, "The funnel: data points requested, lost at each stage, verified")
+        return _svg(figure, "Funnel: data points requested, lost at each stage, and verified")
 
 
 def outcome_shares(funnels: Mapping[str, Funnel], title: str) -> Markup:
-    """A bar a group, of the shares of its outcomes."""
+    """A stacked bar for each group, with the shares of its outcomes."""
     names = list(funnels)
     labels = [f"{_short(name)} ({funnels[name].total:,})" for name in names]
     with mpl.rc_context(STYLE):
@@ -103,7 +103,7 @@ def outcome_shares(funnels: Mapping[str, Funnel], title: str) -> Markup:
 
 
 def rates(found: Mapping[str, Rate]) -> Markup:
-    """A point and its interval for each rate."""
+    """A point with its interval for each rate."""
     with mpl.rc_context(STYLE):
         figure, axes = _figure(len(found) + 1)
         for place, rate in enumerate(found.values()):
@@ -120,7 +120,7 @@ def rates(found: Mapping[str, Rate]) -> Markup:
 
 
 def reasons(funnel: Funnel) -> Markup:
-    """A bar a reason, in the colour of its outcome."""
+    """A bar for each reason, in the colour of its outcome."""
     found = [(reason, funnel.reasons[reason]) for reason in Reason if funnel.reasons[reason]]
     with mpl.rc_context(STYLE):
         figure, axes = _figure(len(found) + 0.5)
@@ -129,11 +129,11 @@ def reasons(funnel: Funnel) -> Markup:
             axes.bar_label(bar, [f"{count:,}"], padding=3, size=8)
         axes.margins(x=0.15)
         _labelled_bars(axes)
-        return _svg(figure, "Data points by the reason they were rejected for")
+        return _svg(figure, "Data points by the reason for their rejection")
 
 
 def latencies(seconds: Mapping[str, Sequence[float]]) -> Markup:
-    """The share of data points that a stage had finished after so many seconds."""
+    """For each stage, the share of data points it finished within a number of seconds."""
     with mpl.rc_context(STYLE):
         figure, axes = _figure(9)
         shares = np.linspace(0, 1, 101)
@@ -147,11 +147,11 @@ def latencies(seconds: Mapping[str, Sequence[float]]) -> Markup:
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(linewidth=0.5)
         _legend(figure, axes)
-        return _svg(figure, "Latency: share of data points by the seconds a stage took")
+        return _svg(figure, "Latency: share of data points finished, by seconds in a stage")
 
 
 def neighbours(diversities: Sequence[Diversity]) -> Markup:
-    """How alike each query and its nearest neighbour are."""
+    """For each model, a histogram of the similarity of queries to the nearest other one."""
     with mpl.rc_context(STYLE):
         figure, axes = _figure(9)
         styles = product(("-", "--", ":"), SERIES_COLOURS)
@@ -180,7 +180,7 @@ def _legend(figure: Figure, axes: Axes) -> None:
 
 
 def _labelled_bars(axes: Axes) -> None:
-    """Bars that say their number need no axis for it."""
+    """Hide the axis of numbers: each bar is labelled with its own."""
     axes.xaxis.set_visible(False)
     axes.spines.bottom.set_visible(False)
     axes.margins(y=0.02)
@@ -188,13 +188,13 @@ def _labelled_bars(axes: Axes) -> None:
 
 
 def _short(text: str) -> str:
-    """Its beginning and its end: names of models and folders differ in either."""
+    """The start and the end of a long text: names of models and folders differ in either."""
     text, half = " ".join(text.split()), LONGEST_LABEL // 2
     return text if len(text) <= LONGEST_LABEL else f"{text[: half - 1]}…{text[-half:]}"
 
 
 def _svg(figure: Figure, title: str) -> Markup:
-    """The drawing, without what only a file of its own needs."""
+    """The drawing as an element of a page, without what only a separate file needs."""
     file = io.StringIO()
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph")  # the browser's fonts have it

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
@@ -41,8 +40,8 @@ RESAMPLES = 10_000
 
 
 @dataclass
-class Contender:
-    """A model of a run, and what came of its data points."""
+class ComparedModel:
+    """A model of a run, with the counts of its data points."""
 
     name: str
     whole: Funnel = field(default_factory=Funnel)
@@ -53,12 +52,12 @@ class Contender:
     passed: dict[tuple[str, str | None, str], dict[str, bool]] = field(
         default_factory=lambda: defaultdict(dict)
     )
-    """Whether each point of a prompt was verified. Prompts are the same that have the same number,
-    style and tools; their examples may be those of each model's own pool."""
+    """Whether each point of a prompt was verified. Two prompts are the same if they have the same
+    number, style and tools; their examples may come from each model's own pool."""
 
     @property
     def cost_per_verified(self) -> float | None:
-        """Dollars a verified data point; None if there is none."""
+        """Dollars per verified data point; None if there is none."""
         verified = self.whole.outcomes[Outcome.VERIFIED]
         return self.cost_usd / verified if verified else None
 
@@ -77,17 +76,17 @@ class Contender:
 
 @dataclass(frozen=True)
 class Difference:
-    """What two models did on the points both were asked for."""
+    """How two models differ on the data points that both were asked for."""
 
     first: str
     second: str
     prompts: int
     points: int
     only_first: int
-    """Points verified of the first model only."""
+    """Data points that were verified for the first model only."""
     only_second: int
     difference: float
-    """The pass rate of the first model less that of the second."""
+    """The pass rate of the first model minus that of the second."""
     interval: tuple[float, float]
     """Its 95 % bootstrap interval, over prompts."""
     p_value: float
@@ -101,14 +100,14 @@ class Agreement:
     second: str
     rate: Rate
     kappa: float | None
-    """Cohen's: agreement beyond chance; None where a judge always says the same."""
+    """Cohen's: agreement beyond chance; None if a judge always gives the same verdict."""
 
 
 @dataclass(frozen=True)
 class Comparison:
     """Models side by side."""
 
-    contenders: Sequence[Contender]
+    models: Sequence[ComparedModel]
     differences: Sequence[Difference]
     agreements: Sequence[Agreement]
     passed_over: Sequence[str] = ()
@@ -121,7 +120,7 @@ def compare(paths: Sequence[str | Path]) -> Comparison:
     Raises:
         BadInput: if a folder is not a run folder, or there are not two models to compare.
     """
-    found: dict[tuple[str | Path, str], Contender] = {}
+    found: dict[tuple[str | Path, str], ComparedModel] = {}
     votes: list[dict[str, bool]] = []
     passed_over: list[str] = []
     for path in dict.fromkeys(paths):
@@ -130,26 +129,28 @@ def compare(paths: Sequence[str | Path]) -> Comparison:
             raise BadInput(f"{path}: not a run folder (no manifest.json)")
         for table in folder.tables(COLUMNS):
             for row in table.to_pylist():
-                found.setdefault((path, row["model"]), Contender(row["model"])).add(row)
+                found.setdefault((path, row["model"]), ComparedModel(row["model"])).add(row)
                 given = json.loads(row["votes"]) if row["votes"] else []
                 votes.append({vote["judge"]: vote["pass"] for vote in given})
         passed_over += folder.passed_over
     if len(found) < 2:
         few = f"{', '.join(map(str, paths))}: fewer than two models with data points"
         raise BadInput("; ".join([few, *passed_over]))
-    names = Counter(model for _, model in found)
-    for (path, model), contender in found.items():
-        if names[model] > 1:
-            contender.name = f"{path}: {model}"
-    contenders = sorted(found.values(), key=lambda contender: contender.name)
-    pairs = (difference(*pair) for pair in combinations(contenders, 2))
+    names = Counter(name for _, name in found)
+    for (path, name), model in found.items():
+        if names[name] > 1:
+            model.name = f"{path}: {name}"
+    models = sorted(found.values(), key=lambda model: model.name)
+    pairs = (difference(*pair) for pair in combinations(models, 2))
     differences = [pair for pair in pairs if pair]
-    return Comparison(contenders, differences, agreements(votes), passed_over)
+    return Comparison(models, differences, agreements(votes), passed_over)
 
 
-def difference(first: Contender, second: Contender) -> Difference | None:
+def difference(first: ComparedModel, second: ComparedModel) -> Difference | None:
     """How two models differ on the points they share; None if they share none."""
-    prompts = []  # of each shared prompt: points, verified of the first only, of the second only
+    from scipy.stats import binomtest  # noqa: PLC0415 - takes half a second to import
+
+    prompts = []  # for each shared prompt: points, verified for the first only, for the second only
     for prompt in sorted(first.passed.keys() & second.passed.keys(), key=str):
         of_first, of_second = first.passed[prompt], second.passed[prompt]
         shared = of_first.keys() & of_second.keys()
@@ -176,13 +177,13 @@ def difference(first: Contender, second: Contender) -> Difference | None:
 
 
 def _bootstrap(prompts: Counter[tuple[int, int]]) -> tuple[float, float]:
-    """The 95 % interval of a mean difference, by drawing prompts anew.
+    """The 95 % interval of a mean difference, by resampling prompts.
 
-    Prompts with as many points and the same difference are alike, so that a resample is a draw of
-    how many of each kind there are.
+    Prompts with the same number of points and the same difference are interchangeable, so a
+    resample only draws how many of each kind there are.
 
     Args:
-        prompts: How many prompts have so many points, and such a difference over them.
+        prompts: The number of prompts by their points and the difference over these.
     """
     kinds = np.array(list(prompts))
     counts = np.array(list(prompts.values()))
@@ -195,7 +196,7 @@ def _bootstrap(prompts: Counter[tuple[int, int]]) -> tuple[float, float]:
 
 
 def agreements(votes: Sequence[Mapping[str, bool]]) -> list[Agreement]:
-    """How far each two judges agree, where both voted."""
+    """How far any two judges agree on the points that both voted on."""
     tallies: dict[tuple[str, str], Counter[tuple[bool, bool]]] = defaultdict(Counter)
     for point in votes:
         for first, second in combinations(sorted(point), 2):

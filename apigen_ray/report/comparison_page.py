@@ -8,37 +8,37 @@ from typing import Any
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
-from apigen_ray.report import charts, markdown
-from apigen_ray.report.comparison import Comparison, Contender
+from apigen_ray.report import markdown
+from apigen_ray.report.comparison import ComparedModel, Comparison
 from apigen_ray.report.page import Table, dollars, outcome_table, pass_rate, render
 from apigen_ray.report.stats import Funnel
 
 NOTES = {
-    "outcomes": "Outcomes, as in Table 1 of APIGen. The pass rate is of all but errors; in "
-    "brackets, its 95 % interval (Wilson's, which takes points as independent).",
-    "differences": "Pass rate of the first less that of the second over shared prompts, in "
+    "outcomes": "Outcomes, as in Table 1 of APIGen. The pass rate leaves errors out; in "
+    "brackets, its 95 % interval (Wilson's, which assumes independent data points).",
+    "differences": "Pass rate of the first minus that of the second over shared prompts, in "
     "percentage points, with 95 % intervals (bootstrap over prompts). p: McNemar's exact test over "
     "prompts, not corrected for the number of pairs.",
     "styles": "Pass rate by style.",
     "categories": "Pass rate by category of the tools shown.",
-    "cost": "What a verified data point took, judging included.",
+    "cost": "The cost of a verified data point, including judging.",
     "agreements": "Agreement of judges on the data points that both voted on: those that the "
-    "judges before had left open.",
+    "judges before them left open.",
 }
 
 MOST_NAMES = 4
-"""Models named in the title of the page."""
+"""The most models that the title of the page names."""
 
 
 def write_comparison(comparison: Comparison, out: Path) -> None:
-    """Write a comparison in the form that a file's suffix names.
+    """Write a comparison in the format of a file's suffix.
 
     Raises:
-        BadInput: if that is none of .html, .md, .json, or the file can't be written.
+        BadInput: if that is not .html, .md or .json, or the file can't be written.
     """
     forms = {".html": as_html, ".md": as_markdown, ".json": as_json}
     if out.suffix not in forms:
-        raise BadInput(f"--out {out}: the suffix is one of {', '.join(forms)}")
+        raise BadInput(f"--out {out}: the suffix must be one of {', '.join(forms)}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(forms[out.suffix](comparison), "utf-8")
@@ -47,8 +47,10 @@ def write_comparison(comparison: Comparison, out: Path) -> None:
 
 
 def as_html(comparison: Comparison) -> str:
-    """A page of its own."""
-    funnels = {contender.name: contender.whole for contender in comparison.contenders}
+    """A page with charts and tables."""
+    from apigen_ray.report import charts  # noqa: PLC0415 - takes most of a second to import
+
+    funnels = {model.name: model.whole for model in comparison.models}
     rates = {name: pass_rate(funnel) for name, funnel in funnels.items()}
     return render(
         "comparison.html",
@@ -70,9 +72,9 @@ def as_markdown(comparison: Comparison) -> str:
 
 
 def as_json(comparison: Comparison) -> str:
-    """All figures, for programs."""
+    """All numbers, for programs."""
     value = {
-        "models": {c.name: _figures(c) for c in comparison.contenders},
+        "models": {c.name: _figures(c) for c in comparison.models},
         "differences": [asdict(found) for found in comparison.differences],
         "agreements": [asdict(found) for found in comparison.agreements],
         "passed_over": list(comparison.passed_over),
@@ -81,14 +83,14 @@ def as_json(comparison: Comparison) -> str:
 
 
 def tables(comparison: Comparison) -> dict[str, Table]:
-    """The tables, by the key of their note; those with nothing to say are left out."""
-    contenders = comparison.contenders
+    """The tables, by the key of their note; without those that are empty."""
+    models = comparison.models
     found = {
-        "outcomes": outcome_table("model", {c.name: c.whole for c in contenders}),
+        "outcomes": outcome_table("model", {c.name: c.whole for c in models}),
         "differences": _difference_table(comparison),
-        "styles": _rate_table("style", {c.name: c.by_style for c in contenders}),
-        "categories": _rate_table("category", {c.name: c.by_category for c in contenders}),
-        "cost": _cost_table(contenders),
+        "styles": _rate_table("style", {c.name: c.by_style for c in models}),
+        "categories": _rate_table("category", {c.name: c.by_category for c in models}),
+        "cost": _cost_table(models),
         "agreements": _agreement_table(comparison),
     }
     return {key: (headers, rows) for key, (headers, rows) in found.items() if rows}
@@ -121,15 +123,15 @@ def _rate_table(label: str, groups: Mapping[str, Mapping[str, Funnel]]) -> Table
     return [label, *groups], rows
 
 
-def _cost_table(contenders: Sequence[Contender]) -> Table:
+def _cost_table(models: Sequence[ComparedModel]) -> Table:
     rows = []
-    for contender in contenders:
-        if not (contender.tokens or contender.cost_usd):
+    for model in models:
+        if not (model.tokens or model.cost_usd):
             continue
-        verified = contender.whole.outcomes[Outcome.VERIFIED]
-        tokens = f"{contender.tokens / verified:,.0f}" if verified else "-"
-        costs = [dollars(contender.cost_usd), dollars(contender.cost_per_verified)]
-        rows.append([contender.name, f"{contender.tokens:,}", tokens, *costs])
+        verified = model.whole.outcomes[Outcome.VERIFIED]
+        tokens = f"{model.tokens / verified:,.0f}" if verified else "-"
+        costs = [dollars(model.cost_usd), dollars(model.cost_per_verified)]
+        rows.append([model.name, f"{model.tokens:,}", tokens, *costs])
     return ["model", "tokens", "tokens per verified", "cost", "cost per verified"], rows
 
 
@@ -146,17 +148,15 @@ def _agreement_table(comparison: Comparison) -> Table:
     return ["judges", "points", "agreement", "Cohen's kappa"], rows
 
 
-def _figures(contender: Contender) -> dict[str, Any]:
+def _figures(model: ComparedModel) -> dict[str, Any]:
     def funnel(found: Funnel) -> dict[str, Any]:
         return {**found.as_json(), "pass_rate_interval": pass_rate(found).interval}
 
     return {
-        **funnel(contender.whole),
-        "tokens": contender.tokens,
-        "cost_usd": contender.cost_usd,
-        "cost_usd_per_verified": contender.cost_per_verified,
-        "by_style": {name: funnel(found) for name, found in sorted(contender.by_style.items())},
-        "by_category": {
-            name: funnel(found) for name, found in sorted(contender.by_category.items())
-        },
+        **funnel(model.whole),
+        "tokens": model.tokens,
+        "cost_usd": model.cost_usd,
+        "cost_usd_per_verified": model.cost_per_verified,
+        "by_style": {name: funnel(found) for name, found in sorted(model.by_style.items())},
+        "by_category": {name: funnel(found) for name, found in sorted(model.by_category.items())},
     }

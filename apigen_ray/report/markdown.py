@@ -1,4 +1,4 @@
-"""Tables and blocks of Markdown that no text can break out of."""
+"""Markdown tables and code blocks that no text can break out of."""
 
 import re
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ def fenced(text: str, language: str) -> str:
 
 
 def _cell(text: str) -> str:
-    """Its text: no cell of its own, no element, and no link or picture of a foreign server."""
+    """Its text, escaped: it can start no cell or element, nor link to or load from a server."""
     for mark, harmless in (("|", "&#124;"), ("<", "&lt;"), ("](", r"]\(")):
         text = text.replace(mark, harmless)
     return " ".join(text.split())

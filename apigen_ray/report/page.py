@@ -1,7 +1,7 @@
-"""The pages: one HTML file each, that opens anywhere, without a network.
+"""The pages: one HTML file each, which opens anywhere, without a network.
 
-All texts of rows were written by models and tools and are hostile: Jinja escapes every value, and
-the content security policy lets no script run but the one of the page, known by its hash.
+The texts of rows come from models and tools and may be hostile: Jinja escapes every value, and the
+content security policy lets only the script of the page run, known by its hash.
 """
 
 import base64
@@ -14,7 +14,6 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from apigen_ray.records import Outcome
-from apigen_ray.report import charts
 from apigen_ray.report.intervals import Rate
 from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.report.summary import (
@@ -22,6 +21,7 @@ from apigen_ray.report.summary import (
     DIVERSITY_SAMPLE,
     EXAMPLES_PER_KIND,
     Coverage,
+    Diversity,
     Summary,
     called_names,
     summarise,
@@ -32,7 +32,7 @@ Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
 """Headers and rows of cells."""
 
 LONGEST_TEXT = 3000
-"""Characters shown of one text of an example."""
+"""The most characters shown of one text of an example."""
 LONGEST_TITLE = 160
 MOST_CATEGORIES = 30
 MOST_TOOLS = 200
@@ -59,35 +59,24 @@ def report_page(
     Args:
         name: The name of the run folder.
         stats: The funnel.
-        summary: All else that was gathered from the rows.
-        manifest: What the run was made with.
-        warnings: What a reader must know first.
+        summary: What else was gathered from the rows.
+        manifest: The manifest of the run.
+        warnings: Lines shown at the top.
     """
     diversities = summary.diversities()
-    by_size = sorted(stats.by_category.items(), key=lambda item: (-item[1].total, item[0]))
-    drawings = {
-        "funnel": charts.funnel(stats),
-        "reasons": stats.whole.reasons and charts.reasons(stats.whole),
-        "styles": stats.by_style
-        and charts.outcome_shares(dict(sorted(stats.by_style.items())), "Outcomes by style"),
-        "categories": by_size
-        and charts.outcome_shares(dict(by_size[:MOST_CATEGORIES]), "Outcomes by category"),
-        "latencies": any(summary.seconds.values()) and charts.latencies(summary.seconds),
-        "neighbours": diversities and charts.neighbours(diversities),
-    }
     return render(
         "report.html",
         title=name,
         subtitle=_subtitle(manifest),
         warnings=warnings,
         figures=_figures(stats),
-        charts=drawings,
+        charts=_charts(stats, summary, diversities),
         models=outcome_table("model", stats.by_model),
         usage=_usage_table(summary),
         latency=_latency_table(summary),
         coverage=_coverage(summary),
         never_passed=_never_passed_table(summary.never_passed()),
-        diversity=_diversity_table(summary),
+        diversity=_diversity_table(diversities),
         sample=DIVERSITY_SAMPLE,
         per_kind=EXAMPLES_PER_KIND,
         outcomes=list(Outcome),
@@ -96,8 +85,30 @@ def report_page(
     )
 
 
+def _charts(
+    stats: Stats, summary: Summary, diversities: Sequence[Diversity]
+) -> dict[str, Markup | None]:
+    """The charts of the report by name; None where there is nothing to draw."""
+    from apigen_ray.report import charts  # noqa: PLC0415 - takes most of a second to import
+
+    styles = dict(sorted(stats.by_style.items()))
+    by_size = sorted(stats.by_category.items(), key=lambda item: (-item[1].total, item[0]))
+    categories = dict(by_size[:MOST_CATEGORIES])
+    timed = any(summary.seconds.values())
+    return {
+        "funnel": charts.funnel(stats),
+        "reasons": charts.reasons(stats.whole) if stats.whole.reasons else None,
+        "styles": charts.outcome_shares(styles, "Outcomes by style") if styles else None,
+        "categories": charts.outcome_shares(categories, "Outcomes by category")
+        if categories
+        else None,
+        "latencies": charts.latencies(summary.seconds) if timed else None,
+        "neighbours": charts.neighbours(diversities) if diversities else None,
+    }
+
+
 def render(template: str, **values: Any) -> str:
-    """A page from its template."""
+    """Render a page from its template."""
     environment = Environment(
         loader=PackageLoader("apigen_ray.report"), autoescape=True, undefined=StrictUndefined
     )
@@ -119,7 +130,7 @@ def outcome_table(label: str, funnels: Mapping[str, Funnel]) -> Table:
 
 
 def pass_rate(funnel: Funnel) -> Rate:
-    """Verified among those that were judged on their merits."""
+    """The verified share of all data points but errors, which are not the model's."""
     judged = funnel.total - funnel.outcomes[Outcome.ERROR]
     return Rate(funnel.outcomes[Outcome.VERIFIED], judged)
 
@@ -140,7 +151,7 @@ def _warnings(manifest: Mapping[str, Any]) -> list[str]:
     names = [model["name"] for model in models if model.get("kind") == "simulated"]
     if not names:
         return []
-    return [f"{', '.join(names)}: simulated, with planted faults. This data trains nothing."]
+    return [f"{', '.join(names)}: simulated, with planted faults. Do not train on this data."]
 
 
 def _figures(stats: Stats) -> list[tuple[str, str]]:
@@ -152,13 +163,13 @@ def _figures(stats: Stats) -> list[tuple[str, str]]:
         ("pass rate", "-" if rate is None else f"{rate:.1%}"),
         ("errors", f"{stats.whole.outcomes[Outcome.ERROR]:,}"),
     ]
-    if stats.input_tokens:  # none where data made elsewhere is verified without a judge
+    if stats.input_tokens:  # none where external data is verified without a judge
         figures.append(("tokens in", _short(stats.input_tokens)))
         figures.append(("tokens out", _short(stats.output_tokens)))
     if stats.cost_usd:
         figures.append(("cost", f"${stats.cost_usd:,.2f}"))
     if stats.missing:
-        figures.append(("not yet asked", f"{stats.missing:,}"))
+        figures.append(("not yet requested", f"{stats.missing:,}"))
     return figures
 
 
@@ -184,7 +195,7 @@ def _usage_table(summary: Summary) -> Table:
 
 
 def dollars(amount: float | None) -> str:
-    """An amount as people read it; nothing for one that is not known."""
+    """An amount in dollars; a dash if it is zero or unknown."""
     return f"${amount:,.{4 if amount >= 0.1 else 6}f}" if amount else "-"
 
 
@@ -214,8 +225,8 @@ def _never_passed_table(tools: Sequence[tuple[str, Coverage]]) -> Table:
     return ["tool", "shown", "called", "why"], rows
 
 
-def _diversity_table(summary: Summary) -> Table:
-    headers = ["model", "queries", "words", "distinct 1, 2, 3", "nearest", ">0.8"]
+def _diversity_table(diversities: Sequence[Diversity]) -> Table:
+    headers = ["model", "queries", "words", "distinct 1, 2, 3", "nearest", "near-duplicates"]
     rows = [
         [
             found.model,
@@ -225,7 +236,7 @@ def _diversity_table(summary: Summary) -> Table:
             f"{found.median_nearest:.2f}",
             f"{found.near_duplicates:.1%}",
         ]
-        for found in summary.diversities()
+        for found in diversities
     ]
     return headers, rows
 

@@ -1,4 +1,4 @@
-"""The funnel in numbers. The same rows give the same numbers, whatever order they came in."""
+"""The funnel in numbers. The same rows give the same numbers in any order."""
 
 import json
 import math
@@ -29,7 +29,7 @@ OUTCOMES = frozenset(Outcome)
 
 
 class LedgerError(ApigenError):
-    """`requested = verified + fail_format + fail_execution + fail_semantic + error` is not true."""
+    """`requested = verified + fail_format + fail_execution + fail_semantic + error` is violated."""
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Funnel:
 
     @property
     def pass_rate(self) -> float | None:
-        """Verified among those that were judged on their merits: errors are not the model's."""
+        """The verified share of all data points but errors, which are not the model's."""
         judged = self.total - self.outcomes[Outcome.ERROR]
         return self.outcomes[Outcome.VERIFIED] / judged if judged else None
 
@@ -68,7 +68,7 @@ class Funnel:
 
 @dataclass
 class Stats:
-    """A run's funnel, whole and by model, style and category."""
+    """A run's funnel, overall and by model, style and category."""
 
     requested: int
     whole: Funnel = field(default_factory=Funnel)
@@ -81,7 +81,7 @@ class Stats:
 
     @property
     def missing(self) -> int:
-        """Data points asked for that have no row yet: the run was stopped before them."""
+        """Data points requested that have no row yet, because the run was stopped."""
         return self.requested - self.whole.total
 
     def as_json(self) -> dict[str, Any]:
@@ -101,24 +101,26 @@ class Stats:
 
 
 def requested_of(folder: object, manifest: Mapping[str, Any]) -> int:
-    """How many data points the manifest of a run folder says were asked for.
+    """How many data points were requested, from the manifest of a run folder.
 
     Raises:
-        BadInput: if it doesn't say.
+        BadInput: if the manifest does not say.
     """
     requested = manifest.get("requested")
     if not isinstance(requested, int):
-        raise BadInput(f"{folder}/manifest.json: no number `requested`: made by another version")
+        raise BadInput(
+            f"{folder}/manifest.json: `requested` is missing; another version wrote this folder"
+        )
     return requested
 
 
 def count(tables: Iterable[pa.Table], requested: int) -> Stats:
-    """Count rows, which have at least `COLUMNS`.
+    """Count rows that have at least `COLUMNS`.
 
-    A data point counts in each category of the tools it was shown.
+    A data point counts in each category of its tools.
 
     Raises:
-        LedgerError: if there are more rows than were asked for, or one without an outcome.
+        LedgerError: if there are more rows than were requested, or a row has an unknown outcome.
     """
     stats = Stats(requested)
     costs = array("d")
@@ -136,12 +138,12 @@ def count(tables: Iterable[pa.Table], requested: int) -> Stats:
         raise LedgerError(f"a row has the outcome {unknown.pop()!r}")
     stats.cost_usd = math.fsum(costs)  # a plain sum of floats depends on their order
     if stats.missing < 0:
-        raise LedgerError(f"{stats.whole.total} rows where {requested} were asked for")
+        raise LedgerError(f"{stats.whole.total} rows, but only {requested} were requested")
     return stats
 
 
 def _tally(table: pa.Table, *columns: str) -> Iterator[tuple[Any, ...]]:
-    """The combinations of values that rows have in columns, each with the number of its rows."""
+    """The combinations of values in columns, each with the number of rows that have it."""
     counted = table.group_by(columns, use_threads=False).aggregate([([], "count_all")])
     return zip(*counted.select([*columns, "count_all"]).to_pydict().values(), strict=True)
 

@@ -1,9 +1,9 @@
-"""What report.html says beyond the funnel, gathered in one pass over the rows.
+"""What report.html shows besides the funnel, gathered in one pass over the rows.
 
 Everything is counted exactly, except what compares rows with each other: query diversity and the
 examples come from samples. A sample is drawn by a hash of the id, so the same rows give the same
-report, whatever order they came in; queries are drawn by their prompts, so that models are compared
-on the same ones.
+report, in any order; queries are drawn by their prompts, so that models are compared
+on the same prompts.
 """
 
 import statistics
@@ -17,9 +17,15 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
 
 from apigen_ray.records import Outcome
+from apigen_ray.report.similarity import (
+    NEAR_DUPLICATE,
+    functions_text,
+    shingles,
+    similarities,
+    words_of,
+)
 
 COLUMNS = (
     "id",
@@ -48,13 +54,13 @@ TIMED = ("generate", "execute", "judge")
 EXAMPLES_PER_KIND = 8
 """Examples kept of each reason, and of each style among the verified."""
 DIVERSITY_SAMPLE = 1000
-"""Verified queries of a model that are compared with each other: distinct n-grams and neighbours
-depend on how many there are, so that runs are compared on samples of one size."""
+"""The most verified queries of a model that are compared with each other. Distinct n-grams and
+neighbours depend on the number of queries, so runs are compared on samples of the same size."""
 
 
 @dataclass
 class Usage:
-    """What the data points of a model took."""
+    """The tokens and the cost of a model's data points."""
 
     points: int = 0
     verified: int = 0
@@ -64,13 +70,13 @@ class Usage:
 
     @property
     def cost_per_verified(self) -> float | None:
-        """Dollars a verified data point; None if there is none."""
+        """Dollars per verified data point; None if there is none."""
         return self.cost_usd / self.verified if self.verified else None
 
 
 @dataclass
 class Coverage:
-    """How a tool fared: `reasons` are those of the points that were to call it and failed."""
+    """How often a tool was shown and called, and why data points that should call it failed."""
 
     shown: int = 0
     called: int = 0
@@ -100,18 +106,14 @@ class Diversity:
     distinct: tuple[float, float, float]
     """Distinct word 1-, 2- and 3-grams, as shares of all."""
     nearest: Sequence[float]
-    """For each query, the similarity of the one most like it: Jaccard index of word 1- and
-    2-grams."""
+    """For each query, the similarity of the most similar other one."""
+    near_duplicates: float
+    """The share of queries that have a near-duplicate."""
 
     @property
     def median_nearest(self) -> float:
-        """How similar the nearest query typically is."""
+        """The median of `nearest`."""
         return statistics.median(self.nearest) if self.nearest else 0.0
-
-    @property
-    def near_duplicates(self) -> float:
-        """The share of queries with another that is nearly the same."""
-        return float(np.mean(np.asarray(self.nearest) > 0.8)) if self.nearest else 0.0
 
 
 @dataclass
@@ -131,7 +133,7 @@ class Summary:
     )
 
     def add(self, table: pa.Table) -> None:
-        """Take in rows, which have at least `COLUMNS`."""
+        """Count rows that have at least `COLUMNS`."""
         for stage in TIMED:
             self.seconds[stage].frombytes(table[f"{stage}_s"].drop_null().to_numpy().tobytes())
         self._add_usage(table)
@@ -162,17 +164,17 @@ class Summary:
         for place, answers, outcome, reason in zip(
             texts.indices.to_pylist(), *columns, strict=True
         ):
-            called = called_names(answers) & shown[place]
+            called = shown[place].intersection(called_names(answers))
             for name in called:
                 self.tools[name].called += 1
                 self.tools[name].verified += outcome == Outcome.VERIFIED
             if reason:
-                # A point that names no tool it was shown was still to call one: where only one was.
+                # A point that calls none of its tools counts for its tool if it has only one.
                 for name in called or (shown[place] if len(shown[place]) == 1 else ()):
                     self.tools[name].reasons[reason] += 1
 
     def _draw(self, table: pa.Table) -> None:
-        """Offer rows to the samples; only those that may be drawn become Python objects."""
+        """Offer rows to the samples; only rows that may be drawn become Python objects."""
         rows = zip(*table.select(DRAWN_BY).to_pydict().values(), strict=True)
         wanted = [
             place
@@ -183,7 +185,8 @@ class Summary:
         for row in table.take(pa.array(wanted, pa.int64())).to_pylist():
             self._examples[row["outcome"], _kind(row["reason"], row["style"])].add(row["id"], row)
             if row["outcome"] == Outcome.VERIFIED and (row["query"] or "").strip():
-                self._queries[row["model"]].add(row["prompt_id"], row["query"])
+                functions = functions_text(called_names(row["answers"]))
+                self._queries[row["model"]].add(row["prompt_id"], (row["query"], functions))
 
     def latencies(self) -> list[Latency]:
         """The latency of each stage that ran."""
@@ -258,51 +261,35 @@ class _Named(msgspec.Struct):
 
 
 _NAMED = msgspec.json.Decoder(list[_Named])
-"""Of tools, the names only: five times as fast as all that they say."""
+"""Decodes the names of tools only, which is five times as fast as decoding all of them."""
 
 
-def called_names(answers: str | None) -> set[str]:
-    """The functions that a row's calls name; what is no call is passed over."""
+def called_names(answers: str | None) -> list[str]:
+    """The function that each call of a row names; anything that is not a call is skipped."""
     calls = msgspec.json.decode(answers) if answers else None
     if not isinstance(calls, list):
-        return set()
+        return []
     names = (call.get("name") for call in calls if isinstance(call, dict))
-    return {name for name in names if isinstance(name, str)}
+    return [name for name in names if isinstance(name, str)]
 
 
-def diversity(model: str, queries: Sequence[str]) -> Diversity:
-    """How much queries differ."""
-    words = [query.lower().split() for query in queries]
+def diversity(model: str, queries: Sequence[tuple[str, str]]) -> Diversity:
+    """How much queries differ, each given with the text of the functions that answer it."""
+    words = [words_of(query) for query, _ in queries]
     by_length = [Counter(gram for line in words for gram in _ngrams(line, n)) for n in (1, 2, 3)]
     distinct = [len(grams) / grams.total() if grams else 0.0 for grams in by_length]
+    similar = similarities([shingles(query) for query, _ in queries])
+    functions = np.array([functions for _, functions in queries])
+    near_duplicates = (similar >= NEAR_DUPLICATE) & (functions[:, None] == functions[None, :])
     return Diversity(
         model=model,
         queries=len(queries),
         words=statistics.median(map(len, words)),
         distinct=(distinct[0], distinct[1], distinct[2]),
-        nearest=_nearest([{*_ngrams(line, 1), *_ngrams(line, 2)} for line in words]),
+        nearest=similar.max(axis=1).tolist() if len(queries) > 1 else [],
+        near_duplicates=float(near_duplicates.any(axis=1).mean()),
     )
 
 
 def _ngrams(words: Sequence[str], n: int) -> list[tuple[str, ...]]:
     return list(zip(*(words[start:] for start in range(n)), strict=False))
-
-
-def _nearest(sets: Sequence[set[tuple[str, ...]]]) -> list[float]:
-    """The Jaccard index of each set and the one most like it."""
-    if len(sets) < 2:
-        return []
-    column: dict[tuple[str, ...], int] = {}
-    cells = [
-        (row, column.setdefault(gram, len(column)))
-        for row, grams in enumerate(sets)
-        for gram in grams
-    ]
-    rows, columns = np.array(cells).T
-    matrix = sparse.csr_array((np.ones(len(cells)), (rows, columns)))
-    shared = (matrix @ matrix.T).toarray()
-    sizes = np.array([len(grams) for grams in sets])
-    similar = shared / (sizes[:, None] + sizes[None, :] - shared)
-    np.fill_diagonal(similar, 0.0)
-    nearest: list[float] = similar.max(axis=1).tolist()
-    return nearest

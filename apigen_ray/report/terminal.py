@@ -18,7 +18,6 @@ from apigen_ray.report.activity import Activity
 from apigen_ray.report.page import write_report
 from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count, requested_of
 from apigen_ray.run_folder.store import RunFolder
-from apigen_ray.stages.execute.sandbox.attacks.self_check import CheckResult
 
 COLOURS = {
     Outcome.VERIFIED: "green",
@@ -32,7 +31,7 @@ LONGEST_NAME = 100
 
 
 class Progress:
-    """Counts by outcome, rate, time left, cost, and what is at work: live, or every ten seconds."""
+    """Counts by outcome, rate, time left, cost and activity: live, or a line every ten seconds."""
 
     def __init__(
         self,
@@ -41,13 +40,13 @@ class Progress:
         before: Mapping[str, int],
         activity: Callable[[], Activity] = Activity,
     ) -> None:
-        """Start from what earlier attempts settled.
+        """Start from the data points that earlier attempts settled.
 
         Args:
-            console: Where it is shown.
-            requested: How many data points there are to be.
-            before: How many are settled already, by outcome.
-            activity: Says what is being worked on.
+            console: Where the progress is shown.
+            requested: The data points requested in all.
+            before: The data points settled already, by outcome.
+            activity: Returns what the run is working on.
         """
         self._activity = activity
         self._console = console
@@ -81,7 +80,7 @@ class Progress:
         self._cost += sum(rows["cost_usd"].to_pylist())
 
     def show(self, *, last: bool = False) -> None:
-        """Bring the display up to date; off a terminal, only now and then."""
+        """Refresh the display; outside a terminal, print a line now and then."""
         if self._live:
             self._live.update(Text("\n").join([self._line(), *self._at_work()]))
         elif last or time.monotonic() - self._logged > LOG_EVERY_S:
@@ -111,14 +110,14 @@ class Progress:
         for outcome in Outcome:
             count = self._outcomes[outcome]
             line.append(f" {outcome} {count} ", COLOURS[outcome] if count else "dim")
-        gone = time.monotonic() - self._start
+        elapsed = time.monotonic() - self._start
         if done >= self._requested and done == self._done_before:
             return line  # there was nothing to do
         if done == self._done_before:
-            return line.append(f" waiting for the first replies, {_clock(gone)}", "dim")
-        rate = (done - self._done_before) / max(gone, 1.0)
+            return line.append(f" waiting for the first replies, {_clock(elapsed)}", "dim")
+        rate = (done - self._done_before) / max(elapsed, 1.0)
         left = (self._requested - done) / rate
-        line.append(f" {rate:.1f}/s  {_clock(gone)} gone, {_clock(left)} left")
+        line.append(f" {rate:.1f}/s  {_clock(elapsed)} elapsed, {_clock(left)} left")
         return line.append(f"  ${self._cost:.2f}" if self._cost else "")
 
 
@@ -154,26 +153,9 @@ def print_funnel(console: Console, stats: Stats) -> None:
 
 
 def print_warnings(console: Console, lines: Sequence[str]) -> None:
-    """Print lines that hold names and texts of others."""
+    """Print lines that may have untrusted names and texts in them."""
     for line in lines:
         console.print(_visible(line), style="yellow", markup=False, highlight=False, soft_wrap=True)
-
-
-def print_self_check(console: Console, results: Sequence[CheckResult]) -> bool:
-    """Print which promises of the sandbox hold here; return whether all do."""
-    table = Table(title="Sandbox", title_justify="left", expand=True)
-    table.add_column("what it promises", ratio=2)
-    table.add_column("holds")
-    table.add_column("seen", no_wrap=True, overflow="ellipsis", ratio=1)
-    for result in results:
-        holds = Text("yes", "green") if result.holds else Text("NO", "bold red")
-        table.add_row(Text(result.name), holds, Text(result.detail if result.holds else ""))
-        if not result.holds:
-            table.add_row(Text(result.detail, "red"))
-    console.print(table)
-    held = sum(result.holds for result in results)
-    console.print(f"{held} of {len(results)} hold")
-    return held == len(results)
 
 
 def _funnel_table(stats: Stats) -> Table:
@@ -191,7 +173,7 @@ def _funnel_table(stats: Stats) -> Table:
     for outcome in Outcome:
         row(f"  {outcome}", stats.whole.outcomes[outcome], COLOURS[outcome])
     if stats.missing:
-        row("  not yet asked", stats.missing, "dim")
+        row("  not yet requested", stats.missing, "dim")
     return table
 
 
@@ -223,7 +205,7 @@ def _group_table(title: str, funnels: Mapping[str, Funnel]) -> Table:
 
 
 def _visible(text: str) -> str:
-    """A text of others, without what steers a terminal."""
+    """An untrusted text, without control characters."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 

@@ -1,7 +1,7 @@
-"""The final table of a run, in an experiment tracker: an optional line of the config.
+"""Logs the results of a run to an experiment tracker, if the config names one.
 
-The tracker has one run for a run folder, which a resume updates: its metrics are the funnel, its
-steps the attempts. What it is told is in the run folder as well.
+A run folder is one run in the tracker, which a resume updates: its metrics are the funnel, its
+steps the attempts. All that is logged is in the run folder as well.
 """
 
 import json
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 TRACKED = "tracked.json"
-"""The file of a run folder that names its run in the tracker."""
+"""The file of a run folder that has the id of its run in the tracker."""
 
 
 class MlflowSettings(BaseModel):
-    """An MLflow server or database. Credentials are those that MLflow finds in the environment."""
+    """An MLflow server or database. MLflow takes credentials from the environment."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     uri: str
-    """Its tracking URI, such as `https://mlflow.example.com` or `sqlite:///mlflow.db`."""
+    """The tracking URI, such as `https://mlflow.example.com` or `sqlite:///mlflow.db`."""
     experiment: str = Field(default="apigen_ray", min_length=1)
-    """The experiment that the run is added to; it is made if need be."""
+    """The experiment that the run is added to; it is created if it does not exist."""
 
     @field_validator("uri")
     @classmethod
@@ -42,7 +42,7 @@ class MlflowSettings(BaseModel):
 
 
 class TrackSettings(BaseModel):
-    """Where the final table of a run goes, besides its folder."""
+    """Where the results of a run are logged, besides its folder."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -51,7 +51,7 @@ class TrackSettings(BaseModel):
 
 
 def check_tracker(settings: TrackSettings) -> None:
-    """See that a tracker takes runs.
+    """Check that the tracker accepts runs.
 
     Raises:
         BadInput: if its package is missing, or it does not answer.
@@ -61,30 +61,32 @@ def check_tracker(settings: TrackSettings) -> None:
 
 
 def track(settings: TrackSettings, folder: RunFolder, stats: Stats) -> None:
-    """Tell a tracker what a run has come to.
+    """Log the results of a run to the tracker.
 
     Raises:
-        BadInput: if it can't be told.
+        BadInput: if the tracker refuses them, or does not answer.
     """
     if settings.mlflow:
         _track_mlflow(settings.mlflow, folder, stats)
 
 
 def _experiment(settings: MlflowSettings) -> tuple["MlflowClient", str]:
-    # Its own patience is minutes long, and both ends of a run wait for it.
+    # By default it retries for minutes, and both the start and the end of a run wait for it.
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # the run is nobody else's business
     try:
         from mlflow import MlflowClient  # noqa: PLC0415 - an extra, and it takes a second
     except ImportError as error:
-        raise BadInput("track.mlflow: install the extra `mlflow` for it") from error
+        raise BadInput(
+            "track.mlflow: needs the extra `mlflow`: pip install 'apigen-ray[mlflow]'"
+        ) from error
     try:
         client = MlflowClient(settings.uri)
         found = client.get_experiment_by_name(settings.experiment)
         return client, found.experiment_id if found else client.create_experiment(
             settings.experiment
         )
-    except Exception as error:  # MLflow's own, and those of its many kinds of store
+    except Exception as error:  # MLflow has many kinds of store, each with its own exceptions
         raise _refused(settings, error) from error
 
 

@@ -18,7 +18,7 @@ from apigen_ray.pipeline.dataset import Generation, Jury, end_early, generate
 from apigen_ray.pipeline.session import ray_session
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.sampler import Sampler, Task
-from apigen_ray.prompting.seed_pool import Feedback
+from apigen_ray.prompting.seed_pool import SeedPools
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import Outcome
 from apigen_ray.report.page import write_report
@@ -136,7 +136,7 @@ def generate_missing(
         while tasks:
             folder.write_json("manifest.json", {"requested": run_plan.requested} | manifest)
             rounds = {model: specs[-1].round + 1 for model, specs in run_plan.specs.items()}
-            feedback = Feedback(config.feedback, seeds, library.by_name(), rounds, folder)
+            feedback = SeedPools(config.feedback, seeds, library.by_name(), rounds, folder)
             pools = RemotePools()
             generations = [
                 Generation(endpoints[model], missing, feedback.owner(model))
@@ -163,7 +163,7 @@ def generate_missing(
     return run_plan
 
 
-def _settle(feedback: Feedback, pools: RemotePools, rows: pa.Table) -> None:
+def _settle(feedback: SeedPools, pools: RemotePools, rows: pa.Table) -> None:
     """Hand on the pools that can be made now that `rows` are committed."""
     feedback.settle(rows)
     for pool in feedback.ready():

@@ -19,8 +19,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from apigen_ray.datasets.export import FORMS
-from apigen_ray.datasets.export.writing import DISTILABEL, PREFERENCES
+from apigen_ray.datasets.export.formats import format_names
 from apigen_ray.records import (
     OUTCOME_OF,
     Checked,
@@ -91,7 +90,7 @@ def main() -> None:
         if given.only in (None, "report"):
             measure("report", given.rows, [*COMMAND, "report", str(run)])
         if given.only in (None, "export"):
-            for form in (*FORMS, PREFERENCES, DISTILABEL):
+            for form in format_names():
                 command = [
                     *COMMAND,
                     "export",

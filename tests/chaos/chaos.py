@@ -334,7 +334,7 @@ import json, sys
 from pathlib import Path
 from apigen_ray.workflows.run_plan import Asking
 from apigen_ray.config import load_config
-from apigen_ray.prompting.seed_pool import Feedback
+from apigen_ray.prompting.seed_pool import SeedPools
 from apigen_ray.prompting.sampler import Sampler
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.run_folder.store import RunFolder, digest
@@ -344,7 +344,7 @@ library = load_library(config.tools)
 seeds, _ = load_seeds(config.seeds, library.by_name())
 folder = RunFolder(config.out)
 asks = Asking(folder, config, []).asks["model"]
-feedback = Feedback(config.feedback, seeds, library.by_name(), {"model": 0}, folder)
+feedback = SeedPools(config.feedback, seeds, library.by_name(), {"model": 0}, folder)
 base = Sampler(library.tools, seeds, config.sampling, config.seed)
 samplers = {pool.round: base.with_pool(pool.pairs) for pool in feedback.ready()}
 hashes = {}

@@ -15,7 +15,7 @@ def test_python_calls_may_have_the_words_of_json():
 
 @pytest.mark.parametrize("value", ["trueish", "[S-20458]", "lambda x: x", "Paths.get('a')"])
 def test_what_is_no_value_is_refused(value):
-    with pytest.raises(Unreadable, match="no value of JSON"):
+    with pytest.raises(Unreadable, match="not a JSON value"):
         read_answer(f"[f(a={value})]")
 
 

@@ -117,5 +117,5 @@ def test_a_plan_asks_for_exactly_what_is_wanted_and_styles_take_turns():
 def test_wrong_settings_say_why():
     with pytest.raises(ValidationError, match="min 3 is larger than max 2"):
         Range(min=3, max=2)
-    with pytest.raises(ValidationError, match="'posh' is none of plain"):
+    with pytest.raises(ValidationError, match="'posh': must be one of plain"):
         SamplingSettings(voices=("posh",))

@@ -9,7 +9,7 @@ from points import point
 
 from apigen_ray.config import RunConfig
 from apigen_ray.prompting.sampler import PromptSpec, Task
-from apigen_ray.prompting.seed_pool import Feedback, FeedbackSettings, pool_of
+from apigen_ray.prompting.seed_pool import FeedbackSettings, SeedPools, pool_of
 from apigen_ray.records import Call, Pair, Reason, Seed, Style, Tool
 from apigen_ray.run_folder.rows import as_table
 from apigen_ray.run_folder.store import RunFolder
@@ -44,7 +44,7 @@ def tasks(numbers, round_):
 
 
 def feedback(folder, settings=None, rounds=4, models=("m",), seeds=()):
-    return Feedback(
+    return SeedPools(
         settings or FeedbackSettings(), seeds, TOOLS, dict.fromkeys(models, rounds), folder
     )
 

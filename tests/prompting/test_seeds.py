@@ -430,11 +430,11 @@ def test_tools_are_named_and_a_given_style_wins(known, tmp_path):
         (_own(tools=["get_whether"]), "no tool is named 'get_whether'"),
         (_own(tools=[{"name": "nameless"}]), "no parameters schema"),
         (_own(tools="get_weather, find_radio"), "expected value"),
-        (_own(tools=[]), "names the tools that were shown"),
+        (_own(tools=[]), "must name the tools that were shown"),
         (_own(style="sequential"), "'sequential' is not a valid Style"),
         (_own(answers='[{"name": "get_weather"'), "EOF while parsing an object"),
         ('{"query": "Weather', "not JSON"),
-        ("[1, 2]", "a row is a JSON object"),
+        ("[1, 2]", "not a JSON object"),
     ],
 )
 def test_what_cannot_be_read_is_named_by_file_and_line(bad, message, known, tmp_path):

@@ -66,7 +66,7 @@ def test_errors_are_held_against_nobody(run):
     comparison = compare([path])
     [found] = comparison.differences
     assert (found.points, found.difference) == (2, 0.0)
-    assert [c.whole.pass_rate for c in comparison.contenders] == [1.0, 1.0]
+    assert [c.whole.pass_rate for c in comparison.models] == [1.0, 1.0]
 
 
 def test_models_of_several_folders_are_paired_where_the_prompts_are_the_same(run):
@@ -74,7 +74,7 @@ def test_models_of_several_folders_are_paired_where_the_prompts_are_the_same(run
     second = run(prompts("m", "+-+"))
     other = run(prompts("m", "---", style="parallel"))
     comparison = compare([first, second, other])
-    assert [c.name for c in comparison.contenders] == [f"{p}: m" for p in (first, second, other)]
+    assert [c.name for c in comparison.models] == [f"{p}: m" for p in (first, second, other)]
     [found] = comparison.differences
     assert (found.only_first, found.only_second) == (1, 0)
 

@@ -51,4 +51,4 @@ def test_a_manifest_of_another_version_is_one_line(run, capsys):
     with pytest.raises(SystemExit) as ended:
         main(["report", str(run)])
     assert ended.value.code == 2
-    assert "no number `requested`" in capsys.readouterr().err
+    assert "`requested` is missing" in capsys.readouterr().err

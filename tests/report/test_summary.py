@@ -91,17 +91,24 @@ def test_examples_are_kept_of_every_reason_and_few_of_each(summarised):
 
 
 def test_diversity_knows_repeated_from_different_queries():
-    same = diversity("m", ["what is two plus two"] * 4)
+    same = diversity("m", [("what is two plus two", "add")] * 4)
     assert same.distinct[0] == pytest.approx(4 / 20)
     assert (same.median_nearest, same.near_duplicates) == (1.0, 1.0)
-    different = diversity("m", ["what is two", "how warm", "convert euros now please"])
+    different = diversity(
+        "m", [(q, "f") for q in ("what is two", "how warm", "convert euros now please")]
+    )
     assert different.distinct == (1.0, 1.0, 1.0)
     assert (different.median_nearest, different.near_duplicates) == (0.0, 0.0)
 
 
 def test_nearest_is_the_jaccard_index_of_words_and_word_pairs():
-    found = diversity("m", ["a b c", "a b d"])
+    found = diversity("m", [("a b c", "f"), ("A b: d!", "f")])
     assert found.nearest == pytest.approx([3 / 7, 3 / 7])  # a, b, a-b of a, b, c, d, a-b, b-c, b-d
+
+
+def test_queries_that_other_functions_answer_are_not_near_duplicates():
+    found = diversity("m", [("a b c", "f"), ("a b c", "g"), ("?", "f")])
+    assert (list(found.nearest), found.near_duplicates) == ([1.0, 1.0, 0.0], 0.0)
 
 
 def test_one_query_has_no_neighbour(summarised):

@@ -92,7 +92,7 @@ def test_a_tracker_that_is_gone_at_the_end_costs_nothing_but_a_line(tmp_path, mo
 
 def test_without_the_package_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "mlflow", None)
-    with pytest.raises(BadInput, match="install the extra `mlflow`"):
+    with pytest.raises(BadInput, match="needs the extra `mlflow`"):
         check_tracker(to("http://127.0.0.1:9"))
 
 

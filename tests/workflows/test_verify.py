@@ -136,7 +136,7 @@ def test_calls_without_code_here_are_an_error_not_a_failure(verified):
 
 BAD = {
     "text": ("Sorry.", "invalid_json", "not JSON"),
-    "list": ([1], "wrong_type", "a row is a JSON object"),
+    "list": ([1], "wrong_type", "not a JSON object"),
     "empty": ({"id": "empty"}, "missing_field", "neither `query` and `answers`"),
     "no answers": ({"id": "no answers", "query": "q"}, "missing_field", "'answers' is missing"),
     "far": ({"id": "far", "tools": ["far"]} | pair("far"), "invalid_tool", "no tool is named"),
@@ -152,7 +152,7 @@ BAD = {
     "calls": (
         {"id": "calls", "messages": [{"role": "assistant", "tool_calls": 7}]},
         "wrong_type",
-        "tool_calls is no list",
+        "tool_calls is not a list",
     ),
 }
 
@@ -198,7 +198,7 @@ def test_a_fault_of_ours_costs_one_row(monkeypatch, verified):
     def read(row, _):
         raise ZeroDivisionError(f"of {row['id']}")
 
-    monkeypatch.setattr("apigen_ray.datasets.external.reader.read_given", read)
+    monkeypatch.setattr("apigen_ray.datasets.external.reader.read_row", read)
     code, found = verified([{"id": 1} | pair("divide")], "format")
     assert (code, found["1"]["outcome"], found["1"]["reason"]) == (1, "error", "internal")
     assert "data.jsonl:1: ZeroDivisionError: of 1" in verified.said()
@@ -241,7 +241,7 @@ def test_a_file_without_rows_is_bad_input(tmp_path, verified, text):
 
 def test_a_row_without_tools_needs_them_from_elsewhere(verified):
     _, found = verified([{"id": 1} | pair("divide")], "format", tools=False)
-    assert "no --tools are given" in found["1"]["detail"]
+    assert "--tools is not given" in found["1"]["detail"]
 
 
 @pytest.mark.parametrize("form", ["list", "text", "object", "names", "openai"])

@@ -1,4 +1,4 @@
-"""What an export leaves out: duplicates, and what resembles data that models are tested on."""
+"""The examples that an export leaves out: duplicates, and those that resemble test data."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -10,13 +10,15 @@ from typing import Any
 import msgspec
 
 from apigen_ray import strict_json
-from apigen_ray.datasets.export.formats import Example
-from apigen_ray.datasets.near_duplicates import NearDuplicateIndex, normalised
+from apigen_ray.datasets.export.examples import Example
+from apigen_ray.datasets.near_duplicates import NearDuplicateIndex
 from apigen_ray.datasets.xlam import json_field, read_rows
 from apigen_ray.errors import BadInput
+from apigen_ray.report.similarity import functions_text, words_of
 
 NGRAM = 8
-"""Words in a row that a query may not share with test data. Shorter queries are compared whole."""
+"""The number of consecutive words that a query may not share with test data. Shorter queries are
+compared as a whole."""
 
 
 class Cause(StrEnum):
@@ -39,7 +41,7 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class TestData:
-    """Queries and tools that must not be trained on, with the place where they stand."""
+    """Queries and tools that must not be trained on, each with the place it was read from."""
 
     __test__ = False  # not for pytest
 
@@ -68,7 +70,7 @@ def read_test_data(sources: Sequence[str]) -> TestData:
 
 @dataclass(frozen=True, slots=True)
 class _Fingerprint:
-    """What makes an example the same as another, without the tools that take the memory."""
+    """The parts of an example that duplicates share, without its tools, which take the memory."""
 
     id: str
     query: str
@@ -77,7 +79,7 @@ class _Fingerprint:
 
 
 def clean(examples: Iterable[Example], tests: TestData) -> list[Removed]:
-    """What is to be left out; of examples that are alike, the one with the first id is kept."""
+    """The examples to leave out. Of duplicates, the one with the lowest id is kept."""
     removed = []
     fingerprints = []
     for example in examples:
@@ -101,14 +103,14 @@ def _tested(example: Example, tests: TestData) -> tuple[Cause, str] | None:
 def _fingerprint(example: Example) -> _Fingerprint:
     return _Fingerprint(
         id=example.id,
-        query=normalised(example.query),
+        query=" ".join(words_of(example.query)),
         calls=msgspec.json.encode(example.calls, order="sorted"),
-        functions=" ".join(sorted(str(call["name"]) for call in example.calls)),
+        functions=functions_text(str(call["name"]) for call in example.calls),
     )
 
 
 def _duplicates(fingerprints: Iterable[_Fingerprint]) -> Iterator[Removed]:
-    """Queries that are nearly the same are two examples if they call different functions."""
+    """Exact and near-duplicates, of examples in the order of their ids."""
     exact: dict[tuple[str, bytes], str] = {}
     index = NearDuplicateIndex()
     for found in fingerprints:
@@ -120,7 +122,7 @@ def _duplicates(fingerprints: Iterable[_Fingerprint]) -> Iterator[Removed]:
 
 
 def _grams(query: str) -> Iterator[str]:
-    words = normalised(query).split()
+    words = words_of(query)
     yield " ".join(words)
     for start in range(len(words) - NGRAM + 1):
         yield " ".join(words[start : start + NGRAM])
@@ -132,7 +134,7 @@ def _signature_of(tool: str) -> str:
 
 
 def _signature(tool: Mapping[str, Any]) -> str:
-    """A tool's name and the names of its parameters, in any of the forms of tools."""
+    """A tool's name and the names of its parameters, in whichever form the tool is given."""
     function = _mapping(tool.get("function")) or tool
     parameters = _mapping(function.get("parameters"))
     if "properties" in parameters or parameters.get("type") in ("object", "dict"):
@@ -145,7 +147,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _queries(row: Mapping[str, Any]) -> Iterator[str]:
-    """A row's query, or what the user says in the turns of BFCL's `question`."""
+    """A row's query, or the user's turns in BFCL's `question`."""
     asked = [row.get("query"), row.get("question")]
     while asked:
         value = asked.pop()

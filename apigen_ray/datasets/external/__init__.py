@@ -1,4 +1,4 @@
-"""Data made elsewhere: files and data sets in the forms they come in, read row by row."""
+"""External data: files and data sets in their own formats, read row by row."""
 
 from apigen_ray.datasets.external.reader import Batch, read_batches
 from apigen_ray.datasets.external.sources import Source, open_source, read_answers

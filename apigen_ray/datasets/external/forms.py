@@ -1,10 +1,10 @@
-"""The forms in which others write a query, the tools shown and the calls that answer it.
+"""The formats in which external data has a query, the tools shown and the calls that answer it.
 
 - xLAM: `query`, `answers`, `tools`; JSON or the text of it. distilabel's APIGen tasks write the
   same, or `func_name` in place of `tools`.
 - raw completions: `completion`, `tools`.
 - messages: `messages` with `tool_calls`, `tools`.
-- BFCL: `question`, `function`; the calls stand in a file of their own, `ground_truth` or `result`.
+- BFCL: `question`, `function`; the calls are in a separate file, as `ground_truth` or `result`.
 """
 
 import ast
@@ -16,39 +16,39 @@ from apigen_ray import strict_json
 from apigen_ray.records import Json, JsonObject, Reason, Style
 
 _OPTIONAL = ""
-"""BFCL's word, among the values that an argument may have, for leaving it out."""
+"""How BFCL says, among the accepted values of an argument, that it may be left out."""
 _JSON_WORDS = {"true": True, "false": False, "null": None}
 _NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
-"""What OpenAI's interface takes in no function's name; results have `_` in its place."""
+"""What OpenAI's API refuses in function names: results in BFCL have `_` in its place."""
 
 
 class Unreadable(ValueError):
-    """A row that is in none of the forms, or whose calls can't be read."""
+    """A row in an unknown format, or with calls that can't be read."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
         self.reason = reason
 
 
-class Given(NamedTuple):
-    """A row in one form, whatever form it came in."""
+class ExternalRow(NamedTuple):
+    """A row of external data, whatever format it came in."""
 
     id: str | None
     model: str | None
     style: Style | None
     tools: Json
-    """Tools, names of tools, the text of either, or None where the row has none."""
+    """Tools, names of tools, the JSON text of either, or None if the row has none."""
     pair: JsonObject
-    """`query` and `answers`, as far as the row has them; without either, see `completion`."""
+    """`query` and `answers`, as far as the row has them; empty if it has a `completion`."""
     completion: str | None = None
 
 
-def read_given(row: Mapping[str, Any], answers: Mapping[str, Json]) -> Given:
-    """Tell the form of a row, and read it.
+def read_row(row: Mapping[str, Any], answers: Mapping[str, Json]) -> ExternalRow:
+    """Recognise the format of a row, and read it.
 
     Args:
         row: The row.
-        answers: What a file of answers holds, by the id of the row; see `read_answer`.
+        answers: The entries of a separate file of answers, by the id of the row; see `read_answer`.
 
     Raises:
         Unreadable: if a field is missing, or the calls can't be read.
@@ -65,7 +65,7 @@ def read_given(row: Mapping[str, Any], answers: Mapping[str, Json]) -> Given:
         pair, completion = _of_messages(row["messages"]), None
     else:
         pair, completion = _of_columns(row, id_, answers), None
-    return Given(
+    return ExternalRow(
         id=id_,
         model=model if isinstance(model, str) else None,
         style=_style(row.get("style")),
@@ -92,27 +92,27 @@ def _of_columns(row: Mapping[str, Any], id_: str | None, answers: Mapping[str, J
 
 
 def _of_messages(messages: Sequence[Any]) -> JsonObject:
-    """The last answer of an assistant, to what was said before it."""
-    told = [message for message in messages if isinstance(message, Mapping)]
-    turns = [place for place, message in enumerate(told) if message.get("role") == "assistant"]
-    if not turns:
-        raise Unreadable(Reason.MISSING_FIELD, "messages: none is the assistant's")
+    """The assistant's last turn as the answer, and the turns before it as the query."""
+    turns = [message for message in messages if isinstance(message, Mapping)]
+    replies = [place for place, message in enumerate(turns) if message.get("role") == "assistant"]
+    if not replies:
+        raise Unreadable(Reason.MISSING_FIELD, "messages: no reply of an assistant")
     calls = []
-    made = told[turns[-1]].get("tool_calls") or []
+    made = turns[replies[-1]].get("tool_calls") or []
     if not isinstance(made, list):
-        raise Unreadable(Reason.WRONG_TYPE, "messages: tool_calls is no list")
+        raise Unreadable(Reason.WRONG_TYPE, "messages: tool_calls is not a list")
     for call in made:
         function = call.get("function") if isinstance(call, Mapping) else None
         if not isinstance(function, Mapping):
             raise Unreadable(Reason.MISSING_FIELD, "messages: a tool call without a function")
         arguments = _text_or_json(function.get("arguments"), "messages: arguments")
         calls.append({"name": function.get("name"), "arguments": arguments})
-    asked = [message for message in told[: turns[-1]] if message.get("role") != "system"]
+    asked = [message for message in turns[: replies[-1]] if message.get("role") != "system"]
     return {"query": _query(asked), "answers": calls}
 
 
 def _query(value: Any) -> Any:
-    """A query, or the turns that led to it as one text; BFCL nests them once more."""
+    """A query, or a conversation as one text; BFCL wraps the turns in a second list."""
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
         value = value[0]
     if not isinstance(value, list) or not all(isinstance(turn, Mapping) for turn in value):
@@ -142,11 +142,11 @@ def _text_or_json(value: Any, what: str) -> Any:
         raise Unreadable(Reason.INVALID_JSON, f"{what}: {error}") from error
 
 
-# --- answers that stand apart
+# --- answers in a separate file
 
 
 def _renamed(calls: Json, functions: Any) -> Json:
-    """Calls by the names that functions have here, not by those that an interface gave them."""
+    """Calls by the real names of functions, not by those that OpenAI's API required."""
     listed = functions if isinstance(functions, list) else []
     names = [str(function.get("name")) for function in listed if isinstance(function, Mapping)]
     real = {_NOT_IN_NAMES.sub("_", name): name for name in names}
@@ -161,10 +161,10 @@ def _renamed(calls: Json, functions: Any) -> Json:
 
 
 def read_answer(value: Json) -> Json:
-    """The calls of an entry of BFCL: its ground truth, or what a model answered.
+    """The calls of a BFCL entry: its ground truth, or a model's result.
 
     They are Python text (`f(a=1)`, alone or in a list), `{name: arguments}` with arguments as text,
-    or `{name: {argument: [values it may have]}}`, of which the first is taken.
+    or `{name: {argument: [accepted values]}}`, of which the first is taken.
 
     Raises:
         Unreadable: if text is neither Python calls nor JSON.
@@ -199,7 +199,7 @@ def _first_values(accepted: JsonObject) -> JsonObject:
 
 
 def _first_value(value: Json) -> Json:
-    """An object inside accepted values has accepted values of its own."""
+    """A value, in which nested objects have lists of accepted values again."""
     if isinstance(value, dict):
         return _first_values(value)
     if isinstance(value, list):
@@ -219,15 +219,15 @@ def _calls_of_text(text: str) -> list[Json]:
 
 def _call(node: ast.expr) -> Json:
     if not isinstance(node, ast.Call):
-        raise ValueError(f"{ast.unparse(node)[:80]} is no call")
+        raise ValueError(f"{ast.unparse(node)[:80]} is not a call")
     if node.args or any(keyword.arg is None for keyword in node.keywords):
-        raise ValueError(f"{ast.unparse(node.func)[:80]}: an argument without a name")
+        raise ValueError(f"{ast.unparse(node.func)[:80]}: a positional argument")
     arguments = {str(word.arg): _literal(word.value) for word in node.keywords}
     return {"name": ast.unparse(node.func), "arguments": arguments}
 
 
 class _JsonWords(ast.NodeTransformer):
-    """`true`, `false` and `null`, which models write in calls of Python, too."""
+    """Reads `true`, `false` and `null`, which models write in Python calls, too."""
 
     def visit_Name(self, node: ast.Name) -> ast.expr:
         return ast.Constant(_JSON_WORDS[node.id]) if node.id in _JSON_WORDS else node
@@ -237,4 +237,4 @@ def _literal(node: ast.expr) -> Json:
     try:
         return strict_json.parse(strict_json.dumps(ast.literal_eval(_JsonWords().visit(node))))
     except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        raise ValueError(f"{ast.unparse(node)[:80]!r} is no value of JSON") from None
+        raise ValueError(f"{ast.unparse(node)[:80]!r} is not a JSON value") from None

@@ -1,4 +1,4 @@
-"""Rows made elsewhere, taken through stage 1: here, or in as many processes as there are cores."""
+"""Checks external rows in stage 1: in this process, or in one process for each core."""
 
 import json
 import logging
@@ -14,7 +14,7 @@ import pyarrow as pa
 from pydantic_core import to_json
 
 from apigen_ray import strict_json
-from apigen_ray.datasets.external.forms import Given, Unreadable, read_given
+from apigen_ray.datasets.external.forms import ExternalRow, Unreadable, read_row
 from apigen_ray.datasets.external.sources import Chunk
 from apigen_ray.datasets.xlam import style_of
 from apigen_ray.records import Checked, Json, Reason, Rejected, Stage, Style, Tool
@@ -34,13 +34,13 @@ from apigen_ray.tools.write_forms import shown_form
 log = logging.getLogger(__name__)
 
 MODEL = "given"
-"""The model of rows that don't name theirs."""
+"""The model of rows that don't name one."""
 LONGEST_UNREAD = 10_000
 """Characters kept of a row that can't be read."""
 
 
 class _Known(NamedTuple):
-    """A tool, how rows show it, and what its arguments must satisfy."""
+    """A tool, its text in a row, and the validator of its arguments."""
 
     tool: Tool
     text: str
@@ -48,34 +48,33 @@ class _Known(NamedTuple):
 
 
 class _Shown(NamedTuple):
-    """The tools of a row, and the columns that say them."""
+    """The tools of a row, as its columns have them."""
 
-    tools: int
-    """How many they are."""
+    tool_count: int
     signatures: Signatures
     text: str
     categories: str
 
 
 class Batch(NamedTuple):
-    """What became of a chunk in stage 1, and a line on each row that could not be read."""
+    """The rows of a chunk after stage 1, and a line on each row that could not be read."""
 
     rows: pa.Table
     unread: list[str]
 
 
 class Reader:
-    """Reads rows, and takes them through stage 1."""
+    """Reads external rows and checks them."""
 
     def __init__(
         self, tools: Sequence[Tool], settings: CheckSettings, answers: Mapping[str, Json]
     ) -> None:
-        """Get ready.
+        """Prepare the tools.
 
         Args:
-            tools: For rows that have none of their own, or name theirs.
+            tools: The tools of rows that have none, or that name theirs.
             settings: How strict stage 1 is.
-            answers: Calls that stand apart from the rows, by id.
+            answers: Calls from a separate file, by the id of the row.
         """
         self._known = {tool.name: _known(tool) for tool in tools}
         self._default = _shown(list(self._known.values()))
@@ -84,7 +83,7 @@ class Reader:
         self._answers = answers
 
     def batch(self, chunk: Chunk) -> Batch:
-        """The rows of a chunk, each with the reason why stage 1 rejected it, if it did."""
+        """The rows of a chunk, with the reason for each that stage 1 rejected."""
         rows: list[Row] = []
         unread: list[str] = []
         for index, raw in enumerate(_items(chunk.rows)):
@@ -94,18 +93,18 @@ class Reader:
             try:
                 row = _row(raw) if isinstance(raw, bytes) else _unpadded(raw)
                 id_ = id_ if row.get("id") is None else str(row["id"])
-                rows += self._checked(id_, read_given(row, self._answers))
+                rows += self._checked(id_, read_row(row, self._answers))
             except Unreadable as error:
                 where = chunk.where(index)
                 unread.append(f"{where}: {error}")
                 rows.append(_unread(id_, raw, Rejected(error.reason, unread[-1])))
-            except Exception as error:  # our fault, for which the other rows are not to suffer
+            except Exception as error:  # a bug of ours must not cost the other rows
                 log.exception("row not read", extra={"where": chunk.where(index)})
                 unread.append(f"{chunk.where(index)}: {type(error).__name__}: {error}")
                 rows.append(_unread(id_, raw, Rejected(Reason.INTERNAL, unread[-1])))
         return Batch(as_table(rows), unread)
 
-    def _checked(self, id_: str, given: Given) -> list[Row]:
+    def _checked(self, id_: str, given: ExternalRow) -> list[Row]:
         shown = self._shown(given.tools)
         if given.completion is None:
             results = [
@@ -132,21 +131,21 @@ class Reader:
         ]
 
     def _checked_row(
-        self, point: str, prompt: str, given: Given, shown: _Shown, result: Checked | Rejected
+        self, point: str, prompt: str, given: ExternalRow, shown: _Shown, result: Checked | Rejected
     ) -> Row:
         row = _NEW.copy()
         row["id"], row["prompt_id"] = point, prompt
         row["model"] = given.model or MODEL
         row["tools"], row["categories"] = shown.text, shown.categories
         row["completion"] = given.completion
-        row["style"] = given.style or _style(result, shown.tools)
+        row["style"] = given.style or _style(result, shown.tool_count)
         return checked_row(row, result)
 
     def _shown(self, value: Json) -> _Shown:
         if value in (None, "null"):
             if not self._known:
                 raise Unreadable(
-                    Reason.MISSING_FIELD, "tools: the row has none, and no --tools are given"
+                    Reason.MISSING_FIELD, "tools: the row has none, and --tools is not given"
                 )
             return self._default
         try:
@@ -169,9 +168,9 @@ def read_batches(
     settings: CheckSettings,
     answers: Mapping[str, Json],
 ) -> Iterator[Batch]:
-    """Take chunks through stage 1, and give them in their order.
+    """Check chunks in stage 1, and yield them in order.
 
-    A second chunk is worth a process for each core; one more than these is read ahead.
+    From the second chunk on, each core has a process; one more chunk than these is read ahead.
     """
     waiting = iter(chunks)
     given = (tools, settings, answers)
@@ -211,7 +210,7 @@ def _batch(chunk: Chunk) -> Batch:
 
 
 def _items(rows: bytes | pa.Table) -> Iterable[bytes | dict[str, Any]]:
-    """Rows as they stand; a blank line is empty."""
+    """The raw rows; a blank line is empty."""
     if isinstance(rows, bytes):
         return map(bytes.strip, rows.split(b"\n"))
     items: list[dict[str, Any]] = rows.to_pylist()
@@ -224,23 +223,23 @@ def _row(line: bytes) -> dict[str, Any]:
     except (strict_json.NotJson, UnicodeDecodeError) as error:
         raise Unreadable(Reason.INVALID_JSON, f"not JSON: {error}") from error
     if not isinstance(row, dict):
-        raise Unreadable(Reason.WRONG_TYPE, "a row is a JSON object")
+        raise Unreadable(Reason.WRONG_TYPE, "not a JSON object")
     return row
 
 
 def _style(result: Checked | Rejected, tools: int) -> Style | None:
-    """The style that the calls of a row have, as far as they can be told."""
+    """The style of a row by its calls, if all of them can be read."""
     if isinstance(result, Checked):
         return style_of(tools, [call.name for call in result.pair.calls])
     answers = result.answers if isinstance(result.answers, list) else []
     names = [answer.get("name") for answer in answers if isinstance(answer, dict)]
     functions = [name for name in names if isinstance(name, str)]
-    told = functions and len(functions) == len(answers)
-    return style_of(tools, functions) if told else None
+    all_read = functions and len(functions) == len(answers)
+    return style_of(tools, functions) if all_read else None
 
 
 def _unpadded(value: Any) -> Any:
-    """What a table holds, without the nulls that Arrow puts in place of keys that are not there."""
+    """A value from a table, without the nulls that Arrow puts in place of missing keys."""
     if isinstance(value, dict):
         return {key: _unpadded(inner) for key, inner in value.items() if inner is not None}
     return [_unpadded(inner) for inner in value] if isinstance(value, list) else value

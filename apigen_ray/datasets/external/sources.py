@@ -1,4 +1,4 @@
-"""Files and data sets, some megabytes at a time: what is read is never all in memory."""
+"""Files and data sets, read some megabytes at a time so that they are never all in memory."""
 
 import codecs
 import json
@@ -22,47 +22,47 @@ SUFFIXES = (".jsonl", ".json", ".parquet")
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Rows that stand together: lines of JSON, as they are, or a table."""
+    """Consecutive rows: raw JSON lines, or a table."""
 
     place: str
     """The file or data set."""
     first: int
-    """The number of its first row there, from 0."""
+    """The index of the chunk's first row there."""
     before: int
-    """How many rows of other files come before that file's."""
+    """How many rows the files before that file have."""
     rows: bytes | pa.Table
 
     def where(self, index: int) -> str:
-        """Where a row of the chunk stands, for people: `file:line` or `name[row]`."""
+        """The place of a row, for messages: `file:line` or `name[row]`."""
         if isinstance(self.rows, pa.Table):
             return f"{self.place}[{self.first + index}]"
         return f"{self.place}:{self.first + index + 1}"
 
 
 class Source:
-    """Data that can be read."""
+    """External data, ready to be read."""
 
     def __init__(self, count: int, chunks: Callable[["Source"], Iterator[Chunk]]) -> None:
-        """Take the number of its rows, and what reads them."""
+        """Take the number of rows, and the function that reads them."""
         self.count = count
         self.chunks = chunks(self)
         self.unread: list[str] = []
-        """A line on each file, or rest of one, that could not be read."""
+        """A line on each file that could not be read, or not to its end."""
         self.lost = 0
-        """How many rows these have, as far as that is known."""
+        """How many rows these files have, as far as that is known."""
 
 
 def open_source(name: str) -> Source:
     """Find a JSONL or Parquet file, a folder of such files, a URL of one, or a Hub data set.
 
     Raises:
-        BadInput: if it is not there, or a Parquet file is none.
+        BadInput: if it does not exist, or can't be read at all.
     """
     path = local_copy(name)
     if path.is_dir():
         files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
         if not files:
-            raise BadInput(f"{name}: no {', '.join(SUFFIXES)} in this folder")
+            raise BadInput(f"{name}: no {', '.join(SUFFIXES)} file in this folder")
         return _files(files)
     if path.is_file() or path.suffix in SUFFIXES:
         return _files([path])
@@ -70,10 +70,10 @@ def open_source(name: str) -> Source:
 
 
 def read_answers(file: Path) -> dict[str, Json]:
-    """The calls of a file of answers, by id: BFCL's `ground_truth`, or a model's `result`.
+    """The calls in a separate file of answers, by id: BFCL's `ground_truth`, or a model's `result`.
 
     Raises:
-        BadInput: if a line is none of these.
+        BadInput: if the file can't be read, or a line has neither.
     """
     answers: dict[str, Json] = {}
     try:
@@ -134,9 +134,9 @@ def _count_lines(text: bytes) -> int:
 
 
 def _lines(file: Path) -> Iterator[bytes]:
-    """Whole lines, of which the last of the file may have no end.
+    """Chunks of whole lines; the last line of the file may lack its line break.
 
-    A file that is one array, as xlam-function-calling-60k is released, is read at once.
+    A file that is one JSON array, as xlam-function-calling-60k is released, is read in one go.
     """
     with file.open("rb") as lines:
         chunk = lines.read(BYTES_PER_CHUNK).removeprefix(codecs.BOM_UTF8)
@@ -160,7 +160,7 @@ def _chunks_of_array(text: str) -> Iterator[bytes]:
 
 
 def _items(text: str) -> Iterator[str]:
-    """The items of an array, as they are written; the last is all that can't be read."""
+    """The items of a JSON array as text; one that can't be parsed comes with all after it."""
     decoder = json.JSONDecoder()
     place = text.index("[") + 1
     while True:

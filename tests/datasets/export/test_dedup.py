@@ -5,7 +5,7 @@ import json
 import pytest
 
 from apigen_ray.datasets.export.dedup import Cause, Removed, TestData, clean, read_test_data
-from apigen_ray.datasets.export.formats import Example
+from apigen_ray.datasets.export.examples import Example
 from apigen_ray.errors import BadInput
 
 LONG = "Please tell me how many days there are between the first of May and the tenth of June"

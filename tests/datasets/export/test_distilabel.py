@@ -9,8 +9,8 @@ import pytest
 from points import TOOL, fill, point
 from rich.console import Console
 
-from apigen_ray.datasets.export import export
-from apigen_ray.datasets.export.distilabel import KEYS
+from apigen_ray.datasets.export.formats.distilabel import KEYS
+from apigen_ray.datasets.export.writing import export
 from apigen_ray.records import Reason, Tool
 from apigen_ray.run_folder.store import RunFolder
 from apigen_ray.workflows.verify import verify

@@ -16,16 +16,13 @@ from chat_templates import (
     render,
 )
 
-from apigen_ray.datasets.export.formats import (
-    FORMS,
-    NO_CALL,
-    Example,
-    hermes,
-    openai,
-    openai_objects,
-    sharegpt,
-    xlam,
-)
+from apigen_ray.datasets.export.examples import NO_CALL, Example
+from apigen_ray.datasets.export.formats import format_names
+from apigen_ray.datasets.export.formats.hermes import hermes
+from apigen_ray.datasets.export.formats.openai import openai
+from apigen_ray.datasets.export.formats.openai_objects import openai_objects
+from apigen_ray.datasets.export.formats.sharegpt import sharegpt
+from apigen_ray.datasets.export.formats.xlam import xlam
 from apigen_ray.tools.read_forms import read_tool
 
 TOOLS = [
@@ -82,7 +79,7 @@ def test_no_argument_is_lost_and_none_is_added(example):
         "openai": read_openai(openai(example), json.loads),
         "openai-objects": read_openai(openai_objects(example), lambda arguments: arguments),
     }
-    assert read.keys() == FORMS.keys()
+    assert read.keys() | {"dpo", "distilabel"} == {*format_names()}
     for form, calls in read.items():
         assert exactly(calls) == exactly(example.calls), form
 
@@ -158,10 +155,10 @@ def nulls(value):
     return ["null"] if value is None else []
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_no_form_has_a_null_of_its_own(form):
-    assert not nulls(written(FORMS[form](EXAMPLES[0])))
-    assert not nulls(written(FORMS[form](EXAMPLES[-1])))
+@pytest.mark.parametrize("record_of", [xlam, openai, openai_objects, sharegpt, hermes])
+def test_no_form_has_a_null_of_its_own(record_of):
+    assert not nulls(written(record_of(EXAMPLES[0])))
+    assert not nulls(written(record_of(EXAMPLES[-1])))
 
 
 def test_load_dataset_pads_no_json_text(tmp_path):

@@ -4,7 +4,7 @@ import json
 
 from points import TOOL, point
 
-from apigen_ray.datasets.export.preferences import KEYS, Preferences
+from apigen_ray.datasets.export.formats.dpo import KEYS, Preferences
 from apigen_ray.records import Reason, Tool
 
 OTHER = Tool("other", "Do something else.", {"type": "object", "properties": {}}, "Misc")

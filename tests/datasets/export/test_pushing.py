@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import huggingface_hub.constants
 import pytest
 
-from apigen_ray.datasets.export import push
+from apigen_ray.datasets.export.writing import push
 from apigen_ray.errors import BadInput
 
 

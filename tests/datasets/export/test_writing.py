@@ -7,12 +7,14 @@ import datasets
 import pytest
 from points import fill, point
 
-from apigen_ray.datasets.export import FORMS, export
+from apigen_ray.datasets.export.formats import format_names
+from apigen_ray.datasets.export.writing import export
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Reason
 from apigen_ray.run_folder.rows import as_table
 from apigen_ray.run_folder.store import RunFolder
 
+OF_EXAMPLES = sorted({*format_names()} - {"dpo", "distilabel"})
 RAGGED = [{"a": 1}, {"b": {"c": [None]}}, {}]
 
 
@@ -33,7 +35,7 @@ def lines(out):
 
 
 @pytest.mark.parametrize(
-    ("form", "ids"), [*((form, ["0", "1", "2"]) for form in FORMS), ("dpo", ["failed"])]
+    ("form", "ids"), [*((form, ["0", "1", "2"]) for form in OF_EXAMPLES), ("dpo", ["failed"])]
 )
 def test_load_dataset_reads_what_the_lines_say(source, form, ids, tmp_path, monkeypatch):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
@@ -52,6 +54,11 @@ def test_arguments_stay_ragged(source, tmp_path):
     export(source, "openai-objects", tmp_path / "out")
     calls = [row["messages"][1]["tool_calls"][0]["function"] for row in lines(tmp_path / "out")]
     assert [call["arguments"] for call in calls] == RAGGED
+
+
+def test_an_unknown_format_is_refused_with_the_known_ones(source, tmp_path):
+    with pytest.raises(BadInput, match=r"--format: must be one of .*xlam, not 'pickle'"):
+        export(source, "pickle", tmp_path / "out")
 
 
 def test_nothing_verified_is_nothing_to_export(tmp_path):

@@ -1,19 +1,27 @@
-"""All data points in the columns of distilabel's APIGen tasks, with what each check said.
+"""`distilabel`: all data points, in the columns of its APIGen tasks, with each check's verdict.
 
-What its steps would keep is what `keep_row_after_execution_check` and
-`keep_row_after_semantic_check` say; both are None where a data point did not come that far.
+`keep_row_after_execution_check` and `keep_row_after_semantic_check` say whether its steps would
+keep a row; they are None for a data point that did not get that far.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 import msgspec
 
-from apigen_ray.datasets.export.formats import Record, function_of, list_of, text, texts_of
+from apigen_ray.datasets.export.examples import (
+    Format,
+    Record,
+    function_of,
+    list_of,
+    text,
+    texts_of,
+)
 from apigen_ray.records import Outcome
 from apigen_ray.report.summary import called_names
+from apigen_ray.run_folder.store import RunFolder
 
 COLUMNS = (
     "id",
@@ -40,16 +48,24 @@ KEYS = (
     "model_name",
 )
 VERDICTS = ("keep_row_after_execution_check", "keep_row_after_semantic_check")
-"""The columns that are true or false."""
+
+
+def _records(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]:
+    for table in folder.tables(COLUMNS):
+        yield [
+            distilabel(row)
+            for row in table.to_pylist()
+            if row["outcome"] != Outcome.ERROR and row["id"] not in without
+        ]
 
 
 def distilabel(row: Mapping[str, Any]) -> Record:
-    """The record of a row that has `COLUMNS`, and did not end in an error."""
+    """The record of a row that has `COLUMNS` and did not end in an error."""
     texts = texts_of(row["tools"])
     tools = list(map(_tool, texts))
     called = called_names(row["answers"])
-    # Its steps know one function a row, which the others are shown beside.
-    meant = next((tool for tool in tools if tool["name"] in called), tools[0] if tools else {})
+    # Its steps expect one main function per row, shown beside the others.
+    main = next((tool for tool in tools if tool["name"] in called), tools[0] if tools else {})
     executed = {
         Outcome.FAIL_FORMAT: False,
         Outcome.FAIL_EXECUTION: False,
@@ -59,7 +75,7 @@ def distilabel(row: Mapping[str, Any]) -> Record:
     judged = row["thought"] is not None or row["outcome"] == Outcome.FAIL_SEMANTIC
     return {
         "id": row["id"],
-        "func_name": meant.get("name"),
+        "func_name": main.get("name"),
         "func_desc": _described(tools),
         "tools": list_of(map(function_of, texts)),
         "query": row["query"],
@@ -79,14 +95,14 @@ def _tool(written: str) -> Mapping[str, Any]:
 
 
 def _described(tools: Sequence[Mapping[str, Any]]) -> str | None:
-    """What its judge is shown as all available functions."""
+    """The text that distilabel shows its judge as the available functions."""
     if len(tools) == 1:
         return str(tools[0]["description"])
     return "\n".join(f"{tool['name']}: {tool['description']}" for tool in tools) or None
 
 
 def _results(row: Mapping[str, Any]) -> Iterator[str]:
-    """What each call gave, or why there was none, as text."""
+    """Each call's result, or the reason why there is none, as text."""
     if not row["execution_results"] and row["detail"]:
         yield row["detail"]
     for result in msgspec.json.decode(row["execution_results"] or "[]"):
@@ -94,3 +110,11 @@ def _results(row: Mapping[str, Any]) -> Iterator[str]:
             yield text(result["result"])
         else:
             yield f"{result['reason']}: {result['message']}"
+
+
+FORMAT = Format(
+    KEYS,
+    _records,
+    flags=VERDICTS,
+    contents="data points in the columns of distilabel's APIGen tasks, with each check's verdict",
+)

@@ -1,6 +1,6 @@
-"""What a run is at work on."""
+"""What the coordinator knows of a run."""
 
-from apigen_ray.report.activity import STALE_S, InFlightTracker
+from apigen_ray.pipeline.coordinator import STALE_S, InFlightTracker
 
 
 def test_the_requests_of_a_models_clients_are_added_up_while_they_tell():
