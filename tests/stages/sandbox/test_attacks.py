@@ -22,7 +22,7 @@ from apigen_ray.stages.execute.sandbox.attacks.self_check import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ENDLESS = [name for name, verdicts in hostile_tools.EXPECTED.items() if verdicts == ("timeout",)]
+ENDLESS = [name for name, one in hostile_tools.ATTACKS.items() if one.expected == ("timeout",)]
 AT_ONCE = 3
 
 
@@ -53,7 +53,7 @@ async def endless(kind: str) -> dict[str, CheckResult]:
         }
 
 
-@pytest.mark.parametrize("attack", hostile_tools.EXPECTED)
+@pytest.mark.parametrize("attack", hostile_tools.ATTACKS)
 async def test_contains(
     hostile_sandbox: Sandbox, endless: dict[str, CheckResult], kind: str, attack: str
 ) -> None:

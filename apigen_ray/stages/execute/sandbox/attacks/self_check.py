@@ -24,19 +24,24 @@ class CheckResult:
 
 def hostile_code() -> ToolCode:
     """The attacks as tools, and `state`, which sees what they changed."""
-    names = ["state", *hostile_tools.EXPECTED]
-    module = hostile_tools.__name__.rpartition(".")[2]
-    return pack([Path(str(hostile_tools.__file__))], {name: (module, name) for name in names})
+    folder = Path(str(hostile_tools.__file__)).parent
+    functions = [hostile_tools.state, *(one.function for one in hostile_tools.ATTACKS.values())]
+    modules = {
+        function.__name__: folder.name + function.__module__.removeprefix(hostile_tools.__name__)
+        for function in functions
+    }
+    return pack([folder], {name: (module, name) for name, module in modules.items()})
 
 
 def attacks_on(kind: str, runtime: str | None) -> Sequence[str]:
     """The attacks that a kind of sandbox promises to contain."""
-    beyond: set[str] = set()
-    if runtime is not None:
-        beyond = hostile_tools.CONTAINER_ONLY | hostile_tools.LINUX_ONLY
-    elif kind not in ("docker", "sidecar"):
-        beyond = hostile_tools.CONTAINER_ONLY
-    return [name for name in hostile_tools.EXPECTED if name not in beyond]
+    has_memory_cgroup = kind in ("docker", "sidecar") and runtime is None
+    return [
+        name
+        for name, attack in hostile_tools.ATTACKS.items()
+        if (has_memory_cgroup or not attack.container_only)
+        and (runtime is None or not attack.linux_only)
+    ]
 
 
 async def self_check(settings: SandboxSettings) -> list[CheckResult]:
@@ -57,19 +62,19 @@ async def look(sandbox: Sandbox) -> CallResult:
     return Returned(seen.result, 0.0) if isinstance(seen, Returned) else seen
 
 
-async def check(sandbox: Sandbox, attack: str, clean: CallResult) -> CheckResult:
+async def check(sandbox: Sandbox, name: str, clean: CallResult) -> CheckResult:
     """Run one attack; its verdict must be right, and the next call must find all clean."""
-    promise = str(getattr(hostile_tools, attack).__doc__).strip()
+    attack = hostile_tools.ATTACKS[name]
     try:
-        [result] = await sandbox.run([Call(attack, {})])
+        [result] = await sandbox.run([Call(name, {})])
         after = await look(sandbox)
     except SandboxLost as error:
-        return CheckResult(promise, False, f"the attack ended the sandbox: {error}")
+        return CheckResult(attack.promise, False, f"the attack ended the sandbox: {error}")
     verdict = result.reason.value if isinstance(result, Failed) else "returned"
     said = result.message if isinstance(result, Failed) else repr(result.result)
-    detail = f"{attack}: {verdict}: {said}"[:200]
-    if verdict not in hostile_tools.EXPECTED[attack]:
-        return CheckResult(promise, False, detail)
+    detail = f"{name}: {verdict}: {said}"[:200]
+    if verdict not in attack.expected:
+        return CheckResult(attack.promise, False, detail)
     if after != clean:
-        return CheckResult(promise, False, f"{detail}; the next call found {after}"[:500])
-    return CheckResult(promise, True, detail)
+        return CheckResult(attack.promise, False, f"{detail}; the next call found {after}"[:500])
+    return CheckResult(attack.promise, True, detail)
