@@ -28,6 +28,8 @@ Not covered:
     - without a container: see the notices of the bubblewrap and process transports.
 """
 
+from __future__ import annotations
+
 import ctypes
 import gc
 import os
@@ -35,6 +37,7 @@ import signal
 import socket
 import sys
 import time
+from typing import NoReturn
 
 import cleanup
 import egress
@@ -50,7 +53,7 @@ SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - the container's; wiped after each
 PR_SET_DUMPABLE = 4
 
 
-def connect(address):
+def connect(address: str) -> int | None:
     """A connection to the host that listens there, as a descriptor; None if nobody does."""
     connection = socket.socket(socket.AF_UNIX)
     try:
@@ -61,7 +64,7 @@ def connect(address):
     return connection.detach()
 
 
-def serve(host, base):
+def serve(host: int, base: str) -> NoReturn:
     """Serve one host until it hangs up."""
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
@@ -88,7 +91,7 @@ def serve(host, base):
     serving.serve()
 
 
-def attend(folder):
+def attend(folder: str) -> NoReturn:
     """Serve one host after another, each with a process of its own: the container outlives them.
 
     A host opens `folder/*/socket` for each runner that it wants.
@@ -111,7 +114,7 @@ def attend(folder):
         time.sleep(ATTEND_INTERVAL_S)
 
 
-def main(address):
+def main(address: str) -> NoReturn:
     """Serve the host at a socket; or, given a folder, whoever opens sockets in it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.path.isdir(address):
