@@ -1,7 +1,14 @@
-"""Calls of REST tools, from arguments to a result."""
+"""Calls of REST tools, from arguments to a result.
 
-from collections.abc import Mapping
+API keys are taken out of whatever a host answers: hosts like to repeat them.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 from apigen_ray.errors import RestUnavailable
 from apigen_ray.records import CallResult, Failed, JsonObject, Reason, RestBackend, VirtualBackend
@@ -9,11 +16,11 @@ from apigen_ray.stages.execute.rest.cassette import Cassette, Recorder
 from apigen_ray.stages.execute.rest.client import Client, Lookup, Response, look_up
 from apigen_ray.stages.execute.rest.policy import Policy
 from apigen_ray.stages.execute.rest.reading import read, read_virtual
-from apigen_ray.stages.execute.rest.redaction import redacted
 from apigen_ray.stages.execute.rest.request import Request, build, signed
 from apigen_ray.stages.execute.rest.settings import RestSettings
 
 MESSAGE_CHARS = 500
+HIDDEN = "***"
 
 
 class RestCaller:
@@ -68,7 +75,7 @@ class RestCaller:
         if self._cassette is not None:
             return self._cassette.find(request)
         sent = signed(request, self._env)
-        exchange = redacted(await self._client.send(sent), sent.secrets)
+        exchange = _redacted(await self._client.send(sent), sent.secrets)
         if self._recorder is not None:
             self._recorder.append(request, exchange)
         return exchange
@@ -86,3 +93,22 @@ def _told(result: CallResult, place: str) -> CallResult:
     line = " ".join(f"{place}: {result.message}".split())
     short = line if len(line) <= MESSAGE_CHARS else line[:MESSAGE_CHARS] + "…"
     return Failed(result.reason, short, result.seconds)
+
+
+def _redacted(exchange: Response | Failed, secrets: Sequence[str]) -> Response | Failed:
+    """An exchange without secrets, in any of the forms that URLs and JSON give them."""
+    for secret in secrets:
+        for form in _forms(secret):
+            if isinstance(exchange, Failed):
+                # Messages name hosts in lower case.
+                message = re.sub(re.escape(form), HIDDEN, exchange.message, flags=re.IGNORECASE)
+                exchange = replace(exchange, message=message)
+            else:
+                body = exchange.body.replace(form.encode(), HIDDEN.encode())
+                content_type = exchange.content_type.replace(form, HIDDEN)
+                exchange = replace(exchange, body=body, content_type=content_type)
+    return exchange
+
+
+def _forms(secret: str) -> Iterator[str]:
+    yield from {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
