@@ -1,4 +1,4 @@
-"""The fork that makes the calls. Everything here runs beside untrusted code, and may be lied to.
+"""The fork that makes the calls. Everything here runs beside untrusted code, which may lie to it.
 
 It leaves by `os._exit` and answers each call with one frame: a length, a kind byte, and text.
 The runner and the host treat these bytes as opaque and possibly forged.
@@ -73,7 +73,7 @@ def enter(requests: int, answers: int, output: int, null: int) -> None:
 
 
 def guard(cpu_s: int) -> None:
-    """What a runner needs that is not PID 1: calls could signal it, and may outlive it."""
+    """Guard a runner that is not PID 1: calls could signal it, and may outlive it."""
     _libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))  # counts from the fork on
     seccomp.install_signal_guard()
@@ -116,7 +116,7 @@ def make(
     source: int,
     sink: int,
 ) -> None:
-    """Make the calls; each after the first when the runner has taken the answer before."""
+    """Make the calls; each waits until the runner has taken the answer to the one before."""
     for index, request in enumerate(requests):
         if index and not os.read(source, 1):
             return
@@ -124,7 +124,7 @@ def make(
 
 
 def answer(functions: Functions, request: bytes | bytearray, encoder: Encoder) -> bytes:
-    """Make one call; -> kind byte and text."""
+    """Make one call; returns a kind byte and text."""
     try:
         name, arguments = DECODE(request.decode(), 0)[0]
         if name not in functions:

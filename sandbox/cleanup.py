@@ -1,4 +1,4 @@
-"""Leaving nothing of a call: its processes, its files, and who pays when memory ends."""
+"""Leaves nothing of a call: ends its processes, removes its files, and picks the OOM victim."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def kill_others(alone: bool) -> None:
 
 
 def reap(alone: bool) -> None:
-    """Wait until those are gone who were killed; whoever is still there is killed again."""
+    """Wait until all killed processes are gone; any that remain are killed again."""
     try:
         os.wait()
         while True:
@@ -80,7 +80,7 @@ def empty(folder: str) -> bool:
 
 
 def lift(inner: str, folder: str, serial: int) -> int:
-    """Move the folders in `inner` up to `folder` and remove its files; -> how many there were."""
+    """Move the folders in `inner` up to `folder` and remove its files; returns their number."""
     os.chmod(inner, 0o700)
     entries = list(itertools.islice(os.scandir(inner), WIPE_ENTRIES))
     for index, entry in enumerate(entries):
@@ -103,7 +103,7 @@ class OomScore:
         self.file: int | None = None
         try:
             self.file = os.open("/proc/self/oom_score_adj", os.O_RDWR)
-        except OSError:  # without /proc
+        except OSError:  # there is no /proc
             pass
         else:
             self.own = os.read(self.file, 16)

@@ -19,7 +19,7 @@ VARIABLES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 
 
 def hand_over(host: int) -> dict[str, str]:
-    """Listen, and send the socket to the host; -> the environment that leads tools to it."""
+    """Listen, and send the socket to the host; returns the environment that leads tools to it."""
     with socket.socket() as listener, socket.socket(fileno=os.dup(host)) as channel:
         listener.bind(("127.0.0.1", 0))
         listener.listen(WAITING)

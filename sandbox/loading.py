@@ -1,4 +1,4 @@
-"""What a runner does once, before the first call: shut itself in, and import the tools."""
+"""What a runner does once, before the first call: isolate itself, and import the tools."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 
 
 def isolate(limits: dict[str, Any], scratch: list[str]) -> None:
-    """What holds for this process and is inherited by every fork."""
+    """Set the limits of this process, which every fork inherits."""
     libc = ctypes.CDLL(None)
     # No other process of this uid may trace this one, or open its memory or descriptors.
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -58,8 +58,8 @@ def lower_limit(kind: int, value: int) -> None:
 
 
 def load(host: int, null: int, configuration: dict[str, Any]) -> child.Functions:
-    """Import the tool modules; -> tool name to function. Says which module it is at, or failed."""
-    # It needs no interpreter lock, and ends an import that hangs when nobody waits for it any more.
+    """Import the tool modules; returns tool name to function. Reports each module, and failures."""
+    # It needs no interpreter lock, and ends an import that hangs after the host has given up.
     limit_s = configuration["import_timeout_s"] + WATCHDOG_S
     faulthandler.dump_traceback_later(limit_s, exit=True, file=null)
     sys.path[0] = configuration["tools"]
@@ -68,12 +68,12 @@ def load(host: int, null: int, configuration: dict[str, Any]) -> child.Functions
     functions = {}
     for tool, (module, function) in configuration["functions"].items():
         if module not in sys.modules:
-            service.tell(host, event="loading", module=module)
+            service.send_event(host, event="loading", module=module)
         try:
             functions[tool] = binding.bound(resolve(module, function))
         except BaseException as error:  # also SystemExit: a module may do anything
             text = child.describe(error).decode()
-            service.tell(host, event="failed", module=module, function=function, message=text)
+            service.send_event(host, event="failed", module=module, function=function, message=text)
             os._exit(1)
     if any(is_async(function) for function in functions.values()):
         importlib.import_module("asyncio")
@@ -100,12 +100,12 @@ def warm_up(encoder: child.Encoder, null: int) -> None:
 
 def resolve(module: str, function: str) -> Callable[..., Any]:
     """The function that a module offers under a name: by `get_tools()`, or as an attribute."""
-    offered: dict[str, Callable[..., Any]] = vars(importlib.import_module(module))
-    if "get_tools" in offered:
-        offered = offered["get_tools"]()
-    if not callable(offered.get(function)):
-        raise LookupError(f"no function {function}")
-    return offered[function]
+    exported: dict[str, Callable[..., Any]] = vars(importlib.import_module(module))
+    if "get_tools" in exported:
+        exported = exported["get_tools"]()
+    if not callable(exported.get(function)):
+        raise LookupError(f"the module has no function {function}")
+    return exported[function]
 
 
 def is_async(function: Callable[..., Any]) -> bool:

@@ -1,4 +1,4 @@
-"""Answers a host: a fork for each group of calls, its bytes passed on unread, its traces wiped."""
+"""Serves a host: a fork for each group of calls, its bytes passed on unread, its traces wiped."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class Pages:
         self.used = 0
 
     def read(self, descriptor: int, until: int) -> int:
-        """Read once, up to the fill level `until`; -> number of bytes, 0 at the end."""
+        """Read once, up to the fill level `until`; returns the number of bytes, 0 at the end."""
         count = os.readv(descriptor, [self.view[self.used : until]])
         self.used += count
         return count
@@ -76,7 +76,7 @@ class Service:
         self.output_bytes = configuration["output_bytes"]
         self.output = Pages(self.output_bytes + SMALL)  # what is over is read here and dropped
         self.scratch = scratch
-        self.worn = False  # too much was left behind to clean up
+        self.dirty = False  # too much was left behind to clean up
         self.oom_kills = cleanup.OomKills()
         self.oom_score = cleanup.OomScore()
 
@@ -87,13 +87,13 @@ class Service:
             count = self.read_request()
             first = 0
             while first < count:
-                if self.worn:
+                if self.dirty:
                     self.refuse()
                 first = self.run_fork(first, count)
             self.request.clear()
 
     def read_request(self) -> int:
-        """Read a group of calls into `request`; -> how many there are."""
+        """Read a group of calls into `request`; returns how many there are."""
         request = self.request
         count, size = 0, GROUP.size
         while request.used < size:
@@ -122,13 +122,13 @@ class Service:
         os.close(answers)
         os.close(output)
         self.poll = select.poll()
-        # It sends nothing before it has its answer: gVisor tells only so that it hung up.
+        # The host sends nothing before it has its answer; on gVisor, only POLLIN reports a hang-up.
         self.poll.register(self.host, select.POLLIN | select.POLLRDHUP)
         self.poll.register(self.answers, select.POLLIN)
         self.poll.register(self.printed, select.POLLIN)
 
     def run_fork(self, first: int, count: int) -> int:
-        """Have calls made until one of them ends the fork, and clean up; -> the next call."""
+        """Have calls made until one of them ends the fork, and clean up; returns the next call."""
         self.oom_kills.mark()
         self.hand_over(first)
         for index in range(first, count):
@@ -138,7 +138,7 @@ class Service:
             if outcome != RESULT or index == count - 1:
                 break
             self.send_answer(RESULT, 0, seconds)
-            if not self.go_on():
+            if not self.continue_fork():
                 self.end()
                 return index + 1
         code = 0
@@ -154,12 +154,12 @@ class Service:
         texts = self.request.view[LENGTH.size : self.request.used]
         try:
             send(self.requests, LENGTH.pack(first), texts)
-        except OSError:  # the machine ran out of memory and took who was idle
+        except OSError:  # the machine ran out of memory, and killed the idle fork
             self.end()
-            with contextlib.suppress(OSError):  # that one died of the requests: its status tells
+            with contextlib.suppress(OSError):  # this one died of the requests: its status says so
                 send(self.requests, LENGTH.pack(first), texts)
 
-    def go_on(self) -> bool:
+    def continue_fork(self) -> bool:
         """Let the fork make its next call; False if it has ended."""
         try:
             return os.write(self.requests, b"+") > 0
@@ -167,7 +167,7 @@ class Service:
             return False
 
     def await_frame(self, deadline: float) -> int:
-        """Wait for the answer to one call, dropping what it prints over the cap; -> outcome."""
+        """Wait for the answer to one call, dropping excess output; returns the outcome."""
         while True:
             left = deadline - time.monotonic()
             if left <= 0:
@@ -191,7 +191,7 @@ class Service:
         return count > 0
 
     def read_frame(self) -> int | None:
-        """Take a part of the answer; -> outcome, None while there is more to come."""
+        """Take a part of the answer; returns the outcome, None while there is more to come."""
         frame = self.frame
         if not frame.read(self.answers, len(frame.view)):
             return EXITED
@@ -203,7 +203,7 @@ class Service:
         return RESULT if frame.used == LENGTH.size + size else None
 
     def explain_exit(self) -> tuple[int, int]:
-        """A fork ended without an answer: -> outcome, exit status or signal."""
+        """The outcome of a fork that ended without an answer, with its exit status or signal."""
         status = await_exit(self.pid)
         os.set_blocking(self.printed, False)
         with contextlib.suppress(BlockingIOError):
@@ -238,12 +238,12 @@ class Service:
         os.close(self.answers)
         os.close(self.printed)
         cleanup.reap(self.alone)
-        self.worn = not cleanup.wipe(self.scratch)
-        if not self.worn:
+        self.dirty = not cleanup.wipe(self.scratch)
+        if not self.dirty:
             self.start_fork()
 
     def refuse(self) -> NoReturn:
-        """Make no call where the last one left its traces: the host takes another runner."""
+        """Refuse calls where the last one left its traces: the host takes another runner."""
         send(self.host, ANSWER.pack(REFUSED, 0, 0.0, 0), b"")
         self.leave()
 
@@ -275,8 +275,8 @@ def send(descriptor: int, head: bytes, text: bytes | memoryview) -> None:
         rest = rest[os.write(descriptor, rest) :]
 
 
-def tell(host: int, **event: str | int) -> None:
-    """Send the host a line about the start."""
+def send_event(host: int, **event: str | int) -> None:
+    """Tell the host how the start is going."""
     text = json.dumps(event).encode()
     send(host, LENGTH.pack(len(text)), text)
 

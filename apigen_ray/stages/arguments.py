@@ -90,20 +90,20 @@ def _detail(error: ValidationError, where: str) -> str:
 def _coerced(
     arguments: JsonObject, validator: SchemaValidator, where: str
 ) -> tuple[JsonObject, list[str]]:
-    """Convert scalars of the wrong type whose text says the right one, and name their paths."""
+    """Convert scalars of the wrong type where their text is a value of the right one; name them."""
     result = deepcopy(arguments)
     changed = []
     for error in _type_errors(validator.flaws(arguments)):
         expected: Any = error.validator_value
         wanted = expected if isinstance(expected, list) else [expected]
         instance: Any = error.instance
-        value, done = _converted(instance, wanted)
-        if done and error.absolute_path:
+        value, converted = _converted(instance, wanted)
+        if converted and error.absolute_path:
             *parents, last = error.absolute_path
-            holder: Any = result
+            container: Any = result
             for step in parents:
-                holder = holder[step]
-            holder[last] = value
+                container = container[step]
+            container[last] = value
             changed.append(_detail(error, where))
     return result, changed
 

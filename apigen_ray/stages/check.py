@@ -43,7 +43,7 @@ Signatures: TypeAlias = Mapping[str, SchemaValidator]
 
 
 def signatures_of(tools: Iterable[Tool]) -> Signatures:
-    """The signatures of tools; arguments that a tool doesn't name are refused."""
+    """The signatures of tools; arguments that a tool doesn't declare are refused."""
     return {
         tool.name: validator_of(to_json(forbid_extra_properties(tool.parameters)).decode())
         for tool in tools
@@ -54,7 +54,7 @@ _COMPOSING = ("allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef", "dependent
 
 
 def forbid_extra_properties(parameters: JsonObject) -> JsonObject:
-    """A parameters schema that refuses arguments it doesn't name, unless it speaks of them."""
+    """A parameters schema that refuses undeclared arguments, unless it has a rule for them."""
     if {"additionalProperties", "patternProperties", "unevaluatedProperties"} & parameters.keys():
         return parameters
     composed = parameters.keys() & set(_COMPOSING)
@@ -76,7 +76,7 @@ def check(
         text: What the model wrote.
         finish_reason: Why it stopped; `length` makes unreadable text `truncated`.
         style: The style asked for; None leaves the number of calls free.
-        signatures: Of the tools shown to the model; see `signatures_of`.
+        signatures: Those of the tools shown to the model; see `signatures_of`.
         count: How many data points were asked for.
         settings: How strict to be.
 
@@ -103,7 +103,7 @@ def check(
 
 
 def pair_count(text: str, settings: CheckSettings) -> int:
-    """How many data points a completion carries; 1 if it can't be read, or carries none."""
+    """How many data points a completion holds; 1 if it can't be read, or holds none."""
     try:
         return len(_pairs(_read(text, strict=settings.strict))) or 1
     except strict_json.NotJson:
@@ -149,7 +149,7 @@ _FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
 
 
 def _embedded(text: str) -> Iterator[str]:
-    """JSON that may stand in a code fence, or between prose: outermost brackets first."""
+    """JSON inside a code fence, or between prose: outermost brackets first."""
     if len(text) > strict_json.MAX_CHARACTERS:
         return
     for fence in _FENCE.finditer(text):

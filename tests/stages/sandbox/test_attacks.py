@@ -66,7 +66,7 @@ async def test_contains(
 async def test_a_call_starts_from_a_clean_state(hostile_sandbox: Sandbox, kind: str) -> None:
     [seen] = await hostile_sandbox.run([Call("state", {})])
     assert seen.result == {
-        "processes": 3 if kind == "sidecar" else 2,  # the runner and the call, and who attends
+        "processes": 3 if kind == "sidecar" else 2,  # the runner and the call, and the watcher
         "files": [],
         "may_write": True,
         "oom_score": 1000,  # whom the kernel kills first

@@ -1,6 +1,6 @@
 """Calls of REST tools, from arguments to a result.
 
-API keys are taken out of whatever a host answers: hosts like to repeat them.
+API keys are removed from whatever a host answers: hosts like to repeat them.
 """
 
 import json
@@ -56,14 +56,14 @@ class RestCaller:
         try:
             request = build(backend, arguments)
             exchange = await self._exchange(request)
-        except ValueError as error:  # arguments that make no request, or aren't text
+        except ValueError as error:  # no request can be made of the arguments, or they aren't text
             denied = Failed(Reason.EGRESS_DENIED, f"not sent: {error}", 0.0)
-            return _told(denied, backend.url)
+            return _with_place(denied, backend.url)
         if isinstance(backend, VirtualBackend):
-            return _told(self._read_virtual(exchange), request.place)
+            return _with_place(self._read_virtual(exchange), request.place)
         if isinstance(exchange, Failed):
-            return _told(exchange, request.place)
-        return _told(read(exchange, self._settings.errors), request.place)
+            return _with_place(exchange, request.place)
+        return _with_place(read(exchange, self._settings.errors), request.place)
 
     async def close(self) -> None:
         """Close connections and files."""
@@ -86,8 +86,8 @@ class RestCaller:
         return read_virtual(exchange, self._settings.errors)
 
 
-def _told(result: CallResult, place: str) -> CallResult:
-    """A failure with the request named before it, in one line."""
+def _with_place(result: CallResult, place: str) -> CallResult:
+    """A failure whose message names the request first, in one line."""
     if not isinstance(result, Failed):
         return result
     line = " ".join(f"{place}: {result.message}".split())

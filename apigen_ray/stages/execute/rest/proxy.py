@@ -30,16 +30,16 @@ HEAD_BYTES = 16 << 10
 HEAD_S = 5.0
 DIAL_S = 5.0
 CONNECTION_S = 120.0
-"""No connection lives longer: a tool's call doesn't either."""
+"""No connection lives longer; no call of a tool does either."""
 ANSWER_BYTES = 64 << 20
 CONNECTIONS = 64
-"""As many are open at once; others wait in the kernel, and take nothing of this process."""
+"""So many are open at once; others wait in the kernel, and cost this process nothing."""
 CONNECTIONS_PER_CALL = 1000
 """Each leaves a port of the sandbox's kernel occupied for a while."""
 CLOSE_S = 1.0
 _CHUNK = 1 << 16
 _TOLERATED = re.compile(rb"(?<!\r)\n|\n[ \t]")
-"""What h11 reads in good will, and others may read differently: bare line feeds, folded lines."""
+"""What h11 tolerates, and others may read differently: bare line feeds and folded lines."""
 _HOP_BY_HOP = frozenset(
     {
         b"connection", b"expect", b"host", b"keep-alive", b"proxy-authenticate",
@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _Forwarding:
-    """Where a client's request goes, and what of it."""
+    """Where a client's request goes, and what is sent there."""
 
     host: str
     port: int
@@ -75,12 +75,12 @@ class EgressProxy:
     """Serves the calls of one sandbox slot, which makes one after the other.
 
     Args:
-        hosts: Who may be talked to: `api.example.com`, `*.example.com:443`.
-        allow: Addresses and networks that may be dialled though they are not public.
+        hosts: The hosts that may be reached: `api.example.com`, `*.example.com:443`.
+        allow: Addresses and networks that may be dialled although they are not public.
         lookup: Finds the addresses of a name.
 
     Raises:
-        ValueError: naming the entry that can't be read.
+        ValueError: naming the entry that is malformed.
     """
 
     def __init__(

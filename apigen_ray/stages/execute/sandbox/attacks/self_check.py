@@ -1,4 +1,4 @@
-"""Prove the isolation on this machine: run every attack, and look what the next call finds."""
+"""Proves the isolation on this machine: runs every attack, then checks what the next call finds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from apigen_ray.stages.execute.sandbox.toolcode import ToolCode, pack
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What became of one promise."""
+    """Whether one promise holds."""
 
     name: str
     holds: bool
@@ -45,7 +45,7 @@ def attacks_on(kind: str, runtime: str | None) -> Sequence[str]:
 
 
 async def self_check(settings: SandboxSettings) -> list[CheckResult]:
-    """Attack a sandbox in every way we know, with a short time limit, so that it takes a minute."""
+    """Attack a sandbox in every way we know; a short time limit keeps it to about a minute."""
     kind, _ = choose_kind(settings)
     quick = settings.model_copy(update={"kind": kind, "timeout_s": 2.0, "slots": 1})
     sandbox = await open_sandbox(quick, hostile_code())
@@ -63,7 +63,7 @@ async def look(sandbox: Sandbox) -> CallResult:
 
 
 async def check(sandbox: Sandbox, name: str, clean: CallResult) -> CheckResult:
-    """Run one attack; its verdict must be right, and the next call must find all clean."""
+    """Run one attack; its verdict must be right, and the next call must find everything clean."""
     attack = hostile_tools.ATTACKS[name]
     try:
         [result] = await sandbox.run([Call(name, {})])
@@ -71,8 +71,8 @@ async def check(sandbox: Sandbox, name: str, clean: CallResult) -> CheckResult:
     except SandboxLost as error:
         return CheckResult(attack.promise, False, f"the attack ended the sandbox: {error}")
     verdict = result.reason.value if isinstance(result, Failed) else "returned"
-    said = result.message if isinstance(result, Failed) else repr(result.result)
-    detail = f"{name}: {verdict}: {said}"[:200]
+    text = result.message if isinstance(result, Failed) else repr(result.result)
+    detail = f"{name}: {verdict}: {text}"[:200]
     if verdict not in attack.expected:
         return CheckResult(attack.promise, False, detail)
     if after != clean:
