@@ -1,9 +1,11 @@
-"""Makes what a function's annotations ask for out of JSON arguments, and JSON out of its result.
+"""Converts JSON arguments to what a function's annotations ask for, and its result to JSON.
 
 Enums, dataclasses, pydantic models, dates, times and sets, at any depth of lists, dicts, typed
 dicts, unions and literals. All else is passed as JSON has it. Nothing here needs pydantic: a model
 validates itself. An argument that can't be made is an exception of the call.
 """
+
+from __future__ import annotations
 
 import collections.abc
 import datetime
@@ -11,12 +13,14 @@ import enum
 import functools
 import types
 import typing
+from typing import Any
 
 UNIONS = (typing.Union, getattr(types, "UnionType", typing.Union))
+Function = collections.abc.Callable[..., typing.Any]
 TIMES = (datetime.datetime, datetime.date, datetime.time)
 SETS = (set, frozenset, collections.abc.Set)
 MAPPINGS = (dict, collections.abc.Mapping)
-PLAIN = {
+PLAIN: dict[type, type | tuple[type, ...]] = {
     bool: bool,
     int: int,
     float: (int, float),
@@ -26,10 +30,10 @@ PLAIN = {
     tuple: list,
     dict: dict,
 }
-"""What a value is that JSON has for a type."""
+"""The types that JSON values have for a plain type."""
 
 
-def bound(function):
+def bound(function: Function) -> Function:
     """A function of JSON arguments; the function itself where they serve it as they are."""
     try:
         hints = typing.get_type_hints(function)
@@ -40,7 +44,7 @@ def bound(function):
         return function
 
     @functools.wraps(function)
-    def call(**arguments):
+    def call(**arguments: Any) -> Any:
         for name, hint in made.items():
             if name in arguments:
                 try:
@@ -52,8 +56,8 @@ def bound(function):
     return call
 
 
-def asks_more(hint, inside=()):
-    """Whether a type asks for what no JSON value is, at any depth."""
+def asks_more(hint: Any, inside: tuple[Any, ...] = ()) -> bool:
+    """Whether a type asks for values that JSON doesn't have, at any depth."""
     if hint in inside:
         return False
     if typing.get_origin(hint) is typing.Literal:
@@ -70,7 +74,7 @@ def asks_more(hint, inside=()):
     )
 
 
-def is_made(hint):
+def is_made(hint: Any) -> bool:
     """Whether a type is one whose values are made here."""
     return isinstance(hint, type) and (
         issubclass(hint, (enum.Enum, *TIMES))
@@ -80,35 +84,35 @@ def is_made(hint):
     )
 
 
-def is_dataclass(hint):
+def is_dataclass(hint: Any) -> bool:
     """Whether a type is a dataclass."""
     return hasattr(hint, "__dataclass_fields__")
 
 
-def fields(record):
+def fields(record: Any) -> tuple[Any, ...]:
     """The fields of a dataclass."""
     import dataclasses  # noqa: PLC0415 - the tools' own module has it; costly for all others
 
     return dataclasses.fields(record)
 
 
-def is_typed_dict(hint):
+def is_typed_dict(hint: Any) -> bool:
     """Whether a type is a `TypedDict`."""
     return isinstance(hint, type) and issubclass(hint, dict) and hasattr(hint, "__total__")
 
 
-def aliased(hint):
+def aliased(hint: Any) -> Any:
     """What a `NewType` or a `type` statement names; None for all else."""
     return getattr(hint, "__supertype__", getattr(hint, "__value__", None))
 
 
 @functools.cache
-def hints_of(record):
+def hints_of(record: Any) -> dict[str, Any]:
     """The types of a record's members."""
     return typing.get_type_hints(record)
 
 
-def make(value, hint):
+def make(value: Any, hint: Any) -> Any:
     """The value that a type asks for; raises TypeError or ValueError if it can't be made."""
     origin, members = typing.get_origin(hint), typing.get_args(hint)
     if origin in UNIONS:
@@ -126,7 +130,8 @@ def make(value, hint):
             return hint.model_validate(value)
         if is_dataclass(hint):
             given = {field.name for field in fields(hint) if field.init}
-            known = {name: inner for name, inner in hints_of(hint).items() if name in given}
+            hints = hints_of(hint)  # type: ignore[arg-type] # mypy doubts that it is hashable
+            known = {name: inner for name, inner in hints.items() if name in given}
             return hint(**members_of(value, hint, known))
         if issubclass(hint, TIMES):
             return hint.fromisoformat(check(value, str).replace("Z", "+00:00"))
@@ -137,7 +142,7 @@ def make(value, hint):
     return value if alias is None else make(value, alias)
 
 
-def first_made(value, members):
+def first_made(value: Any, members: tuple[Any, ...]) -> Any:
     """The value as the first member of a union that takes it."""
     problems = []
     for member in members:
@@ -148,16 +153,16 @@ def first_made(value, members):
     raise ValueError("; ".join(problems))
 
 
-def literal(value, members):
+def literal(value: Any, members: tuple[Any, ...]) -> Any:
     """The member of a `Literal` that a JSON value stands for."""
     for member in members:
         plain = member.value if isinstance(member, enum.Enum) else member
         if plain == value and type(plain) is type(value):
             return member
-    raise ValueError(f"{value!r} is none of {members}")
+    raise ValueError(f"{value!r} must be one of {members}")
 
 
-def contained(value, origin, members):
+def contained(value: Any, origin: Any, members: tuple[Any, ...]) -> Any:
     """A list, tuple, set or dict whose items are made."""
     if origin in MAPPINGS:
         _, inner = members
@@ -165,7 +170,7 @@ def contained(value, origin, members):
     check(value, list)
     if origin is tuple and members[-1:] != (...,):
         if len(value) != len(members):
-            raise ValueError(f"{len(members)} items are needed, not {len(value)}")
+            raise ValueError(f"must have {len(members)} items, not {len(value)}")
         return tuple(make(item, inner) for item, inner in zip(value, members))  # noqa: B905 - Python 3.9
     items = [make(item, members[0]) for item in value]
     if origin in SETS:
@@ -173,7 +178,7 @@ def contained(value, origin, members):
     return tuple(items) if origin is tuple else items
 
 
-def members_of(value, record, hints):
+def members_of(value: Any, record: type, hints: dict[str, Any]) -> dict[str, Any]:
     """The members of an object, each made."""
     unknown = check(value, dict).keys() - hints.keys()
     if unknown:
@@ -181,20 +186,20 @@ def members_of(value, record, hints):
     return {name: make(item, hints[name]) for name, item in value.items()}
 
 
-def check(value, hint):
-    """The value, if JSON has it for a plain type. What is no plain type takes anything."""
+def check(value: Any, hint: type) -> Any:
+    """The value, if it is what JSON has for a plain type; any other type takes anything."""
     kinds = PLAIN.get(hint, object)
     if not isinstance(value, kinds) or (isinstance(value, bool) and hint in (int, float)):
-        raise TypeError(f"{value!r:.100} is no {hint.__name__}")
+        raise TypeError(f"{value!r:.100} is not of type {hint.__name__}")
     return value
 
 
-def plain(value):
-    """What stands in JSON for a value that it doesn't have."""
+def plain(value: Any) -> Any:
+    """The JSON form of a value that JSON doesn't have."""
     if isinstance(value, enum.Enum):
         return value.value
     if is_dataclass(type(value)):
         return {field.name: getattr(value, field.name) for field in fields(value)}
     if hasattr(type(value), "model_dump"):
         return value.model_dump(mode="json")
-    raise TypeError(f"a result of type {type(value).__name__} is no JSON value")
+    raise TypeError(f"a result of type {type(value).__name__} has no JSON form")

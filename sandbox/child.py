@@ -1,8 +1,10 @@
-"""The fork that makes the calls. Everything here runs beside untrusted code, and may be lied to.
+"""The fork that makes the calls. Everything here runs beside untrusted code, which may lie to it.
 
 It leaves by `os._exit` and answers each call with one frame: a length, a kind byte, and text.
 The runner and the host treat these bytes as opaque and possibly forged.
 """
+
+from __future__ import annotations
 
 import ctypes
 import gc
@@ -10,17 +12,20 @@ import json
 import os
 import resource
 import struct
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, NoReturn
 
 import binding
 import seccomp
 
+Functions = Mapping[str, Callable[..., Any]]
 VALUE, RAISED, OUT_OF_MEMORY, NOT_JSON, TOO_LARGE = b"V", b"R", b"M", b"N", b"L"
 MAX_MESSAGE = 1000
 MAX_DEPTH = 100
 HEAD = struct.Struct("!II")  # before a group: calls to leave out, and its size
 SMALL = 4096
 FRAME_LENGTH = struct.Struct("!I")
-DECODE = json.JSONDecoder().scan_once
+DECODE = json.JSONDecoder().scan_once  # type: ignore[attr-defined] # typeshed lacks it
 SCALARS = frozenset({int, float, bool, type(None)})
 
 ANSWERS, REQUESTS = 3, 4  # descriptors
@@ -39,7 +44,12 @@ class TooLarge(Exception):
     """The value's JSON text is over the cap."""
 
 
-def serve(functions, encoder, ends, limits):
+def serve(
+    functions: Functions,
+    encoder: Encoder,
+    ends: tuple[int, int, int, int],
+    limits: dict[str, Any],
+) -> NoReturn:
     """Wait for calls, make them in order, answer each, and exit."""
     enter(*ends)
     requests = receive(REQUESTS)
@@ -49,7 +59,7 @@ def serve(functions, encoder, ends, limits):
     os._exit(0)
 
 
-def enter(requests, answers, output, null):
+def enter(requests: int, answers: int, output: int, null: int) -> None:
     """Keep five descriptors, and no other."""
     os.setpgrp()  # for who signals its own group
     requests, answers, output = map(_above_kept, (requests, answers, output))
@@ -62,31 +72,31 @@ def enter(requests, answers, output, null):
     gc.enable()
 
 
-def guard(cpu_s):
-    """What a runner needs that is not PID 1: calls could signal it, and may outlive it."""
+def guard(cpu_s: int) -> None:
+    """Guard a runner that is not PID 1: calls could signal it, and may outlive it."""
     _libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))  # counts from the fork on
     seccomp.install_signal_guard()
 
 
-def _above_kept(descriptor):
+def _above_kept(descriptor: int) -> int:
     """A copy out of the way of the numbers that are about to be assigned."""
     while descriptor <= REQUESTS:
         descriptor = os.dup(descriptor)
     return descriptor
 
 
-def receive(source):
+def receive(source: int) -> Sequence[bytes | bytearray]:
     """The requests of a group of calls, without those that an earlier fork has made."""
     start = os.read(source, SMALL)
     first, size = HEAD.unpack_from(start)
-    texts = start[HEAD.size :]
+    texts: bytes | bytearray = start[HEAD.size :]
     if len(texts) < size:
         texts = complete(texts, size, source)
     return texts.split(b"\n")[first:]
 
 
-def complete(start, size, source):
+def complete(start: bytes | bytearray, size: int, source: int) -> bytearray:
     """Read on until there are `size` bytes, or exit: the runner is gone."""
     data = bytearray(size)
     data[: len(start)] = start
@@ -99,16 +109,22 @@ def complete(start, size, source):
     return data
 
 
-def make(functions, requests, encoder, source, sink):
-    """Make the calls; each after the first when the runner has taken the answer before."""
+def make(
+    functions: Functions,
+    requests: Sequence[bytes | bytearray],
+    encoder: Encoder,
+    source: int,
+    sink: int,
+) -> None:
+    """Make the calls; each waits until the runner has taken the answer to the one before."""
     for index, request in enumerate(requests):
         if index and not os.read(source, 1):
             return
         send(sink, answer(functions, request, encoder))
 
 
-def answer(functions, request, encoder):
-    """Make one call; -> kind byte and text."""
+def answer(functions: Functions, request: bytes | bytearray, encoder: Encoder) -> bytes:
+    """Make one call; returns a kind byte and text."""
     try:
         name, arguments = DECODE(request.decode(), 0)[0]
         if name not in functions:
@@ -130,17 +146,17 @@ def answer(functions, request, encoder):
         return NOT_JSON + describe(error)
 
 
-def await_now(awaitable):
+def await_now(awaitable: Awaitable[Any]) -> Any:
     """Run an async tool to its end."""
     import asyncio  # noqa: PLC0415 - preloaded when a tool is async; costly for all others
 
-    async def wait():
+    async def wait() -> Any:
         return await awaitable
 
     return asyncio.run(wait())
 
 
-def describe(error):
+def describe(error: BaseException) -> bytes:
     """One line about an exception, whose own methods may be hostile."""
     try:
         text = str(error)
@@ -154,11 +170,11 @@ def describe(error):
 class Encoder:
     """Makes JSON text that means the same value. Tuples become lists, as `json` has it."""
 
-    def __init__(self, result_bytes):
+    def __init__(self, result_bytes: int) -> None:
         self.limit = self.left = result_bytes
         self.write = writer(self.plain)
 
-    def encode(self, value):
+    def encode(self, value: Any) -> bytes:
         """The text; raises NotJson for what has no faithful form, TooLarge over the cap."""
         self.left = self.limit
         self.measure(value, 0)
@@ -167,7 +183,7 @@ class Encoder:
             raise TooLarge(f"the result has {len(text)} bytes, over {self.limit}")
         return text
 
-    def measure(self, value, depth):
+    def measure(self, value: Any, depth: int) -> None:
         """Count the characters that a value takes at the least: what is too long isn't written.
 
         Refuses what `json` would coerce in silence.
@@ -191,14 +207,14 @@ class Encoder:
             for item in value:
                 self.measure(item, depth + 1)
 
-    def plain(self, value):
-        """What stands for a value that JSON doesn't have."""
-        told = binding.plain(value)
-        self.measure(told, 0)
-        return told
+    def plain(self, value: Any) -> Any:
+        """The JSON form of a value that JSON doesn't have."""
+        form = binding.plain(value)
+        self.measure(form, 0)
+        return form
 
 
-def writer(default):
+def writer(default: Callable[[Any], Any]) -> Callable[[Any], str]:
     """Writes values; `json` would make anew for each what is made here once.
 
     In a fork, that copies 40 pages. Cycles have been refused as too deep.
@@ -206,14 +222,16 @@ def writer(default):
     plain = json.JSONEncoder(allow_nan=False, ensure_ascii=False, default=default)
     strings, options = json.encoder.encode_basestring, (None, ": ", ", ", False, False, False)
     try:
-        write = json.encoder.c_make_encoder(None, default, strings, *options)
+        write = json.encoder.c_make_encoder(  # type: ignore[attr-defined] # typeshed lacks it
+            None, default, strings, *options
+        )
         write(0, 0)
     except TypeError:  # this Python has another one, or none
         return plain.encode
     return lambda value: "".join(write(value, 0))
 
 
-def send(sink, frame):
+def send(sink: int, frame: bytes) -> None:
     """Write one frame."""
     data = memoryview(FRAME_LENGTH.pack(len(frame)) + frame)
     while data:

@@ -1,7 +1,10 @@
-"""Leaving nothing of a call: its processes, its files, and who pays when memory ends."""
+"""Leaves nothing of a call: ends its processes, removes its files, and picks the OOM victim."""
+
+from __future__ import annotations
 
 import itertools
 import os
+from collections.abc import Iterable
 
 # as in runner.py
 # ruff: noqa: PTH101, PTH104, PTH106, PTH108, PTH118, PTH123, PTH208
@@ -10,7 +13,7 @@ SIGKILL = 9
 WIPE_ENTRIES = 20_000
 
 
-def kill_others(alone):
+def kill_others(alone: bool) -> None:
     """SIGKILL for all but this process.
 
     `alone`: with a pid namespace or a uid of its own, kill(-1) reaches all at once, so that no fork
@@ -23,8 +26,8 @@ def kill_others(alone):
             pass
 
 
-def reap(alone):
-    """Wait until those are gone who were killed; whoever is still there is killed again."""
+def reap(alone: bool) -> None:
+    """Wait until all killed processes are gone; any that remain are killed again."""
     try:
         os.wait()
         while True:
@@ -35,7 +38,7 @@ def reap(alone):
         pass
 
 
-def descendants(pid):
+def descendants(pid: int) -> list[int]:
     """All processes below one."""
     try:
         with open(f"/proc/{pid}/task/{pid}/children") as listing:
@@ -45,7 +48,7 @@ def descendants(pid):
     return children + [below for one in children for below in descendants(one)]
 
 
-def wipe(folders):
+def wipe(folders: Iterable[str]) -> bool:
     """Empty the folders; False if that failed."""
     try:
         for folder in folders:
@@ -56,7 +59,7 @@ def wipe(folders):
     return True
 
 
-def empty(folder):
+def empty(folder: str) -> bool:
     """Remove all that is in a folder, however deep; False if there is too much of it.
 
     Folders inside folders are moved up before they are emptied, so that no path gets too long.
@@ -76,8 +79,8 @@ def empty(folder):
     return False
 
 
-def lift(inner, folder, serial):
-    """Move the folders in `inner` up to `folder` and remove its files; -> how many there were."""
+def lift(inner: str, folder: str, serial: int) -> int:
+    """Move the folders in `inner` up to `folder` and remove its files; returns their number."""
     os.chmod(inner, 0o700)
     entries = list(itertools.islice(os.scandir(inner), WIPE_ENTRIES))
     for index, entry in enumerate(entries):
@@ -96,20 +99,21 @@ class OomScore:
     the score and can't change it: the file is open from before this process became undumpable.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
+        self.file: int | None = None
         try:
             self.file = os.open("/proc/self/oom_score_adj", os.O_RDWR)
-        except OSError:  # without /proc
-            self.file = None
+        except OSError:  # there is no /proc
+            pass
         else:
             self.own = os.read(self.file, 16)
 
-    def set_highest(self):
+    def set_highest(self) -> None:
         """For the forks from now on."""
         if self.file is not None:
             os.write(self.file, b"1000")
 
-    def reset(self):
+    def reset(self) -> None:
         """For this process: as it was, since the kernel lets nobody go below what it was given."""
         if self.file is not None:
             os.write(self.file, self.own)
@@ -120,25 +124,25 @@ class OomKills:
 
     FILES = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
 
-    def __init__(self):
+    def __init__(self) -> None:
         found = [path for path in self.FILES if os.access(path, os.R_OK)]
         self.file = os.open(found[0], os.O_RDONLY) if found else None
         self.marked = b""
 
-    def mark(self):
+    def mark(self) -> None:
         """Count from now on."""
         self.marked = self.read()
 
-    def happened(self):
+    def happened(self) -> bool:
         """Whether there was one since."""
         return count_kills(self.read()) > count_kills(self.marked)
 
-    def read(self):
+    def read(self) -> bytes:
         """The kernel's counts, as text."""
         return os.pread(self.file, 4096, 0) if self.file is not None else b""
 
 
-def count_kills(text):
+def count_kills(text: bytes) -> int:
     """The number of kills among the kernel's counts."""
     for line in text.splitlines():
         if line.startswith(b"oom_kill "):

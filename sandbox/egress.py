@@ -9,6 +9,8 @@ Not covered: what a call tells a listed host, and what that does with it. The ke
 more thing that calls can attack.
 """
 
+from __future__ import annotations
+
 import os
 import socket
 
@@ -16,8 +18,8 @@ WAITING = 64  # connections that the kernel keeps until the host takes them
 VARIABLES = ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY")
 
 
-def hand_over(host):
-    """Listen, and send the socket to the host; -> the environment that leads tools to it."""
+def hand_over(host: int) -> dict[str, str]:
+    """Listen, and send the socket to the host; returns the environment that leads tools to it."""
     with socket.socket() as listener, socket.socket(fileno=os.dup(host)) as channel:
         listener.bind(("127.0.0.1", 0))
         listener.listen(WAITING)

@@ -1,4 +1,6 @@
-"""What a runner does once, before the first call: shut itself in, and import the tools."""
+"""What a runner does once, before the first call: isolate itself, and import the tools."""
+
+from __future__ import annotations
 
 import contextlib
 import ctypes
@@ -7,6 +9,8 @@ import importlib
 import os
 import resource
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import binding
 import child
@@ -20,8 +24,8 @@ CO_COROUTINE = 0x80
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 
 
-def isolate(limits, scratch):
-    """What holds for this process and is inherited by every fork."""
+def isolate(limits: dict[str, Any], scratch: list[str]) -> None:
+    """Set the limits of this process, which every fork inherits."""
     libc = ctypes.CDLL(None)
     # No other process of this uid may trace this one, or open its memory or descriptors.
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
@@ -44,7 +48,7 @@ def isolate(limits, scratch):
     seccomp.install(limits["egress"])
 
 
-def lower_limit(kind, value):
+def lower_limit(kind: int, value: int) -> None:
     """Lower a resource limit, for good. Some kernels (gVisor) lack some of them."""
     hard = resource.getrlimit(kind)[1]
     if hard != resource.RLIM_INFINITY:
@@ -53,9 +57,9 @@ def lower_limit(kind, value):
         resource.setrlimit(kind, (value, value))
 
 
-def load(host, null, configuration):
-    """Import the tool modules; -> tool name to function. Says which module it is at, or failed."""
-    # It needs no interpreter lock, and ends an import that hangs when nobody waits for it any more.
+def load(host: int, null: int, configuration: dict[str, Any]) -> child.Functions:
+    """Import the tool modules; returns tool name to function. Reports each module, and failures."""
+    # It needs no interpreter lock, and ends an import that hangs after the host has given up.
     limit_s = configuration["import_timeout_s"] + WATCHDOG_S
     faulthandler.dump_traceback_later(limit_s, exit=True, file=null)
     sys.path[0] = configuration["tools"]
@@ -64,12 +68,12 @@ def load(host, null, configuration):
     functions = {}
     for tool, (module, function) in configuration["functions"].items():
         if module not in sys.modules:
-            service.tell(host, event="loading", module=module)
+            service.send_event(host, event="loading", module=module)
         try:
             functions[tool] = binding.bound(resolve(module, function))
         except BaseException as error:  # also SystemExit: a module may do anything
             text = child.describe(error).decode()
-            service.tell(host, event="failed", module=module, function=function, message=text)
+            service.send_event(host, event="failed", module=module, function=function, message=text)
             os._exit(1)
     if any(is_async(function) for function in functions.values()):
         importlib.import_module("asyncio")
@@ -77,7 +81,7 @@ def load(host, null, configuration):
     return functions
 
 
-def warm_up(encoder, null):
+def warm_up(encoder: child.Encoder, null: int) -> None:
     """Run a fork's path here, so that the interpreter has adapted its code, and filled its caches.
 
     What it would write to memory in a fork, it would write in every fork: each page a copy.
@@ -94,17 +98,17 @@ def warm_up(encoder, null):
     os.close(writable)
 
 
-def resolve(module, function):
+def resolve(module: str, function: str) -> Callable[..., Any]:
     """The function that a module offers under a name: by `get_tools()`, or as an attribute."""
-    offered = vars(importlib.import_module(module))
-    if "get_tools" in offered:
-        offered = offered["get_tools"]()
-    if not callable(offered.get(function)):
-        raise LookupError(f"no function {function}")
-    return offered[function]
+    exported: dict[str, Callable[..., Any]] = vars(importlib.import_module(module))
+    if "get_tools" in exported:
+        exported = exported["get_tools"]()
+    if not callable(exported.get(function)):
+        raise LookupError(f"the module has no function {function}")
+    return exported[function]
 
 
-def is_async(function):
+def is_async(function: Callable[..., Any]) -> bool:
     """Whether a plain function is declared `async def`."""
     function = getattr(function, "__wrapped__", function)
     return bool(getattr(getattr(function, "__code__", None), "co_flags", 0) & CO_COROUTINE)

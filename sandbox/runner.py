@@ -12,8 +12,8 @@ imports the tool modules and says `ready`. Then each request is a group of calls
 and each call is answered with the facts that this process measured (how it ended, in what time)
 and the fork's bytes, which it never parses.
 
-In a sidecar container ADDRESS is the folder in which hosts open such sockets: PID 1 only attends
-to it, and a process below it is the runner.
+In a sidecar container ADDRESS is the folder in which hosts open such sockets: PID 1 only
+watches it, and a process below it is the runner.
 
 Covered, for a call that does its worst, when the runner is PID 1 of a container without network,
 with a read-only root, limits on memory and processes, and no capabilities:
@@ -28,6 +28,8 @@ Not covered:
     - without a container: see the notices of the bubblewrap and process transports.
 """
 
+from __future__ import annotations
+
 import ctypes
 import gc
 import os
@@ -35,6 +37,7 @@ import signal
 import socket
 import sys
 import time
+from typing import NoReturn
 
 import cleanup
 import egress
@@ -45,12 +48,12 @@ import service
 # ruff: noqa: PTH112, PTH118, PTH120, PTH208
 
 PROTOCOL = 2
-ATTEND_INTERVAL_S = 0.1
+WATCH_INTERVAL_S = 0.1
 SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - the container's; wiped after each call
 PR_SET_DUMPABLE = 4
 
 
-def connect(address):
+def connect(address: str) -> int | None:
     """A connection to the host that listens there, as a descriptor; None if nobody does."""
     connection = socket.socket(socket.AF_UNIX)
     try:
@@ -61,7 +64,7 @@ def connect(address):
     return connection.detach()
 
 
-def serve(host, base):
+def serve(host: int, base: str) -> NoReturn:
     """Serve one host until it hangs up."""
     null = os.open(os.devnull, os.O_RDWR)
     os.dup2(null, 0)
@@ -84,12 +87,12 @@ def serve(host, base):
     gc.collect()
     gc.freeze()
     gc.disable()
-    service.tell(host, event="ready", protocol=PROTOCOL, python=sys.version)
+    service.send_event(host, event="ready", protocol=PROTOCOL, python=sys.version)
     serving.serve()
 
 
-def attend(folder):
-    """Serve one host after another, each with a process of its own: the container outlives them.
+def watch(folder: str) -> NoReturn:
+    """Watch a folder, and serve one host after another, each in a process of its own.
 
     A host opens `folder/*/socket` for each runner that it wants.
     """
@@ -108,14 +111,14 @@ def attend(folder):
             os.waitpid(pid, 0)
             cleanup.kill_others(alone=True)
             cleanup.reap(alone=True)
-        time.sleep(ATTEND_INTERVAL_S)
+        time.sleep(WATCH_INTERVAL_S)
 
 
-def main(address):
+def main(address: str) -> NoReturn:
     """Serve the host at a socket; or, given a folder, whoever opens sockets in it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.path.isdir(address):
-        attend(address)
+        watch(address)
     host = connect(address)
     if host is None:
         sys.exit(f"nobody listens at {address}")

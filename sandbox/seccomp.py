@@ -9,12 +9,16 @@ The list names what reaches other processes (above all the runner: it shares its
 calls), what outlives the process, and what only widens the kernel's attack surface.
 """
 
+from __future__ import annotations
+
 import ctypes
 import errno
 import platform
 
+Instruction = tuple[int, int, int, int]  # operation, jump if true, jump if false, operand
+
 # name: number on (x86-64, aarch64); None where the architecture lacks it
-DENIED = {
+DENIED: dict[str, tuple[int, int | None]] = {
     # other processes: their memory, limits, priorities, descriptors
     "ptrace": (101, 117),
     "process_vm_readv": (310, 270),
@@ -146,12 +150,12 @@ class _Program(ctypes.Structure):
     ]
 
 
-def install(egress):
+def install(egress: bool) -> None:
     """Filter this process and all its forks from now on; with `egress`, they may make TCP calls."""
     _install(program(platform.machine(), egress))
 
 
-def install_signal_guard():
+def install_signal_guard() -> None:
     """For a fork whose runner is not PID 1: let it signal its own process group only.
 
     PID 1 is deaf to its own namespace, any other runner is not.
@@ -159,7 +163,7 @@ def install_signal_guard():
     _install(signal_guard(platform.machine()))
 
 
-def _install(instructions):
+def _install(instructions: list[Instruction]) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     array = (_Filter * len(instructions))(*(_Filter(*one) for one in instructions))
     packed = _Program(len(instructions), array)
@@ -169,7 +173,7 @@ def _install(instructions):
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def program(machine, egress):
+def program(machine: str, egress: bool) -> list[Instruction]:
     """The filter as a list of BPF instructions."""
     column, architecture = MACHINES[machine]
     steps = [
@@ -181,8 +185,9 @@ def program(machine, egress):
     if machine == "x86_64":
         steps += [(AT_LEAST, 0, 1, X32_BIT), (RETURN, 0, 0, KILL_PROCESS)]
     for numbers in DENIED.values():
-        if numbers[column] is not None:
-            steps += _deny(numbers[column], errno.EPERM)
+        number = numbers[column]
+        if number is not None:
+            steps += _deny(number, errno.EPERM)
     # No network namespace can be counted on (the containers of a pod share one), so: no sockets.
     # socketpair() stays, asyncio needs it.
     if egress:  # this sandbox has a namespace of its own, and in it only the host's proxy answers
@@ -199,14 +204,14 @@ def program(machine, egress):
         steps += _when(number, ARGUMENT_0, [(EQUAL, 0, 1, 1), _fail()])  # 1 is the runner
     steps += _when(PRCTL[column], ARGUMENT_0, [(EQUAL, 0, 1, PR_SET_DUMPABLE), _fail()])
     for number, commands in ((FCNTL[column], SIGNAL_BY_FCNTL), (IOCTL[column], SIGNAL_BY_IOCTL)):
-        checks = []
+        checks: list[Instruction] = []
         for command in commands:
             checks += [(EQUAL, 0, 1, command), _fail()]
         steps += _when(number, ARGUMENT_1, checks)
     return [*steps, (RETURN, 0, 0, ALLOW)]
 
 
-def signal_guard(machine):
+def signal_guard(machine: str) -> list[Instruction]:
     """What `install_signal_guard` adds; the architecture has been checked by then."""
     column, _ = MACHINES[machine]
     steps = [(LOAD, 0, 0, NUMBER)]
@@ -215,11 +220,11 @@ def signal_guard(machine):
     return [*steps, (RETURN, 0, 0, ALLOW)]
 
 
-def _fail():
+def _fail() -> Instruction:
     return (RETURN, 0, 0, FAIL | errno.EPERM)
 
 
-def _tcp_only(number):
+def _tcp_only(number: int) -> list[Instruction]:
     """Of socket(), let TCP over IPv4 pass."""
     steps = [
         *((LOAD, 0, 0, ARGUMENT_0), (EQUAL, 0, 7, AF_INET)),
@@ -231,11 +236,11 @@ def _tcp_only(number):
     return [(EQUAL, 0, len(steps), number), *steps]
 
 
-def _deny(number, error):
+def _deny(number: int, error: int) -> list[Instruction]:
     return [(EQUAL, 0, 1, number), (RETURN, 0, 0, FAIL | error)]
 
 
-def _when(number, argument, checks):
+def _when(number: int, argument: int, checks: list[Instruction]) -> list[Instruction]:
     """For one system call, run `checks` with the low word of an argument loaded."""
     steps = [(LOAD, 0, 0, argument), *checks, (LOAD, 0, 0, NUMBER)]
     return [(EQUAL, 0, len(steps), number), *steps]

@@ -6,10 +6,8 @@ trains on a coerced call trains on a wrong one.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from copy import deepcopy
 from typing import Any, Literal, TypeAlias
 
-from jsonschema import ValidationError
 from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
@@ -25,6 +23,7 @@ from apigen_ray.records import (
     Style,
     Tool,
 )
+from apigen_ray.stages.arguments import Flaw, check_arguments
 from apigen_ray.tools.validation import SchemaValidator, validator_of
 
 
@@ -44,11 +43,22 @@ Signatures: TypeAlias = Mapping[str, SchemaValidator]
 
 
 def signatures_of(tools: Iterable[Tool]) -> Signatures:
-    """The signatures of tools; arguments that a tool doesn't name are refused."""
+    """The signatures of tools; arguments that a tool doesn't declare are refused."""
     return {
         tool.name: validator_of(to_json(forbid_extra_properties(tool.parameters)).decode())
         for tool in tools
     }
+
+
+_COMPOSING = ("allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef", "dependentSchemas")
+
+
+def forbid_extra_properties(parameters: JsonObject) -> JsonObject:
+    """A parameters schema that refuses undeclared arguments, unless it has a rule for them."""
+    if {"additionalProperties", "patternProperties", "unevaluatedProperties"} & parameters.keys():
+        return parameters
+    composed = parameters.keys() & set(_COMPOSING)
+    return parameters | {"unevaluatedProperties" if composed else "additionalProperties": False}
 
 
 def check(
@@ -66,7 +76,7 @@ def check(
         text: What the model wrote.
         finish_reason: Why it stopped; `length` makes unreadable text `truncated`.
         style: The style asked for; None leaves the number of calls free.
-        signatures: Of the tools shown to the model; see `signatures_of`.
+        signatures: Those of the tools shown to the model; see `signatures_of`.
         count: How many data points were asked for.
         settings: How strict to be.
 
@@ -93,7 +103,7 @@ def check(
 
 
 def pair_count(text: str, settings: CheckSettings) -> int:
-    """How many data points a completion carries; 1 if it can't be read, or carries none."""
+    """How many data points a completion holds; 1 if it can't be read, or holds none."""
     try:
         return len(_pairs(_read(text, strict=settings.strict))) or 1
     except strict_json.NotJson:
@@ -108,23 +118,14 @@ def check_pair(
     answers = value.get("answers") if isinstance(value, dict) else None
     try:
         if not isinstance(value, dict):
-            raise _Flaw(Reason.WRONG_TYPE, f"pair: {_shown(value)} is not of type 'object'")
+            raise Flaw(Reason.WRONG_TYPE, f"pair: {_shown(value)} is not of type 'object'")
         calls, coerced = _calls(value, signatures, style, settings)
         _check_style(calls, style)
-    except _Flaw as flaw:
+    except Flaw as flaw:
         shown_query = query if isinstance(query, str) else None
         return Rejected(flaw.reason, flaw.detail, shown_query, answers)
     assert isinstance(query, str)
     return Checked(Pair(query, tuple(calls)), tuple(coerced))
-
-
-class _Flaw(Exception):
-    """Leaves the nested readers of one pair, and goes no further."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
 
 
 # --- the text
@@ -148,7 +149,7 @@ _FENCE = re.compile(r"```[a-zA-Z]*\s*\n(.*?)```", re.DOTALL)
 
 
 def _embedded(text: str) -> Iterator[str]:
-    """JSON that may stand in a code fence, or between prose: outermost brackets first."""
+    """JSON inside a code fence, or between prose: outermost brackets first."""
     if len(text) > strict_json.MAX_CHARACTERS:
         return
     for fence in _FENCE.finditer(text):
@@ -178,9 +179,9 @@ def _calls(
     query = _field(pair, "query", str, "pair")
     answers = _field(pair, "answers", list, "pair")
     if not query.strip():
-        raise _Flaw(Reason.EMPTY_QUERY, "query: is empty")
+        raise Flaw(Reason.EMPTY_QUERY, "query: is empty")
     if not answers and style is not Style.IRRELEVANCE:
-        raise _Flaw(Reason.NO_CALLS, "answers: no call where at least one is needed")
+        raise Flaw(Reason.NO_CALLS, "answers: no call where at least one is needed")
     calls: list[Call] = []
     coerced: list[str] = []
     seen: dict[str, int] = {}
@@ -192,7 +193,7 @@ def _calls(
         if len(answers) > 1:
             same = strict_json.canonical([call.name, call.arguments])
             if same in seen:
-                raise _Flaw(Reason.DUPLICATE_CALL, f"{where}: repeats calls[{seen[same]}]")
+                raise Flaw(Reason.DUPLICATE_CALL, f"{where}: repeats calls[{seen[same]}]")
             seen[same] = index
     return calls, coerced
 
@@ -201,21 +202,15 @@ def _call(
     answer: Json, where: str, signatures: Signatures, settings: CheckSettings
 ) -> tuple[Call, list[str]]:
     if not isinstance(answer, dict):
-        raise _Flaw(Reason.WRONG_TYPE, f"{where}: {_shown(answer)} is not of type 'object'")
+        raise Flaw(Reason.WRONG_TYPE, f"{where}: {_shown(answer)} is not of type 'object'")
     name = _field(answer, "name", str, where)
     arguments = _field(answer, "arguments", dict, where)
     if name not in signatures:
-        raise _Flaw(Reason.UNKNOWN_FUNCTION, f"{where}.name: {_shown(name)} was not shown")
-    validator = signatures[name]
-    if validator.accepts(arguments):
-        return Call(name, arguments), []
-    changed: list[str] = []
-    if settings.coerce == "lossless":
-        arguments, changed = _coerced(arguments, validator, where)
-    flaws = [_classify(error, where) for error in validator.flaws(arguments)]
-    if flaws:
-        raise min(flaws, key=lambda flaw: (_PRECEDENCE.index(flaw.reason), flaw.detail))
-    return Call(name, arguments), changed
+        raise Flaw(Reason.UNKNOWN_FUNCTION, f"{where}.name: {_shown(name)} was not shown")
+    arguments, coerced = check_arguments(
+        arguments, signatures[name], where, coerce=settings.coerce == "lossless"
+    )
+    return Call(name, arguments), coerced
 
 
 _TYPE_NAMES: dict[type, str] = {str: "string", list: "array", dict: "object"}
@@ -223,10 +218,10 @@ _TYPE_NAMES: dict[type, str] = {str: "string", list: "array", dict: "object"}
 
 def _field(value: JsonObject, key: str, kind: type, where: str) -> Any:
     if key not in value:
-        raise _Flaw(Reason.MISSING_FIELD, f"{where}: {key!r} is missing")
+        raise Flaw(Reason.MISSING_FIELD, f"{where}: {key!r} is missing")
     if not isinstance(value[key], kind):
         place = key if where == "pair" else f"{where}.{key}"
-        raise _Flaw(
+        raise Flaw(
             Reason.WRONG_TYPE, f"{place}: {_shown(value[key])} is not of type {_TYPE_NAMES[kind]!r}"
         )
     return value[key]
@@ -245,112 +240,9 @@ def _check_style(calls: Sequence[Call], style: Style | None) -> None:
         wanted = "no call"
     if wanted:
         got = f"{len(calls)} calls of {functions} functions"
-        raise _Flaw(Reason.STYLE_MISMATCH, f"answers: {style} needs {wanted}, not {got}")
-
-
-# --- arguments against the schema
-
-_PRECEDENCE = (
-    Reason.UNKNOWN_ARGUMENT,
-    Reason.MISSING_ARGUMENT,
-    Reason.WRONG_TYPE,
-    Reason.CONSTRAINT,
-)
-_KEYWORD_REASON = {
-    "additionalProperties": Reason.UNKNOWN_ARGUMENT,
-    "unevaluatedProperties": Reason.UNKNOWN_ARGUMENT,
-    "propertyNames": Reason.UNKNOWN_ARGUMENT,
-    "required": Reason.MISSING_ARGUMENT,
-    "dependentRequired": Reason.MISSING_ARGUMENT,
-    "type": Reason.WRONG_TYPE,
-}
-_COMPOSING = ("allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef", "dependentSchemas")
-
-
-def forbid_extra_properties(parameters: JsonObject) -> JsonObject:
-    """A parameters schema that refuses arguments it doesn't name, unless it speaks of them."""
-    if {"additionalProperties", "patternProperties", "unevaluatedProperties"} & parameters.keys():
-        return parameters
-    composed = parameters.keys() & set(_COMPOSING)
-    return parameters | {"unevaluatedProperties" if composed else "additionalProperties": False}
-
-
-def _classify(error: ValidationError, where: str) -> _Flaw:
-    """The reason of a schema error: for `anyOf`, that of the branch the value was meant for."""
-    if error.validator in ("anyOf", "oneOf") and error.context:
-        branches: dict[Any, list[ValidationError]] = {}
-        for inner in error.context:
-            branches.setdefault(inner.relative_schema_path[0], []).append(inner)
-        meant = [
-            branch
-            for branch in branches.values()
-            if not any(e.validator == "type" and not e.relative_path for e in branch)
-        ]
-        if not meant:
-            return _Flaw(Reason.WRONG_TYPE, _detail(error, where))
-        return _classify(meant[0][0], where)
-    reason = _KEYWORD_REASON.get(str(error.validator), Reason.CONSTRAINT)
-    return _Flaw(reason, _detail(error, where))
-
-
-def _detail(error: ValidationError, where: str) -> str:
-    steps = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in error.absolute_path)
-    path = f"{where}.arguments{''.join(steps)}"
-    message = error.message
-    if len(message) > 300:  # the message repeats the value, which may be megabytes
-        message = f"{message[:150]} ... {message[-140:]}"
-    return f"{path}: {message}"
+        raise Flaw(Reason.STYLE_MISMATCH, f"answers: {style} needs {wanted}, not {got}")
 
 
 def _shown(value: Json) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:77] + "..."
-
-
-# --- lossless coercion
-
-
-def _coerced(
-    arguments: JsonObject, validator: SchemaValidator, where: str
-) -> tuple[JsonObject, list[str]]:
-    """Convert scalars of the wrong type whose text says the right one, and name their paths."""
-    result = deepcopy(arguments)
-    changed = []
-    for error in _type_errors(validator.flaws(arguments)):
-        expected: Any = error.validator_value
-        wanted = expected if isinstance(expected, list) else [expected]
-        instance: Any = error.instance
-        value, done = _converted(instance, wanted)
-        if done and error.absolute_path:
-            *parents, last = error.absolute_path
-            holder: Any = result
-            for step in parents:
-                holder = holder[step]
-            holder[last] = value
-            changed.append(_detail(error, where))
-    return result, changed
-
-
-def _type_errors(errors: Any) -> Iterator[ValidationError]:
-    for error in errors:
-        if error.validator == "type":
-            yield error
-        elif error.validator in ("anyOf", "oneOf"):
-            yield from _type_errors(error.context)
-
-
-def _converted(value: Json, wanted: Sequence[str]) -> tuple[Json, bool]:
-    if isinstance(value, float) and "integer" in wanted and value.is_integer():
-        return int(value), True
-    if not isinstance(value, str):
-        return value, False
-    try:
-        read = strict_json.parse(value)
-    except strict_json.NotJson:
-        return value, False
-    kinds: list[str] = ["boolean"] if isinstance(read, bool) else []
-    if isinstance(read, int) and not isinstance(read, bool):
-        kinds = ["integer", "number"]
-    elif isinstance(read, float):
-        kinds = ["number"]
-    return (read, True) if set(kinds) & set(wanted) else (value, False)

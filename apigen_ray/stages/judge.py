@@ -19,7 +19,7 @@ RESULT_CHARACTERS = 2000
 """A longer result is cut for the judge, who is told that results may be truncated."""
 
 VERDICT_CHARACTERS = 20_000
-"""Only the end of an answer is searched for a verdict, so that no text can keep us busy."""
+"""Only the end of an answer is searched for a verdict, which bounds the time that takes."""
 
 VERDICT: JsonObject = {
     "type": "object",
@@ -50,9 +50,9 @@ class Judge:
 
 
 Rule: TypeAlias = Literal["all", "majority", "first"]
-"""Whose word counts where there are several judges. They are asked in turn, and no more of them
-than it takes: `all` ends with the first no; `majority` when one side has it, and a tie is a no;
-`first` asks the next one only where a judge gave no verdict that could be read."""
+"""How the votes of several judges decide. They are asked in turn, until the result is certain:
+`all` ends with the first no; `majority` when one side has it, and a tie is a no; `first` asks
+another judge only if the verdict of one could not be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ async def vote(
     *,
     sample: str,
 ) -> Ballot:
-    """Ask judges until their votes decide; arguments as of `judge`."""
+    """Ask judges until their votes decide; for the arguments, see `judge`."""
     votes: list[Vote] = []
     replies: list[Reply] = []
     passed: bool | None = None
@@ -89,7 +89,7 @@ async def vote(
 
 
 def decided(votes: Sequence[bool], judges: int, rule: Rule) -> bool | None:
-    """What the votes so far decide, whatever the judges not yet asked would say."""
+    """The result that the votes so far make certain; None if it depends on the other judges."""
     yes, no = sum(votes), len(votes) - sum(votes)
     enough_yes, enough_no = {
         "all": (judges, 1),
@@ -108,9 +108,9 @@ async def judge(
     *,
     sample: str,
 ) -> Judgement:
-    """Ask for a verdict; an answer without one is asked again, once.
+    """Ask one judge for a verdict; if its answer has none, ask once more.
 
-    Answers without one that are kept from an earlier attempt don't count: that attempt is over.
+    Cached answers without a verdict, from an earlier run of the data point, don't count.
 
     Args:
         pair: The query and its calls.
@@ -118,7 +118,7 @@ async def judge(
         results: One result a call, as rows hold them.
         model: The judging model.
         name: Its label, for the vote.
-        sample: The data point: the same question about another one is asked anew.
+        sample: The id of the data point: the cache keeps equal questions about others apart.
 
     Raises:
         EndpointError: if the judge can't be reached.
@@ -169,7 +169,7 @@ def _cut(text: str) -> str:
 
 
 def read_verdict(text: str) -> tuple[bool, str] | None:
-    """The *last* verdict of the text, with its thought: one that the judge quotes comes earlier."""
+    """The *last* verdict of the text, with its thought: any that the judge quotes come earlier."""
     text = text[-VERDICT_CHARACTERS:]
     decoder = json.JSONDecoder()
     position, verdict = 0, None

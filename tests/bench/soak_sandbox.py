@@ -30,8 +30,8 @@ async def client(
         [result] = await sandbox.run([Call(attack, {})])
         verdict = getattr(result, "reason", "returned")
         counts["attacks"] += 1
-        counts["wrong verdicts on attacks"] += verdict not in hostile_tools.EXPECTED[attack]
-        if verdict not in hostile_tools.EXPECTED[attack]:
+        counts["wrong verdicts on attacks"] += verdict not in hostile_tools.ATTACKS[attack].expected
+        if verdict not in hostile_tools.ATTACKS[attack].expected:
             counts[f"{attack}: {verdict}"] += 1
         for _ in range(BENIGN_PER_ATTACK):
             counts["benign calls"] += 1

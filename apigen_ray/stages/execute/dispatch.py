@@ -1,4 +1,4 @@
-"""Stage 2 (paper §3.2): really run the calls, and see what they give."""
+"""Stage 2 (paper §3.2): run the calls for real, and record their results."""
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -29,7 +29,7 @@ REPEATABLE = {"GET", "HEAD", "OPTIONS"}
 PYTHON_ERRORS = (
     ErrorPattern(key="error", matches=r"^(?!(false|null|none|no|ok|\[\]|\{\}|[-+\d.e]*)$)"),
 )
-"""An `error` that says something; a number is how exact a result is."""
+"""An `error` that says something; a number there is the error bound of a result."""
 
 
 class ExecuteSettings(BaseModel):
@@ -40,8 +40,8 @@ class ExecuteSettings(BaseModel):
     check_determinism: bool = False
     """Run each call twice, and mark the results that differ; REST calls only where GET is."""
     errors: tuple[ErrorPattern, ...] = PYTHON_ERRORS
-    """How a Python tool's result looks that tells of an error in place of raising it; `rest.errors`
-    says the same of REST tools."""
+    """How to recognise a Python tool's result that reports an error instead of raising it;
+    `rest.errors` does the same for REST tools."""
 
 
 class Runner(Protocol):
@@ -51,7 +51,7 @@ class Runner(Protocol):
         """One result a call.
 
         Raises:
-            InfrastructureError: if the runner failed, whatever the calls are worth.
+            InfrastructureError: if the runner failed, which says nothing about the calls.
         """
         ...
 
@@ -79,13 +79,13 @@ class Dispatcher:
         self,
         rest_tools: RestTools,
         rest: RestCaller,
-        opened: Callable[[], Awaitable[Sandbox]],
+        open_sandbox: Callable[[], Awaitable[Sandbox]],
         errors: Sequence[ErrorPattern] = PYTHON_ERRORS,
     ) -> None:
-        """Take where REST calls go, and what gives the sandbox once a Python call needs it."""
+        """Take where REST calls go, and what opens the sandbox once a Python call needs it."""
         self._rest_tools = rest_tools
         self._rest = rest
-        self._opened = opened
+        self._open_sandbox = open_sandbox
         self._errors = errors
 
     async def run(self, calls: Sequence[Call]) -> list[CallResult]:
@@ -97,22 +97,22 @@ class Dispatcher:
                     backend = self._rest_tools[call.name]
                     results.append(await self._rest.call(backend, call.arguments))
             else:
-                sandbox = await self._opened()
+                sandbox = await self._open_sandbox()
                 returned = await sandbox.run(list(group))
-                results += [_judged(result, self._errors) for result in returned]
+                results += [_checked(result, self._errors) for result in returned]
         return results
 
     def repeatable(self, call: Call) -> bool:
-        """Whether running the call again does no harm."""
+        """Whether the call can be run again without harm."""
         backend = self._rest_tools.get(call.name)
         return not isinstance(backend, RestBackend) or backend.method.upper() in REPEATABLE
 
 
 async def execute(calls: Sequence[Call], runner: Runner) -> Executed:
-    """Run every call, in order, each with a verdict of its own.
+    """Run every call, in order; each has a result of its own.
 
     Raises:
-        InfrastructureError: if the runner failed, whatever the calls are worth.
+        InfrastructureError: if the runner failed, which says nothing about the calls.
     """
     start = time.monotonic()
     results = await runner.run(calls) if calls else []
@@ -120,10 +120,10 @@ async def execute(calls: Sequence[Call], runner: Runner) -> Executed:
 
 
 async def execute_twice(calls: Sequence[Call], runner: Dispatcher) -> Executed:
-    """As `execute`, and mark results that differ when the calls are run again.
+    """Like `execute`, but run the calls again and mark the results that differ.
 
     Raises:
-        InfrastructureError: if the runner failed, whatever the calls are worth.
+        InfrastructureError: if the runner failed, which says nothing about the calls.
     """
     first = await execute(calls, runner)
     if first.rejection or not all(runner.repeatable(call) for call in calls):
@@ -140,8 +140,8 @@ async def execute_twice(calls: Sequence[Call], runner: Dispatcher) -> Executed:
     return Executed(marked, first.seconds + second.seconds)
 
 
-def _judged(result: CallResult, errors: Sequence[ErrorPattern]) -> CallResult:
-    """A call that returns nothing, or tells of an error in place of raising it, did not succeed."""
+def _checked(result: CallResult, errors: Sequence[ErrorPattern]) -> CallResult:
+    """A call that returns nothing, or reports an error instead of raising it, has failed."""
     if isinstance(result, Failed):
         return result
     if result.result is None:

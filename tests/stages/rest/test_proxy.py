@@ -63,6 +63,10 @@ def get(url: str, host: str, *headers: str) -> str:
     return "\r\n".join([f"GET {url} HTTP/1.1", f"Host: {host}", *headers, "", ""])
 
 
+def tunnel(authority: str) -> str:
+    return f"CONNECT {authority} HTTP/1.1\r\nHost: {authority}\r\n\r\n"
+
+
 async def test_a_listed_host_is_reached(proxy, site):
     ask = await proxy(["api.example.com"])
     url = f"http://api.example.com:{site.port}/a%20b?c=1"
@@ -94,7 +98,7 @@ async def test_another_host_is_refused(proxy, site, host, way):
     ask = await proxy(["api.example.com"])
     authority = f"{host}:{site.port}"
     plain = get(f"http://{authority}/", authority)
-    answer = await ask(plain if way == "plain" else f"CONNECT {authority} HTTP/1.1\r\n\r\n")
+    answer = await ask(plain if way == "plain" else tunnel(authority))
     assert answer.startswith("HTTP/1.1 403")
     assert not site.requests
 
@@ -113,7 +117,7 @@ async def test_a_listed_host_with_an_inner_address_is_refused(proxy, site, addre
     ask = await proxy(["api.example.com"], allow=(), addresses=(address,))
     authority = f"api.example.com:{site.port}"
     plain = get(f"http://{authority}/", authority)
-    answer = await ask(plain if way == "plain" else f"CONNECT {authority} HTTP/1.1\r\n\r\n")
+    answer = await ask(plain if way == "plain" else tunnel(authority))
     assert answer.startswith("HTTP/1.1 403")
     assert "not a public address" in answer
     assert not site.requests
@@ -150,17 +154,21 @@ async def test_headers_of_the_hop_stay_behind(proxy, site):
     assert not {"Proxy-Authorization", "X-Mine", "TE"} & site.requests[0][2].keys()
 
 
-SITE = "http://api.example.com/ HTTP/1.1\r\n"
+HOST = "\r\nHost: api.example.com"
+SITE = f"http://api.example.com/ HTTP/1.1{HOST}\r\n"
 UNREADABLE = {
     "nonsense": 400,
+    "GET http://api.example.com/ HTTP/1.1": 400,
+    f"GET {SITE}X: y\r\n\tfolded": 400,
+    f"GET {SITE}X: y\rZ: w": 400,
     "GET / HTTP/1.1\r\nHost: api.example.com": 400,
-    "GET https://api.example.com/ HTTP/1.1": 400,
-    "GET ftp://api.example.com/ HTTP/1.1": 400,
-    "GET http://user@api.example.com/ HTTP/1.1": 400,
-    "GET http://api.example.com:port/ HTTP/1.1": 400,
-    "GET http:///x HTTP/1.1": 400,
-    "GET http://api.example.com/ HTTP/2.0": 400,
-    "GET http://api.example.com/\x01 HTTP/1.1": 400,
+    f"GET https://api.example.com/ HTTP/1.1{HOST}": 400,
+    f"GET ftp://api.example.com/ HTTP/1.1{HOST}": 400,
+    f"GET http://user@api.example.com/ HTTP/1.1{HOST}": 400,
+    f"GET http://api.example.com:port/ HTTP/1.1{HOST}": 400,
+    f"GET http:///x HTTP/1.1{HOST}": 400,
+    f"GET http://api.example.com/ HTTP/2.0{HOST}": 400,
+    f"GET http://api.example.com/\x01 HTTP/1.1{HOST}": 400,
     f"GET {SITE}X : y": 400,
     f"GET {SITE}X: y\r\n folded": 400,
     f"GET {SITE}X: y\nZ: w": 400,
@@ -168,9 +176,9 @@ UNREADABLE = {
     f"POST {SITE}Content-Length: 1\r\nContent-Length: 2": 400,
     f"POST {SITE}Content-Length: +1": 400,
     f"POST {SITE}Transfer-Encoding: chunked": 411,
-    "CONNECT api.example.com HTTP/1.1": 400,
-    "CONNECT api.example.com:x HTTP/1.1": 400,
-    "CONNECT :443 HTTP/1.1": 400,
+    f"CONNECT api.example.com HTTP/1.1{HOST}": 400,
+    f"CONNECT api.example.com:x HTTP/1.1{HOST}": 400,
+    f"CONNECT :443 HTTP/1.1{HOST}": 400,
     f"GET {SITE}X: {'y' * 20_000}": 431,
 }
 
@@ -284,7 +292,7 @@ async def test_tls_goes_through_a_tunnel(proxy, certificate):
     port = server.sockets[0].getsockname()[1]
     ask = await proxy(["api.example.com"])
     reader, writer = await asyncio.open_unix_connection(ask.path)
-    writer.write(f"CONNECT api.example.com:{port} HTTP/1.1\r\n\r\n".encode())
+    writer.write(tunnel(f"api.example.com:{port}").encode())
     assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
     trusting = ssl.create_default_context(cafile=str(certificate))
     await writer.start_tls(trusting, server_hostname="api.example.com")

@@ -196,7 +196,7 @@ def test_the_forms_of_errors_can_be_set():
 
 
 def test_a_form_that_is_no_regular_expression_is_named():
-    with pytest.raises(ValueError, match=r"is no regular expression"):
+    with pytest.raises(ValueError, match=r"is not a regular expression"):
         RestSettings.model_validate({"errors": [{"key": "("}]})
 
 

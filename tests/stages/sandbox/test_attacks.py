@@ -22,7 +22,7 @@ from apigen_ray.stages.execute.sandbox.attacks.self_check import (
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
-ENDLESS = [name for name, verdicts in hostile_tools.EXPECTED.items() if verdicts == ("timeout",)]
+ENDLESS = [name for name, one in hostile_tools.ATTACKS.items() if one.expected == ("timeout",)]
 AT_ONCE = 3
 
 
@@ -53,7 +53,7 @@ async def endless(kind: str) -> dict[str, CheckResult]:
         }
 
 
-@pytest.mark.parametrize("attack", hostile_tools.EXPECTED)
+@pytest.mark.parametrize("attack", hostile_tools.ATTACKS)
 async def test_contains(
     hostile_sandbox: Sandbox, endless: dict[str, CheckResult], kind: str, attack: str
 ) -> None:
@@ -66,7 +66,7 @@ async def test_contains(
 async def test_a_call_starts_from_a_clean_state(hostile_sandbox: Sandbox, kind: str) -> None:
     [seen] = await hostile_sandbox.run([Call("state", {})])
     assert seen.result == {
-        "processes": 3 if kind == "sidecar" else 2,  # the runner and the call, and who attends
+        "processes": 3 if kind == "sidecar" else 2,  # the runner and the call, and the watcher
         "files": [],
         "may_write": True,
         "oom_score": 1000,  # whom the kernel kills first

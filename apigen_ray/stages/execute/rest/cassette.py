@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 
 class Cassette:
-    """A cassette to play from: of several recordings of one request, the last."""
+    """A cassette to replay; the last of several recordings of one request counts."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -32,7 +32,7 @@ class Cassette:
         """What was recorded for a request.
 
         Raises:
-            RestUnavailable: if nothing was.
+            RestUnavailable: if nothing was recorded.
         """
         entry = self._entries.get(request.fingerprint())
         if entry is None:
@@ -63,7 +63,7 @@ def _entries(text: str) -> list[tuple[str, dict[str, Any]]]:
             entry = json.loads(line)
             entries.append((str(entry["key"]), entry))
         except (ValueError, LookupError, TypeError):
-            log.warning("cassette: line %d is torn, and left out", number)
+            log.warning("cassette: skipped line %d, which is incomplete", number)
     return entries
 
 

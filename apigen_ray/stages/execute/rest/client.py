@@ -1,8 +1,8 @@
-"""An HTTP client for hosts that nobody vouches for.
+"""An HTTP client for untrusted hosts.
 
-What a host can do to us is bounded here: the address dialled is checked where the socket is made,
-after every lookup and redirect; an answer is capped in time and in size, after unpacking; nothing
-that a caller sent to one origin goes on to another.
+It bounds what a host can do to us: the address dialled is checked where the socket is made, after
+every lookup and redirect; a response is capped in time and in size, after decompression; nothing
+that was sent to one origin is forwarded to another.
 """
 
 import asyncio
@@ -34,30 +34,30 @@ _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _READ_BYTES = 1 << 16
 _HEADERS = {"Accept": "application/json, */*;q=0.5", "User-Agent": "apigen-ray"}
-"""What every request says, unless a tool says otherwise."""
+"""Headers of every request, unless a tool sets its own."""
 
 Lookup: TypeAlias = Callable[[str, int], Awaitable[list[str]]]
-"""The addresses of a host name, as texts."""
+"""Finds the addresses of a host name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer, read whole."""
+    """A complete response."""
 
     status: int
     content_type: str
     body: bytes
     seconds: float
-    """Wall time of the call: waiting for a slot, redirects and retries included."""
+    """Wall time of the call, including the wait for a slot, redirects and retries."""
 
 
 class _Fault(Exception):
-    """An attempt that gave no answer, and whether another might."""
+    """An attempt without a response, and whether another attempt may get one."""
 
-    def __init__(self, reason: Reason, message: str, *, passes: bool = False) -> None:
+    def __init__(self, reason: Reason, message: str, *, transient: bool = False) -> None:
         super().__init__(message)
         self.reason = reason
-        self.passes = passes
+        self.transient = transient
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ async def look_up(host: str, port: int) -> list[str]:
 
 
 class _PinningResolver(AbstractResolver):
-    """Gives the addresses that the policy permits: those, and no later answer, are dialled."""
+    """Resolves names to addresses that the policy permits: those, and no others, are dialled."""
 
     def __init__(self, policy: Policy, lookup: Lookup) -> None:
         self._policy = policy
@@ -91,7 +91,7 @@ class _PinningResolver(AbstractResolver):
         if found and not permitted:
             self._policy.check_address(found[0], port)
         if not permitted:
-            raise OSError(f"no address of {host}")
+            raise OSError(f"{host} has no address")
         return [_resolved(host, address, port) for address in permitted]
 
     async def close(self) -> None:
@@ -110,7 +110,7 @@ def _resolved(host: str, address: str, port: int) -> ResolveResult:
 
 
 @dataclass(slots=True)
-class _Turns:
+class _HostLimits:
     """The calls to one host: how many run, and when the next may start."""
 
     slots: asyncio.Semaphore
@@ -133,7 +133,7 @@ class Client:
 
     Args:
         settings: The caps.
-        policy: Whom may be talked to.
+        policy: Which hosts and addresses may be called.
         lookup: Finds the addresses of a name.
     """
 
@@ -141,16 +141,16 @@ class Client:
         self._settings = settings
         self._policy = policy
         self._lookup = lookup
-        self._hosts: dict[str, _Turns] = {}
+        self._hosts: dict[str, _HostLimits] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def send(self, request: Signed) -> Response | Failed:
-        """Send a request, again where that may help and does no harm."""
+        """Send a request; retry where that may help and does no harm."""
         started = time.monotonic()
         url = URL(request.url, encoded=True)
-        async with self._turns(url).turn():
+        async with self._limits(url).turn():
             try:
-                answer = await self._tried(request, url)
+                answer = await self._send_with_retries(request, url)
             except _Fault as fault:
                 return Failed(fault.reason, str(fault), time.monotonic() - started)
         seconds = time.monotonic() - started
@@ -162,7 +162,7 @@ class Client:
             await self._session.close()
             self._session = None
 
-    async def _tried(self, request: Signed, url: URL) -> _Answer:
+    async def _send_with_retries(self, request: Signed, url: URL) -> _Answer:
         left = self._settings.retries if request.method in _IDEMPOTENT else 0
         while True:
             try:
@@ -171,7 +171,7 @@ class Client:
                 if pause_s is None or not left:
                     return answer
             except _Fault as fault:
-                if not fault.passes or not left:
+                if not fault.transient or not left:
                     raise
                 pause_s = BACKOFF_S * 2 ** (self._settings.retries - left)
             left -= 1
@@ -179,21 +179,21 @@ class Client:
             await asyncio.sleep(pause_s * random.uniform(1, 1.25))
 
     async def _attempt(self, request: Signed, url: URL) -> _Answer:
-        """One attempt; every way in which it can end without an answer is told as a `_Fault`."""
+        """One attempt; however it ends without a response, it raises a `_Fault`."""
         try:
             async with asyncio.timeout(self._settings.timeout_s):
                 return await self._follow(request, url)
         except TimeoutError:
-            text = f"no whole answer within {self._settings.timeout_s:g} s"
+            text = f"no complete response within {self._settings.timeout_s:g} s"
             raise _Fault(Reason.TIMEOUT, text) from None
         except Denied as denied:
             raise _Fault(Reason.EGRESS_DENIED, str(denied)) from None
         except aiohttp.ClientConnectorDNSError as error:
-            raise _Fault(Reason.CONNECTION, f"no such host: {error.host}", passes=True) from None
+            raise _Fault(Reason.CONNECTION, f"no such host: {error.host}", transient=True) from None
         except (aiohttp.ClientConnectionError, OSError) as error:
-            raise _Fault(Reason.CONNECTION, _words(error), passes=True) from None
+            raise _Fault(Reason.CONNECTION, _error_message(error), transient=True) from None
         except (aiohttp.ClientError, ValueError) as error:
-            raise _Fault(Reason.CONNECTION, _words(error)) from None
+            raise _Fault(Reason.CONNECTION, _error_message(error)) from None
 
     async def _follow(self, request: Signed, url: URL) -> _Answer:
         method, headers, body = request.method, request.headers, request.body
@@ -212,16 +212,16 @@ class Client:
                 method, body = "GET", None
             if _origin(target) != _origin(url):
                 if body is not None:
-                    raise Denied(f"a redirect would send the body on to {target.host}")
+                    raise Denied(f"a redirect would forward the body to {target.host}")
                 headers = {}
             url = target
         raise _Fault(Reason.HTTP_STATUS, f"more than {self._settings.redirects} redirects")
 
     def _check(self, url: URL) -> None:
         if url.scheme not in ("http", "https"):
-            raise Denied(f"a redirect to {url.scheme or 'no'} scheme is not followed")
+            raise Denied(f"redirects to scheme {url.scheme!r} are not followed")
         if url.raw_user is not None or url.raw_password is not None:
-            raise Denied("a URL with a user or password")
+            raise Denied("the URL must not have a user or password")
         self._policy.check_host(url.raw_host or "", url.port or 0)
 
     async def _read(self, response: aiohttp.ClientResponse) -> _Answer:
@@ -234,21 +234,21 @@ class Client:
                     break
         if len(body) > cap or (response.content_length or 0) > cap:
             response.close()
-            raise _Fault(Reason.OUTPUT_TOO_LARGE, f"an answer of more than {cap} bytes")
+            raise _Fault(Reason.OUTPUT_TOO_LARGE, f"the response is larger than {cap} bytes")
         content_type = response.headers.get("Content-Type", "")
         return _Answer(response.status, content_type, bytes(body), _pause_s(response))
 
-    def _turns(self, url: URL) -> _Turns:
+    def _limits(self, url: URL) -> _HostLimits:
         settings = self._settings
         key = f"{url.raw_host}:{url.port}"
         if key not in self._hosts:
             rate = settings.per_host_rate
             slots = asyncio.Semaphore(settings.per_host_concurrency)
-            self._hosts[key] = _Turns(slots, 1 / rate if rate else 0.0)
+            self._hosts[key] = _HostLimits(slots, 1 / rate if rate else 0.0)
         return self._hosts[key]
 
     def _connect(self) -> aiohttp.ClientSession:
-        """Open the session at its first use: it belongs to the event loop that runs then."""
+        """Open the session at its first use: it belongs to the event loop that is running then."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
                 headers=_HEADERS,
@@ -266,7 +266,7 @@ class Client:
         return self._session
 
     def _socket(self, info: aiohttp.AddrInfoType) -> socket.socket:
-        """Every connection passes here with the address that is dialled, IP literals too."""
+        """Every connection passes here with the address that is dialled, also for IP literals."""
         family, kind, proto, _, address = info
         self._policy.check_address(str(address[0]), int(address[1]))
         return socket.socket(family, kind, proto)
@@ -295,5 +295,5 @@ def _retry_after_s(header: str) -> float | None:
     return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
-def _words(error: Exception) -> str:
+def _error_message(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"

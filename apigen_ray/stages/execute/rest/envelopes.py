@@ -1,4 +1,4 @@
-"""Errors that APIs answer with status 200, recognised by their form."""
+"""Errors that APIs report in a response of status 200, recognised by their form."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -10,10 +10,10 @@ from apigen_ray.records import Json, JsonObject
 from apigen_ray.strict_json import dumps
 
 SEARCHED_CHARS = 2000
-"""An error says so early; what matches later is data."""
+"""An error says so early; a later match is data."""
 
 KEY_CHARS = 64
-"""No key that tells of an error is longer."""
+"""No key that reports an error is longer."""
 
 _HARMLESS = frozenset(
     {"", "0", "200", "false", "none", "null", "no", "ok", "success", "no error", "[]", "{}"}
@@ -24,15 +24,15 @@ _WRAPPERS = frozenset({"meta", "status", "result", "response", "data", "body", "
 
 
 class ErrorPattern(BaseModel):
-    """One form of an error in a body."""
+    """One way in which a body reports an error."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     key: str | None = None
-    """A regular expression for the whole key that tells; null for a body that is plain text."""
+    """A regular expression for the whole key that reports it; null for a body of plain text."""
     matches: str | None = None
-    """A regular expression searched in the value's text; null for any value but `false`, `0`, `""`
-    and their like."""
+    """A regular expression searched in the value's text; null for any value except `false`, `0`,
+    `""` and the like."""
     beside: str | None = None
     """A regular expression for a further key that the object must have, unless the first is its
     only one."""
@@ -43,7 +43,7 @@ class ErrorPattern(BaseModel):
         try:
             re.compile(pattern or "")
         except re.error as error:
-            raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
         return pattern
 
 
@@ -79,21 +79,21 @@ ERROR_FORMS: tuple[ErrorPattern, ...] = (
         r"|missing api_?key|^please enter .*(key|token)\W*$|^error finding function"
     ),
 )
-"""Tuned on 4,000 recorded answers of RapidAPI's APIs; see tests/rest/test_replay.py."""
+"""Tuned on 4,000 recorded answers of RapidAPI's APIs; see tests/stages/rest/test_replay.py."""
 
 
 def error_in(body: Json, forms: Sequence[ErrorPattern]) -> str | None:
-    """What a body says went wrong; None if it says nothing of the kind."""
+    """The error that a body reports; None if it reports none."""
     parts = list(_parts(body))
     for form in forms:
-        for text in _told(body, parts, form):
+        for text in _candidates(body, parts, form):
             if _says_error(text, form):
                 return text
     return None
 
 
-def _told(body: Json, parts: Sequence[JsonObject], form: ErrorPattern) -> Iterator[str]:
-    """The texts of a body that a form is about."""
+def _candidates(body: Json, parts: Sequence[JsonObject], form: ErrorPattern) -> Iterator[str]:
+    """The texts of a body to which a form applies."""
     if form.key is None:
         if isinstance(body, str):
             yield body
@@ -105,7 +105,7 @@ def _told(body: Json, parts: Sequence[JsonObject], form: ErrorPattern) -> Iterat
 
 
 def _parts(body: Json) -> Iterator[JsonObject]:
-    """The objects in which an error may stand: the body, its only item, and its wrappers."""
+    """The objects that may hold an error: the body, its only item, and its wrappers."""
     if isinstance(body, list) and len(body) == 1:
         body = body[0]
     if not isinstance(body, dict):
@@ -121,11 +121,11 @@ def _has_beside(part: JsonObject, pattern: str | None) -> bool:
 
 
 def _is_key(pattern: str, key: str) -> bool:
-    return len(key) <= KEY_CHARS and _fits(pattern, key)
+    return len(key) <= KEY_CHARS and _matches_whole(pattern, key)
 
 
 @lru_cache(maxsize=1 << 14)  # the bodies of an API have the same keys
-def _fits(pattern: str, key: str) -> bool:
+def _matches_whole(pattern: str, key: str) -> bool:
     return re.fullmatch(pattern, key, re.IGNORECASE) is not None
 
 

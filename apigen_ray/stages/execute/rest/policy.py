@@ -2,7 +2,7 @@
 
 Tool calls carry arguments that a model wrote to hosts that a tool list names, and what such a host
 answers (a name's address, a redirect) is its owner's choice. So what counts is the address really
-dialled: it has to be public, or be opened by the user. Names are only a first filter.
+dialled: it has to be public, or be allowed by the user. Names are only a first filter.
 
 Not covered: what a public host does with a request, and services that are guarded by nothing but a
 public address (bind those to a private one).
@@ -34,19 +34,19 @@ _NOT_PUBLIC = tuple(
         "fec0::/10",  # site-local
     )
 )
-"""What `is_global` of some Python version passes, or what carries an IPv4 address inside."""
+"""What `is_global` of some Python version accepts, or what embeds an IPv4 address."""
 
 _LAST_LABEL_NUMERIC = re.compile(r"(?:^|\.)(?:\d+|0x[0-9a-f]*)$")
 _NAME = re.compile(r"(?=.{1,253}$)(?!-)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 
 
 class Denied(Exception):
-    """The policy refuses; the message says what and, where it can be opened, how."""
+    """The policy refuses; the message says what, and how to allow it where that is possible."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Opened:
-    """A network, or one port of it, that may be dialled though it isn't public."""
+class _AllowedNetwork:
+    """A network, or one port of it, that may be dialled although it isn't public."""
 
     network: Network
     port: int | None
@@ -56,8 +56,8 @@ class _Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class _Host:
-    """A host, or all names below one, that may be asked for."""
+class _AllowedHost:
+    """A host, or all names below one, that may be requested."""
 
     name: str
     port: int | None
@@ -68,20 +68,20 @@ class _Host:
 
 
 class Policy:
-    """Public addresses may be dialled, and those that are opened.
+    """Public addresses may be dialled, and those that the user allows.
 
     Args:
-        allow: Addresses and networks that are opened, such as `127.0.0.1:8080`, `10.0.0.0/8`,
+        allow: Other addresses and networks, such as `127.0.0.1:8080`, `10.0.0.0/8`,
             `[::1]:8080`. Without a port, every port of them.
-        hosts: If given, only these may be asked for: `api.example.com`, `*.example.com:443`. A name
-            opens no address: one that leads to an address that isn't public needs `allow`, too.
+        hosts: If given, only these may be requested: `api.example.com`, `*.example.com:443`. A name
+            allows no address: one that resolves to an address that isn't public needs `allow`, too.
 
     Raises:
-        ValueError: naming the entry that can't be read.
+        ValueError: naming the entry that is malformed.
     """
 
     def __init__(self, allow: Iterable[str] = (), hosts: Iterable[str] | None = None) -> None:
-        self._opened = tuple(_read_opened(entry) for entry in allow)
+        self._allowed = tuple(_read_network(entry) for entry in allow)
         self._hosts = None if hosts is None else tuple(_read_host(entry) for entry in hosts)
 
     def check_host(self, host: str, port: int) -> None:
@@ -102,7 +102,7 @@ class Policy:
         """Refuse an address that is about to be dialled.
 
         Raises:
-            Denied: if it is neither public nor opened.
+            Denied: if it is neither public nor allowed.
         """
         if not self.permits(address, port):
             shown = f"[{address}]" if ":" in address else address
@@ -114,7 +114,7 @@ class Policy:
             parsed = ip_address(address)
         except ValueError:
             return False
-        return _is_public(parsed) or any(entry.covers(parsed, port) for entry in self._opened)
+        return _is_public(parsed) or any(entry.covers(parsed, port) for entry in self._allowed)
 
 
 def _is_public(address: Address) -> bool:
@@ -134,20 +134,20 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def _read_opened(entry: str) -> _Opened:
+def _read_network(entry: str) -> _AllowedNetwork:
     text, port = _split_port(entry)
     try:
-        return _Opened(ip_network(text.strip("[]")), port)
+        return _AllowedNetwork(ip_network(text.strip("[]")), port)
     except ValueError as error:
-        raise ValueError(f"{entry!r} is no address or network: {error}") from None
+        raise ValueError(f"{entry!r} is not an address or network: {error}") from None
 
 
-def _read_host(entry: str) -> _Host:
+def _read_host(entry: str) -> _AllowedHost:
     text, port = _split_port(entry)
     name = text.strip("[]").lower().removesuffix(".")
     if not _is_address(name) and not _NAME.fullmatch(name.removeprefix("*.")):
-        raise ValueError(f"{entry!r} is no host, such as api.example.com or *.example.com:443")
-    return _Host(name, port)
+        raise ValueError(f"{entry!r} must be a host, such as api.example.com or *.example.com:443")
+    return _AllowedHost(name, port)
 
 
 def _split_port(entry: str) -> tuple[str, int | None]:
@@ -156,5 +156,5 @@ def _split_port(entry: str) -> tuple[str, int | None]:
     if not colon or (":" in host and not host.endswith("]")) or entry.endswith("]"):
         return entry, None
     if not port.isdecimal() or not 0 < int(port) < 2**16:
-        raise ValueError(f"{entry!r}: {port!r} is no port")
+        raise ValueError(f"{entry!r}: {port!r} is not a port")
     return host, int(port)

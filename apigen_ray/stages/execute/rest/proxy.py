@@ -17,8 +17,11 @@ import socket
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
+
+import h11
 
 from apigen_ray.stages.execute.rest.client import Lookup, look_up
 from apigen_ray.stages.execute.rest.policy import Denied, Policy
@@ -27,20 +30,21 @@ HEAD_BYTES = 16 << 10
 HEAD_S = 5.0
 DIAL_S = 5.0
 CONNECTION_S = 120.0
-"""No connection lives longer: a tool's call doesn't either."""
+"""No connection lives longer; no call of a tool does either."""
 ANSWER_BYTES = 64 << 20
 CONNECTIONS = 64
-"""As many are open at once; others wait in the kernel, and take nothing of this process."""
+"""So many are open at once; others wait in the kernel, and cost this process nothing."""
 CONNECTIONS_PER_CALL = 1000
-"""Each leaves the sandbox's kernel a port that is not free at once."""
+"""Each leaves a port of the sandbox's kernel occupied for a while."""
 CLOSE_S = 1.0
 _CHUNK = 1 << 16
-_REQUEST_LINE = re.compile(r"([A-Z]{1,20}) ([!-~]+) HTTP/1\.[01]")
-_HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\r\n\0]*)")
+_TOLERATED = re.compile(rb"(?<!\r)\n|\n[ \t]")
+"""What h11 tolerates, and others may read differently: bare line feeds and folded lines."""
 _HOP_BY_HOP = frozenset(
     {
-        "connection", "expect", "host", "keep-alive", "proxy-authenticate", "proxy-authorization",
-        "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade",
+        b"connection", b"expect", b"host", b"keep-alive", b"proxy-authenticate",
+        b"proxy-authorization", b"proxy-connection", b"te", b"trailer", b"transfer-encoding",
+        b"upgrade",
     }
 )  # fmt: skip
 
@@ -48,14 +52,13 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a client asks the proxy for."""
+class _Forwarding:
+    """Where a client's request goes, and what is sent there."""
 
-    method: str
     host: str
     port: int
     head: bytes
-    """What goes on to the host before the body; nothing for a tunnel."""
+    """What goes to the host before the body; nothing through a tunnel."""
     body_bytes: int | None
     """None for a tunnel: whatever comes."""
 
@@ -63,7 +66,7 @@ class _Asked:
 class _Refused(Exception):
     """The proxy answers with a status and a line, and closes."""
 
-    def __init__(self, status: str, why: str) -> None:
+    def __init__(self, status: HTTPStatus, why: str) -> None:
         super().__init__(why)
         self.status = status
 
@@ -72,12 +75,12 @@ class EgressProxy:
     """Serves the calls of one sandbox slot, which makes one after the other.
 
     Args:
-        hosts: Who may be talked to: `api.example.com`, `*.example.com:443`.
-        allow: Addresses and networks that may be dialled though they are not public.
+        hosts: The hosts that may be reached: `api.example.com`, `*.example.com:443`.
+        allow: Addresses and networks that may be dialled although they are not public.
         lookup: Finds the addresses of a name.
 
     Raises:
-        ValueError: naming the entry that can't be read.
+        ValueError: naming the entry that is malformed.
     """
 
     def __init__(
@@ -94,15 +97,15 @@ class EgressProxy:
         """Answer at a socket that listens; it is closed with the proxy."""
         listener.setblocking(False)
         self._listener = listener
-        self._go_on()
+        self._accept_while_room()
 
     def take_denials(self) -> list[str]:
-        """What was refused by the policy since this was asked last."""
+        """What the policy has refused since the last call of this method."""
         denials, self._denials = self._denials, []
         return denials
 
     def cut(self) -> None:
-        """End what is left of a call that is over, what it asked for last included."""
+        """Drop what is left of a call that is over, connections not yet accepted included."""
         for task in self._open:
             task.cancel()
         if self._listener is not None:
@@ -110,7 +113,7 @@ class EgressProxy:
                 while True:
                     self._listener.accept()[0].close()
         self._accepted = 0
-        self._go_on()
+        self._accept_while_room()
 
     def close(self) -> None:
         """Stop, and end what is still open."""
@@ -121,8 +124,8 @@ class EgressProxy:
         self._listener.close()
         self._listener = None
 
-    def _go_on(self) -> None:
-        """Accept connections while there may be more."""
+    def _accept_while_room(self) -> None:
+        """Accept connections unless too many are open."""
         if self._listener is None:
             return
         loop = asyncio.get_running_loop()
@@ -134,17 +137,17 @@ class EgressProxy:
     def _accept(self, listener: socket.socket) -> None:
         try:
             client, _ = listener.accept()
-        except OSError:  # it left before its turn
+        except OSError:  # the client left before its turn
             return
         self._accepted += 1
         task = asyncio.create_task(self._serve(client))
         self._open[task] = client
         task.add_done_callback(self._ended)
-        self._go_on()
+        self._accept_while_room()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._open.pop(task).close()
-        self._go_on()
+        self._accept_while_room()
 
     async def _serve(self, client: socket.socket) -> None:
         reader, writer = await asyncio.open_connection(sock=client, limit=HEAD_BYTES)
@@ -154,24 +157,25 @@ class EgressProxy:
         except _Refused as refused:
             log.info("egress refused: %s", refused)
             text = f"egress refused: {refused}\n"
-            head = f"HTTP/1.1 {refused.status}\r\nContent-Length: {len(text)}\r\n"
+            status = f"{refused.status.value} {refused.status.phrase}"
+            head = f"HTTP/1.1 {status}\r\nContent-Length: {len(text)}\r\n"
             writer.write(
                 f"{head}Content-Type: text/plain\r\nConnection: close\r\n\r\n{text}".encode()
             )
         except (TimeoutError, OSError, asyncio.IncompleteReadError):
-            pass  # the other side went away, or took too long: it is told by the end of the stream
+            pass  # one side went away or took too long: the client sees the connection end
         finally:
             await _close(writer)
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked = _read(await _head(reader))
-        up_reader, up_writer = await self._dial(asked.host, asked.port)
+        forwarding = _parse(await _head(reader))
+        up_reader, up_writer = await self._dial(forwarding.host, forwarding.port)
         try:
-            if asked.method == "CONNECT":
+            if forwarding.body_bytes is None:
                 writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            up_writer.write(asked.head)
-            await _first_of(
-                _send(reader, up_writer, asked.body_bytes),
+            up_writer.write(forwarding.head)
+            await _until_one_ends(
+                _send(reader, up_writer, forwarding.body_bytes),
                 _pump(up_reader, writer, ANSWER_BYTES),
             )
         finally:
@@ -187,15 +191,15 @@ class EgressProxy:
                 permitted = [address for address in found if self._policy.permits(address, port)]
                 if found and not permitted:
                     self._policy.check_address(found[0], port)
-                return await _first(permitted, port)
+                return await _connect_to_any(permitted, port)
         except Denied as denied:
             self._denials.append(str(denied))
-            raise _Refused("403 Forbidden", str(denied)) from None
+            raise _Refused(HTTPStatus.FORBIDDEN, str(denied)) from None
         except (OSError, TimeoutError):
-            raise _Refused("502 Bad Gateway", f"{host}:{port} cannot be reached") from None
+            raise _Refused(HTTPStatus.BAD_GATEWAY, f"{host}:{port} cannot be reached") from None
 
 
-async def _first(
+async def _connect_to_any(
     addresses: Sequence[str], port: int
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
     for address in addresses[:-1]:
@@ -206,71 +210,74 @@ async def _first(
     return await asyncio.open_connection(addresses[-1], port)
 
 
-async def _head(reader: asyncio.StreamReader) -> str:
+async def _head(reader: asyncio.StreamReader) -> bytes:
     try:
         async with asyncio.timeout(HEAD_S):
-            return (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+            return await reader.readuntil(b"\r\n\r\n")
     except asyncio.LimitOverrunError:
-        raise _Refused("431 Request Header Fields Too Large", "the head is too long") from None
+        status = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE
+        raise _Refused(status, "the request's head is too long") from None
 
 
-def _read(head: str) -> _Asked:
+def _parse(head: bytes) -> _Forwarding:
     """Read a request's head; what two readers could read differently is refused."""
-    first, *lines = head[:-4].split("\r\n")
-    request = _REQUEST_LINE.fullmatch(first)
-    headers = [match.groups() for line in lines if (match := _HEADER.fullmatch(line))]
-    if request is None or len(headers) != len(lines):
-        raise _Refused("400 Bad Request", "not a request that this proxy can read")
-    method, target = request.groups()
-    named = {name.lower(): text for name, text in headers}
-    if len(named) != len(headers) and {"host", "content-length"} & _repeated(headers):
-        raise _Refused("400 Bad Request", "a header that says where or how much stands twice")
-    if method == "CONNECT":
-        host, port = _split(target)
-        return _Asked(method, host, port, b"", None)
-    return _plain(method, target, headers, named)
+    client = h11.Connection(h11.SERVER, max_incomplete_event_size=HEAD_BYTES)
+    client.receive_data(head)
+    try:
+        request = client.next_event()
+    except h11.RemoteProtocolError as error:
+        raise _bad_request(f"not a request that this proxy can read: {str(error)[:200]}") from None
+    assert isinstance(request, h11.Request)  # a whole head makes nothing else
+    if request.http_version not in (b"1.0", b"1.1") or _TOLERATED.search(head):
+        raise _bad_request("not a request that this proxy can read")
+    if request.method == b"CONNECT":
+        host, port = _split(request.target.decode("ascii"))
+        return _Forwarding(host, port, b"", None)
+    return _plain(request)
 
 
-def _plain(
-    method: str, target: str, headers: Sequence[tuple[str, ...]], named: dict[str, str]
-) -> _Asked:
+def _plain(request: h11.Request) -> _Forwarding:
+    target = request.target.decode("ascii")
     try:
         url = urlsplit(target)
         host, port = url.hostname or "", url.port or 80
     except ValueError:
-        raise _Refused("400 Bad Request", f"{target[:100]!r} is no URL") from None
+        raise _bad_request(f"{target[:100]!r} is not a URL") from None
     if url.scheme != "http" or "@" in url.netloc or not host:
-        raise _Refused("400 Bad Request", f"{target[:100]!r} is no http URL without a user")
-    if "transfer-encoding" in named:
-        raise _Refused("411 Length Required", "a body needs a Content-Length")
-    length = named.get("content-length", "0")
-    if not re.fullmatch(r"[0-9]{1,15}", length):
-        raise _Refused("400 Bad Request", f"Content-Length {length[:20]!r} is no number")
-    dropped = {name.strip().lower() for name in named.get("connection", "").split(",")}
-    dropped = (dropped | _HOP_BY_HOP) - {"content-length"}
-    path = url._replace(scheme="", netloc="", fragment="").geturl() or "/"
-    # The Host is the one that was checked, whatever the client wrote.
-    lines = [f"{method} {path} HTTP/1.1", f"Host: {url.netloc}", "Connection: close"]
-    lines += [f"{name}: {text}" for name, text in headers if name.lower() not in dropped]
-    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
-    return _Asked(method, host, port, head, int(length))
-
-
-def _repeated(headers: Sequence[tuple[str, ...]]) -> set[str]:
-    names = [name.lower() for name, _ in headers]
-    return {name for name in names if names.count(name) > 1}
+        raise _bad_request(f"{target[:100]!r} must be an http URL without a user")
+    headers = dict(request.headers)
+    if b"transfer-encoding" in headers:
+        raise _Refused(HTTPStatus.LENGTH_REQUIRED, "a body needs a Content-Length")
+    named = {name.strip().lower() for name in headers.get(b"connection", b"").split(b",")}
+    dropped = (named | _HOP_BY_HOP) - {b"content-length"}
+    forwarded = h11.Request(
+        method=request.method,
+        target=url._replace(scheme="", netloc="", fragment="").geturl() or "/",
+        # The Host is the one that was checked, whatever the client wrote.
+        headers=[
+            (b"Host", url.netloc.encode("ascii")),
+            (b"Connection", b"close"),
+            *(pair for pair in request.headers.raw_items() if pair[0].lower() not in dropped),
+        ],
+    )
+    sent = h11.Connection(h11.CLIENT).send(forwarded) or b""
+    return _Forwarding(host, port, sent, int(headers.get(b"content-length", b"0")))
 
 
 def _split(target: str) -> tuple[str, int]:
     host, _, port = target.rpartition(":")
     if not host or not re.fullmatch(r"[0-9]{1,5}", port):
-        raise _Refused("400 Bad Request", f"{target[:100]!r} is no host:port")
+        raise _bad_request(f"{target[:100]!r} is not of the form host:port")
     return host.removeprefix("[").removesuffix("]"), int(port)
 
 
-async def _first_of(*ways: Coroutine[Any, Any, None]) -> None:
-    """Run until one ends: a connection that one side left is of no use to the other."""
-    tasks = [asyncio.create_task(way) for way in ways]
+def _bad_request(why: str) -> _Refused:
+    return _Refused(HTTPStatus.BAD_REQUEST, why)
+
+
+async def _until_one_ends(*transfers: Coroutine[Any, Any, None]) -> None:
+    """Run until one ends: a connection that one side has left is of no use to the other."""
+    tasks = [asyncio.create_task(transfer) for transfer in transfers]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -303,7 +310,7 @@ async def _pump(
 
 
 async def _close(writer: asyncio.StreamWriter) -> None:
-    """Close, when what was written has gone, or nobody takes it."""
+    """Close as soon as all is written, or nobody takes it."""
     writer.close()
     try:
         async with asyncio.timeout(CLOSE_S):

@@ -1,4 +1,4 @@
-"""What an answer is worth: a result, or a reason why there is none."""
+"""Responses of APIs become results, or failures with a reason."""
 
 import ast
 import json
@@ -13,18 +13,18 @@ from apigen_ray.stages.execute.rest.envelopes import ErrorPattern, error_in
 from apigen_ray.strict_json import NotJson, dumps, parse
 
 LITERAL_CHARS = 1 << 15
-"""Longer texts are not tried as Python literals: it would hold up every other call."""
+"""Longer texts are not parsed as Python literals: that would delay all other calls."""
 
 SHORT_CHARS = 10
-"""What is shorter says little without what stands beside it."""
+"""A shorter error says little without the rest of the body."""
 
 
 class _Unreadable(ValueError):
-    """A body that is no JSON value, and no text either."""
+    """A body that is neither JSON nor text."""
 
 
 def read(response: Response, errors: Sequence[ErrorPattern]) -> CallResult:
-    """The result of a call to an API, from its answer."""
+    """The result of a call to an API, from its response."""
     try:
         body = _body(response)
     except _Unreadable as error:
@@ -35,7 +35,7 @@ def read(response: Response, errors: Sequence[ErrorPattern]) -> CallResult:
         words = error_in(body, errors) or ("" if body is None else dumps(body))
         message = f"{status_line(response.status)}: {words}".removesuffix(": ")
         return Failed(Reason.HTTP_STATUS, message, response.seconds)
-    return _judged(body, errors, response.seconds)
+    return _checked(body, errors, response.seconds)
 
 
 def read_virtual(response: Response, errors: Sequence[ErrorPattern]) -> CallResult:
@@ -52,7 +52,7 @@ def read_virtual(response: Response, errors: Sequence[ErrorPattern]) -> CallResu
         raise RestUnavailable(f"virtual server: {status_line(response.status)}: {dumps(wrapped)}")
     error, answer = str(wrapped["error"] or ""), _literal(wrapped.get("response"))
     if not error:
-        return _judged(answer, errors, response.seconds)
+        return _checked(answer, errors, response.seconds)
     if error.startswith("Failed to generate"):
         raise RestUnavailable(f"virtual server: {error}")
     message = f"{error} {error_in(answer, errors) or (dumps(answer) if answer else '')}"
@@ -67,15 +67,15 @@ def status_line(status: int) -> str:
         return str(status)
 
 
-def _judged(body: Json, errors: Sequence[ErrorPattern], seconds: float) -> CallResult:
+def _checked(body: Json, errors: Sequence[ErrorPattern], seconds: float) -> CallResult:
     if body is None or body == "":
-        return Failed(Reason.EMPTY_RESULT, "an empty answer", seconds)
+        return Failed(Reason.EMPTY_RESULT, "the response is empty", seconds)
     if isinstance(body, str) and "\0" in body:
-        return Failed(Reason.NOT_SERIALIZABLE, "the answer is binary data, not text", seconds)
+        return Failed(Reason.NOT_SERIALIZABLE, "the response is binary data, not text", seconds)
     error = error_in(body, errors)
     if error is not None:
         words = error if len(error) > SHORT_CHARS else dumps(body)  # `false`, or a number
-        return Failed(Reason.ERROR_IN_BODY, f"the answer says: {words}", seconds)
+        return Failed(Reason.ERROR_IN_BODY, f"the response says: {words}", seconds)
     return Returned(body, seconds)
 
 
@@ -97,7 +97,7 @@ def _body(response: Response) -> Json:
         return parse(text)
     except NotJson as error:
         if is_json and text[0] in '{["':
-            raise _Unreadable(f"not JSON that can be kept: {error}") from None
+            raise _Unreadable(f"not strict JSON: {error}") from None
         return text
 
 

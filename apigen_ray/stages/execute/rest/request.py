@@ -21,16 +21,16 @@ from apigen_ray.tools.rest_backend import PLACEHOLDER, UnreadableBackend, check_
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _FORM = "application/x-www-form-urlencoded"
 _MULTIPART = "multipart/form-data"
-_IN_NAMES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})  # as browsers write them
+_IN_NAMES = str.maketrans({'"': "%22", "\r": "%0D", "\n": "%0A"})  # as browsers escape them
 
 
 class Unsendable(ValueError):
-    """The arguments make no request that may be sent; the message names the one that is wrong."""
+    """No request can be made of the arguments; the message names the one that is wrong."""
 
 
 @dataclass(slots=True)
 class Request:
-    """A request as a backend and arguments make it, without API keys."""
+    """A request made of a backend and arguments, without API keys."""
 
     method: str
     url: str
@@ -47,7 +47,7 @@ class Request:
         return f"{self.method} {parts.netloc}{parts.path}"
 
     def fingerprint(self) -> str:
-        """The same for requests that ask the same, whatever the order of their arguments."""
+        """A hash that is equal for equal requests, whatever the order of their arguments."""
         asked = [self.method, self.url, sorted(self.query), sorted(self.headers.items())]
         rest: list[Any] = [sorted(self.cookies), self.body]
         return sha256(canonical([*asked, *rest]).encode()).hexdigest()[:32]
@@ -68,7 +68,7 @@ def build(backend: RestBackend | VirtualBackend, arguments: JsonObject) -> Reque
     """The request that a call makes.
 
     Raises:
-        Unsendable: if an argument would leave its place, or one that the URL needs is missing.
+        Unsendable: if an argument would leave its place, or is missing from the URL.
     """
     if isinstance(backend, VirtualBackend):
         return _virtual(backend, arguments)
@@ -129,7 +129,7 @@ def _filled(match: re.Match[str], segments: Mapping[str, str]) -> str:
     try:
         return segments[match[1]]
     except KeyError:
-        raise Unsendable(f"{match[1]}: missing, and the URL needs it") from None
+        raise Unsendable(f"{match[1]}: missing; the URL needs it") from None
 
 
 def _texts(value: Json) -> list[str]:

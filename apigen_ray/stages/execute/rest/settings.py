@@ -14,25 +14,25 @@ class RestSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     allow: tuple[str, ...] = ()
-    """Addresses and networks that may be called though they are not public, with a port or without:
+    """Addresses and networks that may be called although not public, with or without a port:
     `127.0.0.1:8080`, `10.0.0.0/8`, `[::1]:8080`."""
     hosts: tuple[str, ...] | None = None
     """If given, only these hosts may be called: `api.example.com`, `*.example.com:443`."""
     timeout_s: float = Field(default=10, gt=0)
-    """How long an attempt may take, redirects and the whole answer included, in seconds."""
+    """How long an attempt may take, including redirects and the complete response, in seconds."""
     response_bytes: int = Field(default=1 << 20, ge=1024)
-    """The largest answer that is read, in bytes after unpacking."""
+    """The largest response that is read, in bytes after decompression."""
     redirects: int = Field(default=3, ge=0)
-    """The most redirects that are followed."""
+    """How many redirects are followed at most."""
     per_host_concurrency: int = Field(default=8, ge=1)
-    """The most calls in flight to one host, from each executor actor."""
+    """How many calls to one host are in flight at most, from each executor actor."""
     per_host_rate: float | None = Field(default=None, gt=0)
-    """The most calls a second to one host, from each executor actor; null for no limit."""
+    """How many calls per second go to one host at most, from each executor actor; null: any."""
     retries: int = Field(default=2, ge=0)
-    """How often a call that changes nothing (GET, HEAD, OPTIONS, PUT, DELETE) is sent again after
-    a connection fault, or a 429 or 503 that says when to come back."""
+    """How often an idempotent call (GET, HEAD, OPTIONS, PUT, DELETE) is retried after a connection
+    error, or a 429 or 503 that says when to retry."""
     errors: tuple[ErrorPattern, ...] = ERROR_FORMS
-    """How an error looks that an API answers with status 200."""
+    """How to recognise an error that an API reports with status 200."""
     mode: Literal["live", "record", "replay"] = "live"
     """`record` also writes every exchange to the cassette; `replay` answers from it, offline."""
     cassette: str | None = None

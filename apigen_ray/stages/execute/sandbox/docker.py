@@ -20,7 +20,7 @@ from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
 LABEL = "apigen-ray"
 TMP = {"/tmp": "size=16m,nr_inodes=1k,mode=1777,noexec,nosuid,nodev"}  # noqa: S108 - the container's
 LEAST_ADDRESS_SPACE = 1 << 30
-CPU_PERIOD_US = 20_000  # who has used up the CPU time of a period, waits for the next one
+CPU_PERIOD_US = 20_000  # a slot that has used up its CPU time waits for the next period
 # A runtime with a kernel of its own (gVisor, Kata) spends these itself, and holds no limit for the
 # processes of a call together: the end of the container's memory is the end of that kernel.
 KERNEL_MB, KERNEL_PROCESSES = 256, 1024
@@ -28,10 +28,10 @@ RUNSC = '"runsc": {"path": "/usr/bin/runsc", "runtimeArgs": ["--network=none", "
 
 
 def check_runtime(runtime: str) -> None:
-    """See whether the Docker engine has a runtime.
+    """Check that the Docker engine has a runtime.
 
     Raises:
-        BadInput: it has not.
+        BadInput: it does not.
     """
     known = connect().info()["Runtimes"]
     if runtime not in known:
@@ -66,8 +66,8 @@ class RunningContainer:
             if self._runtime is None:
                 return "the container exited"
             return (
-                f"the container exited (its runtime {self._runtime} must let it connect to the unix"
-                " socket of the host: runsc does with --host-uds=open)"
+                f"the container exited (its runtime {self._runtime} must allow connections to unix"
+                " sockets of the host: runsc does with --host-uds=open)"
             )
 
     async def stop(self) -> None:

@@ -1,7 +1,7 @@
-"""Folders for as long as their owner lives.
+"""Folders that live as long as their owner.
 
 The owner holds a lock on the folder. The kernel drops it with the process, however that ends, so
-whoever makes a folder next knows which ones nobody needs any more, and removes them.
+whoever makes the next folder knows which ones are stale, and removes them.
 """
 
 import fcntl
@@ -22,8 +22,8 @@ class OwnedFolder:
         while True:
             self.path = Path(tempfile.mkdtemp(prefix=prefix, dir=parent))
             try:
-                self._lock = hold(self.path, fcntl.LOCK_EX)
-            except FileNotFoundError:  # somebody took it for stale, and removed it
+                self._lock = lock_folder(self.path, fcntl.LOCK_EX)
+            except FileNotFoundError:  # another process took it for stale and removed it
                 continue
             if self.path.exists():  # nobody did so before we had the lock
                 break
@@ -35,11 +35,11 @@ class OwnedFolder:
         self.release()
 
     def release(self) -> None:
-        """Own it no longer."""
+        """Give up ownership."""
         os.close(self._lock)
 
 
-def hold(folder: Path, how: int) -> int:
+def lock_folder(folder: Path, how: int) -> int:
     """Lock a folder, exclusively or shared, until the descriptor is closed."""
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     fcntl.flock(lock, how)
@@ -47,12 +47,12 @@ def hold(folder: Path, how: int) -> int:
 
 
 def remove_stale(parent: Path, prefix: str) -> None:
-    """Remove the folders that nobody holds."""
+    """Remove the folders whose owner has ended."""
     for path in parent.iterdir():
         if not path.name.startswith(prefix):
             continue
         try:
-            lock = hold(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock = lock_folder(path, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:  # in use, gone by now, or somebody else's
             continue
         shutil.rmtree(path, ignore_errors=True)

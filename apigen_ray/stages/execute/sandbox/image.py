@@ -29,7 +29,7 @@ import docker
 import docker.errors
 
 from apigen_ray.errors import BadInput
-from apigen_ray.stages.execute.sandbox.folders import PREFIX, OwnedFolder, hold
+from apigen_ray.stages.execute.sandbox.folders import PREFIX, OwnedFolder, lock_folder
 from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
 
 REPOSITORY = "apigen-ray-sandbox"
@@ -48,8 +48,8 @@ RUNNER_FILES = (
 )
 MOUNT_POINTS = ("dev", "opt/sandbox", "opt/tools", "proc", "run/sandbox", "sys", "tmp")
 DEVICES = ("null", "random", "urandom", "zero")
-# Of the standard library, what no tool needs. It is most of its size.
-LEFT_OUT = re.compile(
+# Parts of the standard library that no tool needs; most of its size.
+EXCLUDED = re.compile(
     r"test|idlelib|tkinter|turtledemo|lib2to3|ensurepip|pydoc_data|site-packages|dist-packages"
     r"|config-.*|_test.*|_tkinter.*|xx.*|_xx.*|.*\.opt-[12]\.pyc"
 )
@@ -62,7 +62,7 @@ class Image:
     tag: str
     digest: str
     notice: str | None
-    """One line, if it is not what the settings asked for."""
+    """One line, if the image is not what the settings ask for."""
 
 
 def runner_files() -> Path:
@@ -75,10 +75,10 @@ def runner_files() -> Path:
 def ensure_image(settings: SandboxSettings) -> Image:
     """The image for these settings; builds it if it is missing.
 
-    A base image that can't be had is replaced by this machine's Python.
+    A base image that can't be pulled is replaced by this machine's Python.
 
     Raises:
-        BadInput: no Docker engine answers, it can't build, or lacks the image that is named.
+        BadInput: no Docker engine answers, the build fails, or the named image is missing.
     """
     client = connect()
     if settings.image is not None:
@@ -194,7 +194,7 @@ def host_root() -> Path:
             _make_copy(root)
         with contextlib.suppress(FileNotFoundError):
             status = root.stat()
-            _keep(root, status.st_ino)
+            _hold_lock(root, status.st_ino)
             if root.exists():  # no other version took it for stale before we held it
                 break
     if status.st_uid != os.geteuid() or status.st_mode & 0o022:
@@ -203,9 +203,9 @@ def host_root() -> Path:
 
 
 @functools.cache
-def _keep(root: Path, _inode: int) -> int:
+def _hold_lock(root: Path, _inode: int) -> int:
     """Hold a copy until this process ends; when one is made, others that nobody holds go."""
-    return hold(root, fcntl.LOCK_SH)
+    return lock_folder(root, fcntl.LOCK_SH)
 
 
 def _make_copy(root: Path) -> None:
@@ -267,7 +267,7 @@ def _copy(path: Path, root: Path) -> None:
 
 def _files_below(folder: Path) -> Iterator[Path]:
     for entry in os.scandir(folder) if folder.is_dir() else ():
-        if LEFT_OUT.fullmatch(entry.name):
+        if EXCLUDED.fullmatch(entry.name):
             continue
         if entry.is_dir(follow_symlinks=False):
             yield from _files_below(Path(entry.path))

@@ -1,4 +1,4 @@
-"""Which kind of sandbox works here, and how one is opened."""
+"""Chooses the kind of sandbox that works here, and opens one."""
 
 import asyncio
 import shutil
@@ -63,7 +63,7 @@ def choose_kind(settings: SandboxSettings) -> tuple[Kind, str | None]:
     if settings.runtime is not None:
         if kind != "docker":
             raise BadInput(
-                f"sandbox.runtime: Docker has runtimes, a sandbox of kind {kind} has none"
+                f"sandbox.runtime: only Docker has runtimes, not a sandbox of kind {kind}"
             )
         check_runtime(settings.runtime)
         return kind, f"sandbox: {kind} with {settings.runtime}: {OWN_KERNEL}"
@@ -92,7 +92,7 @@ def _bubblewrap_works() -> bool:
 
 
 async def open_sandbox(settings: SandboxSettings, code: ToolCode) -> Sandbox:
-    """Start `slots` warm runners with the tools in them, in a sandbox of the kind given.
+    """Start `slots` warm runners with the tools in them, in a sandbox of the given kind.
 
     Raises:
         BadInput: the settings don't work here, or a tool module can't be imported.
@@ -102,7 +102,7 @@ async def open_sandbox(settings: SandboxSettings, code: ToolCode) -> Sandbox:
     try:
         folder = OwnedFolder("tools", parent)
     except OSError as error:
-        raise BadInput(f"{parent}: no place for the sandbox's files: {error}") from error
+        raise BadInput(f"{parent}: the sandbox's files can't be written there: {error}") from error
     try:
         transport = await asyncio.to_thread(_transport, settings, code, folder.path)
     except BaseException:

@@ -1,4 +1,4 @@
-"""Warm runners, and calls handed to whichever is free."""
+"""A pool of warm runners; each call goes to one that is free."""
 
 import asyncio
 import contextlib
@@ -31,13 +31,13 @@ ATTEMPTS = 2
 
 
 class Sandbox(Protocol):
-    """Runs calls, isolated."""
+    """Runs calls in isolation."""
 
     async def run(self, calls: Sequence[Call]) -> list[CallResult]:
-        """Make one data point's calls in order; all are tried, each has its own verdict.
+        """Make one data point's calls in order; all are tried, each has its own result.
 
         Raises:
-            SandboxLost: the infrastructure failed, also when tried once more.
+            SandboxLost: the infrastructure failed, also at a second attempt.
         """
         ...
 
@@ -50,11 +50,11 @@ class Process(Protocol):
     """A started runner: a container or a process."""
 
     async def wait(self) -> str:
-        """Wait until it has ended; -> what is known about why."""
+        """Wait until it has ended; returns what is known about the cause."""
         ...
 
     async def stop(self) -> None:
-        """End it, and return when nothing of it is left."""
+        """End it; returns when nothing of it is left."""
         ...
 
 
@@ -116,7 +116,7 @@ async def open_slot(transport: Transport, code: ToolCode, settings: SandboxSetti
 
 @contextlib.contextmanager
 def _listening(sockets: Path) -> Iterator[tuple[socket.socket, Path]]:
-    """A socket in a folder of its own, reachable by those who know the name, for a single use."""
+    """A socket for a single use, in a folder of its own that only those who know its name reach."""
     owned = OwnedFolder("socket", sockets)
     folder = owned.path
     with socket.socket(socket.AF_UNIX) as listener:
@@ -165,10 +165,10 @@ class Pool:
         self._on_close = on_close
         self._settings = settings
         self.egress_denials = 0
-        """How often calls asked for a host that they may not reach."""
+        """How often calls requested a host that they may not reach."""
         self._starts: set[asyncio.Task[Slot]] = set()
         self._ends: set[asyncio.Task[None]] = set()
-        # Runners that are free, or about to be. Who waits longest gets the next one.
+        # Runners that are free, or about to be; whoever waits longest gets the next one.
         self._free: asyncio.Queue[asyncio.Task[Slot]] = asyncio.Queue()
         self._closed = False
 
@@ -194,7 +194,7 @@ class Pool:
         while requests:
             try:
                 async with self._slot() as slot:
-                    await self._ask(slot, requests, results)
+                    await self._send_calls(slot, requests, results)
             except Refused:  # by a runner that has been replaced
                 continue
             except SandboxLost:
@@ -203,22 +203,22 @@ class Pool:
                     raise
         return [results[index] for index in range(len(calls))]
 
-    async def _ask(
+    async def _send_calls(
         self, slot: Slot, requests: dict[int, bytes], results: dict[int, CallResult]
     ) -> None:
-        """Move what gets answered from `requests` to `results`, while the runner is good."""
+        """Move answered calls from `requests` to `results`, as long as the runner works."""
         connection = slot.connection
         for group in self._groups(requests):
             connection.send([requests[index] for index in group])
             for index in group:
                 result = await connection.receive()
-                results[index] = self._explained(result, slot.proxy) if slot.proxy else result
+                results[index] = self._with_denials(result, slot.proxy) if slot.proxy else result
                 del requests[index]
             if slot.proxy:
                 slot.proxy.cut()
 
-    def _explained(self, result: CallResult, proxy: EgressProxy) -> CallResult:
-        """The verdict on a call that raised after the proxy had refused it something."""
+    def _with_denials(self, result: CallResult, proxy: EgressProxy) -> CallResult:
+        """The result of a call; if it raised after a denial by the proxy, that is the reason."""
         denials = proxy.take_denials()
         self.egress_denials += len(denials)
         for denial in denials:
@@ -237,7 +237,7 @@ class Pool:
 
     @contextlib.asynccontextmanager
     async def _slot(self) -> AsyncIterator[Slot]:
-        """A runner of one's own; it is replaced unless all went well with it."""
+        """Exclusive use of a runner; it is replaced if anything went wrong."""
         start = await self._take()
         try:
             yield start.result()
@@ -251,14 +251,14 @@ class Pool:
         while True:
             start = await self._free.get()
             if self._closed:
-                self._free.put_nowait(start)  # for who waits after us
+                self._free.put_nowait(start)  # for others who wait
                 raise SandboxLost("the sandbox is closed")
             try:
                 slot = await asyncio.shield(start)
             except asyncio.CancelledError:
                 self._free.put_nowait(start)
                 raise
-            except Exception as error:  # also BadInput: its modules loaded when we opened
+            except Exception as error:  # also BadInput: the modules did load at the start
                 self._replace(start, str(error))
                 raise SandboxLost(f"a runner could not be replaced: {error}") from error
             if not slot.connection.ended:
@@ -282,13 +282,13 @@ class Pool:
             self._start()
 
     async def close(self) -> None:
-        """End the runners, also those that are starting or busy."""
+        """End the runners, including those that are starting or busy."""
         if self._closed:
             return
         self._closed = True
         for start in self._starts:
             start.cancel()
-            self._free.put_nowait(start)  # wakes who waits for one
+            self._free.put_nowait(start)  # wakes those who wait for a runner
         opened = await asyncio.gather(*self._starts, return_exceptions=True)
         closing = [slot.close() for slot in opened if isinstance(slot, Slot)]
         await asyncio.gather(*closing, *self._ends, return_exceptions=True)

@@ -22,8 +22,8 @@ from apigen_ray.stages.execute.sandbox.image import RUNNER, host_python, host_ro
 from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
 
 MAX_PROCESSES = 64
-FIRST_UID = 1 << 30  # far above what any system gives out
-SWEEP_S = 1.0  # for a runner that was hung up on, to clean up and end
+FIRST_UID = 1 << 30  # far above any uid that a system assigns
+SWEEP_S = 1.0  # for a runner to clean up and end after its connection was closed
 RUNNER_MAPPINGS = 128 << 20  # what a runner has mapped before any call
 ENVIRONMENT = {"MALLOC_ARENA_MAX": "1", "LD_BIND_NOW": "1"}  # as in the Dockerfile
 
@@ -44,7 +44,7 @@ def limits(settings: SandboxSettings) -> dict[str, Any]:
         "processes": MAX_PROCESSES,
         "result_bytes": settings.result_bytes,
         "output_bytes": settings.output_bytes,
-        "egress": False,  # it takes a network namespace of one's own
+        "egress": False,  # needs a network namespace of its own
     }
 
 
@@ -58,16 +58,16 @@ class ChildProcess:
         self._scratch = scratch
 
     async def wait(self) -> str:
-        """Wait until it has ended; -> its exit status."""
+        """Wait until it has ended; returns its exit status."""
         return f"exit status {await self._process.wait()}"
 
     async def stop(self) -> None:
-        """End it; at its hang-up it has swept up after itself, unless it is stuck."""
+        """End it; it cleans up after itself when the connection closes, unless it is stuck."""
         try:
             async with asyncio.timeout(SWEEP_S):
                 await self._process.wait()
         except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):  # it ends at this moment by itself
+            with contextlib.suppress(ProcessLookupError):  # it has just ended by itself
                 os.killpg(self._process.pid, signal.SIGKILL)
             await self._process.wait()
         if self._scratch:

@@ -26,7 +26,7 @@ MAX_REQUEST = 32 << 20
 MAX_EVENT = 64 << 10
 MAX_DEPTH = 100
 IMPORT_TIMEOUT_S = 30.0
-GRACE_S = 10.0  # beyond a call's own time, for the runner to clean up, before it counts as lost
+GRACE_S = 10.0  # beyond a call's own time, to clean up; then the runner counts as lost
 
 _REASONS = {
     b"R": Reason.RAISED,
@@ -37,7 +37,7 @@ _REASONS = {
 
 
 class Refused(Exception):
-    """A runner that could not clean up after its last call makes no other: nothing was lost."""
+    """A runner that could not clean up after its last call refuses the next: nothing was lost."""
 
 
 class Connection:
@@ -57,7 +57,7 @@ class Connection:
 
         Raises:
             BadInput: a tool module can't be imported.
-            SandboxLost: the runner ended or kept silent.
+            SandboxLost: the runner ended or did not answer.
         """
         self._result_bytes = configuration["result_bytes"]
         self._output_bytes = configuration["output_bytes"]
@@ -87,7 +87,7 @@ class Connection:
             )
 
     async def _event(self) -> dict[str, Json]:
-        """What the runner says; a hostile module can write anything in its place."""
+        """An event from the runner; a hostile module can send anything instead."""
         (size,) = LENGTH.unpack(await self._read(LENGTH.size))
         event: Json = None
         if size <= MAX_EVENT:
@@ -98,12 +98,12 @@ class Connection:
         return event
 
     def send(self, group: Sequence[bytes]) -> None:
-        """Ask for calls that share a fork."""
+        """Request calls that share a fork."""
         texts = b"\n".join(group)  # JSON texts have no line ends
         self._writer.write(GROUP.pack(len(group), len(texts)) + texts)
 
     async def receive(self) -> CallResult:
-        """The answer to the next call asked for."""
+        """The result of the next call that was requested."""
         try:
             async with asyncio.timeout(self._timeout_s + GRACE_S):
                 await self._writer.drain()
@@ -138,21 +138,21 @@ class Connection:
         if outcome == SIGNALED:
             return Failed(Reason.CRASHED, f"killed by signal {code}{_last_line(text)}", seconds)
         if outcome == FORGED:
-            return Failed(Reason.CRASHED, "its answer was not of the runner's form", seconds)
+            return Failed(Reason.CRASHED, "the answer was malformed", seconds)
         raise SandboxLost("the runner broke the protocol")
 
     @property
     def ended(self) -> bool:
-        """Whether the runner is known to have hung up."""
+        """Whether the runner is known to have closed the connection."""
         return self._reader.at_eof()
 
     def close(self) -> None:
-        """Hang up, which ends the runner."""
+        """Close the connection, which ends the runner."""
         self._writer.close()
 
 
 async def configure(channel: socket.socket, configuration: dict[str, Any]) -> None:
-    """Send a runner that has connected the tools' names and the limits.
+    """Send the tools' names and the limits to a runner that has connected.
 
     Raises:
         SandboxLost: it has ended.
@@ -168,8 +168,8 @@ async def take_listener(channel: socket.socket) -> socket.socket:
     """The socket that a runner configured with `egress` listens at, and hands over at once.
 
     Raises:
-        BadInput: it has none to give.
-        SandboxLost: the runner kept silent.
+        BadInput: it sent none.
+        SandboxLost: the runner did not answer.
     """
     loop, ready = asyncio.get_running_loop(), asyncio.Event()
     loop.add_reader(channel, ready.set)
@@ -186,7 +186,7 @@ async def take_listener(channel: socket.socket) -> socket.socket:
         raise SandboxLost("the runner ended") from error
     if not descriptors:
         raise BadInput(
-            "sandbox.egress: the sandbox can't hand its socket over: a sandbox.runtime with a"
+            "sandbox.egress: the sandbox can't pass its socket on: a sandbox.runtime with a"
             " kernel of its own (gVisor, Kata) keeps it"
         )
     return socket.socket(fileno=descriptors[0])
@@ -204,12 +204,12 @@ def encode(call: Call) -> bytes | Failed:
 
 
 def read_frame(frame: bytes, seconds: float) -> CallResult:
-    """What a call says about itself."""
+    """The result that a call reports about itself."""
     kind, text = frame[:1], frame[1:]
     if kind in _REASONS:
         return Failed(_REASONS[kind], text.decode("utf-8", "replace"), seconds)
     if kind != b"V":
-        return Failed(Reason.CRASHED, "its answer was not of the runner's form", seconds)
+        return Failed(Reason.CRASHED, "the answer was malformed", seconds)
     try:
         return Returned(parse(text), seconds)
     except (ValueError, RecursionError) as error:

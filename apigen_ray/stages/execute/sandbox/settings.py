@@ -9,18 +9,18 @@ from apigen_ray.stages.execute.rest.policy import Policy
 
 Kind = Literal["docker", "sidecar", "bubblewrap", "process"]
 WITH_EGRESS: Sequence[Kind] = ("docker", "bubblewrap")
-"""The kinds whose sandboxes have a network namespace of their own."""
+"""Kinds whose sandboxes have a network namespace of their own."""
 
 
 class EgressSettings(BaseModel):
-    """Where Python tools may go by HTTP themselves; everything else stays closed to them."""
+    """The hosts that Python tools may reach by HTTP themselves; all others stay closed to them."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     hosts: tuple[str, ...] = Field(min_length=1)
-    """Who may be talked to: `api.example.com`, `*.example.com:443`."""
+    """Hosts that may be reached: `api.example.com`, `*.example.com:443`."""
     allow: tuple[str, ...] = ()
-    """Addresses and networks that these names may have though they are not public:
+    """Addresses and networks that these names may have although they are not public:
     `127.0.0.1:8080`, `10.0.0.0/8`."""
 
     @field_validator("hosts")
@@ -54,13 +54,13 @@ class SandboxSettings(BaseModel):
     result_bytes: int = Field(1 << 20, ge=1024)
     """Size of a result as JSON text; a call that returns more fails."""
     output_bytes: int = Field(64 << 10, ge=0)
-    """Of what a call prints, as much is kept to explain a crash; the rest is dropped."""
+    """How much of what a call prints is kept to explain a crash; the rest is dropped."""
     fork_per: Literal["call", "data_point"] = "call"
     """What is isolated: every call, or all calls of a data point together (faster)."""
     base_image: str = "python:3.12-slim"
     """Image with a `python3` to build the sandbox on; `host` copies this machine's Python."""
     image: str | None = None
-    """A sandbox image that is there already; by default one is built on `base_image`."""
+    """An existing sandbox image; by default one is built on `base_image`."""
     runtime: str | None = None
     """Docker runtime, such as `runsc` (gVisor)."""
     socket_dir: str | None = None

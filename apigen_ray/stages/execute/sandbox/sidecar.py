@@ -1,4 +1,4 @@
-"""The runner in containers that something else started beside us, as in a Kubernetes pod.
+"""The runner in containers that something else starts beside us, as in a Kubernetes pod.
 
 A runner container gets the folder `socket_dir` of this process read-only, looks for sockets that
 are opened in it, and serves one of them at a time. It needs no network, and shares ours in a pod:
@@ -14,29 +14,29 @@ from apigen_ray.stages.execute.sandbox.docker import container_limits
 from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
 
 
-class AttendingRunner:
-    """A runner that lives in a container that is not ours."""
+class ExternalRunner:
+    """A runner in a container that somebody else manages."""
 
     async def wait(self) -> str:
-        """Wait for ever: its container outlives us."""
+        """Wait forever: its container outlives us."""
         await asyncio.Event().wait()
         return "never"
 
     async def stop(self) -> None:
-        """Do nothing: it ends when the connection does."""
+        """Do nothing: it ends with the connection."""
 
 
 class SidecarTransport:
-    """Waits for runners to come."""
+    """Waits for runners to connect."""
 
     def __init__(self, settings: SandboxSettings, tools: Path) -> None:
         self._settings = settings
         self._tools = tools
         self.sockets = Path(settings.socket_dir or "")
 
-    async def start(self, folder: Path) -> AttendingRunner:
-        """Whoever attends the shared folder finds the socket in `folder`."""
-        return AttendingRunner()
+    async def start(self, folder: Path) -> ExternalRunner:
+        """Do nothing: a container that watches the shared folder finds the socket in `folder`."""
+        return ExternalRunner()
 
     def configuration(self) -> dict[str, Any]:
         """As the runner sees it: the shared folder may be mounted elsewhere there."""

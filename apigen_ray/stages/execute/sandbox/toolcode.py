@@ -33,7 +33,9 @@ def pack(roots: Sequence[Path], functions: Mapping[str, tuple[str, str]]) -> Too
         for path in _files_of(root):
             relative = path.relative_to(root.parent).as_posix()
             if relative in files:
-                raise BadInput(f"{path}: another tool source has a file of this name; rename one")
+                raise BadInput(
+                    f"{path}: another tool source has a file of the same name; rename one"
+                )
             size += path.stat().st_size
             if size > MAX_BYTES:
                 raise BadInput(f"{root}: tool code is limited to {MAX_BYTES >> 20} MB")
@@ -79,8 +81,8 @@ def _check_name(tool: str, module: str, function: str, files: Mapping[str, bytes
     path = module.replace(".", "/")
     if f"{path}.py" not in files and f"{path}/__init__.py" not in files:
         raise BadInput(
-            f"tool {tool!r}: module {module!r} is not in the tool code; name its file or package"
-            " among the tools, too"
+            f"tool {tool!r}: module {module!r} is not in the tool code; add its file or package"
+            " to the tools, too"
         )
     if function.startswith("__"):
         raise BadInput(f"tool {tool!r}: {function!r} can't be a tool's function")

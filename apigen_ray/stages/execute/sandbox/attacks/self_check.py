@@ -1,4 +1,4 @@
-"""Prove the isolation on this machine: run every attack, and look what the next call finds."""
+"""Proves the isolation on this machine: runs every attack, then checks what the next call finds."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from apigen_ray.stages.execute.sandbox.toolcode import ToolCode, pack
 
 @dataclass(frozen=True)
 class CheckResult:
-    """What became of one promise."""
+    """Whether one promise holds."""
 
     name: str
     holds: bool
@@ -24,23 +24,28 @@ class CheckResult:
 
 def hostile_code() -> ToolCode:
     """The attacks as tools, and `state`, which sees what they changed."""
-    names = ["state", *hostile_tools.EXPECTED]
-    module = hostile_tools.__name__.rpartition(".")[2]
-    return pack([Path(str(hostile_tools.__file__))], {name: (module, name) for name in names})
+    folder = Path(str(hostile_tools.__file__)).parent
+    functions = [hostile_tools.state, *(one.function for one in hostile_tools.ATTACKS.values())]
+    modules = {
+        function.__name__: folder.name + function.__module__.removeprefix(hostile_tools.__name__)
+        for function in functions
+    }
+    return pack([folder], {name: (module, name) for name, module in modules.items()})
 
 
 def attacks_on(kind: str, runtime: str | None) -> Sequence[str]:
     """The attacks that a kind of sandbox promises to contain."""
-    beyond: set[str] = set()
-    if runtime is not None:
-        beyond = hostile_tools.CONTAINER_ONLY | hostile_tools.LINUX_ONLY
-    elif kind not in ("docker", "sidecar"):
-        beyond = hostile_tools.CONTAINER_ONLY
-    return [name for name in hostile_tools.EXPECTED if name not in beyond]
+    has_memory_cgroup = kind in ("docker", "sidecar") and runtime is None
+    return [
+        name
+        for name, attack in hostile_tools.ATTACKS.items()
+        if (has_memory_cgroup or not attack.container_only)
+        and (runtime is None or not attack.linux_only)
+    ]
 
 
 async def self_check(settings: SandboxSettings) -> list[CheckResult]:
-    """Attack a sandbox in every way we know, with a short time limit, so that it takes a minute."""
+    """Attack a sandbox in every way we know; a short time limit keeps it to about a minute."""
     kind, _ = choose_kind(settings)
     quick = settings.model_copy(update={"kind": kind, "timeout_s": 2.0, "slots": 1})
     sandbox = await open_sandbox(quick, hostile_code())
@@ -57,19 +62,19 @@ async def look(sandbox: Sandbox) -> CallResult:
     return Returned(seen.result, 0.0) if isinstance(seen, Returned) else seen
 
 
-async def check(sandbox: Sandbox, attack: str, clean: CallResult) -> CheckResult:
-    """Run one attack; its verdict must be right, and the next call must find all clean."""
-    promise = str(getattr(hostile_tools, attack).__doc__).strip()
+async def check(sandbox: Sandbox, name: str, clean: CallResult) -> CheckResult:
+    """Run one attack; its verdict must be right, and the next call must find everything clean."""
+    attack = hostile_tools.ATTACKS[name]
     try:
-        [result] = await sandbox.run([Call(attack, {})])
+        [result] = await sandbox.run([Call(name, {})])
         after = await look(sandbox)
     except SandboxLost as error:
-        return CheckResult(promise, False, f"the attack ended the sandbox: {error}")
+        return CheckResult(attack.promise, False, f"the attack ended the sandbox: {error}")
     verdict = result.reason.value if isinstance(result, Failed) else "returned"
-    said = result.message if isinstance(result, Failed) else repr(result.result)
-    detail = f"{attack}: {verdict}: {said}"[:200]
-    if verdict not in hostile_tools.EXPECTED[attack]:
-        return CheckResult(promise, False, detail)
+    text = result.message if isinstance(result, Failed) else repr(result.result)
+    detail = f"{name}: {verdict}: {text}"[:200]
+    if verdict not in attack.expected:
+        return CheckResult(attack.promise, False, detail)
     if after != clean:
-        return CheckResult(promise, False, f"{detail}; the next call found {after}"[:500])
-    return CheckResult(promise, True, detail)
+        return CheckResult(attack.promise, False, f"{detail}; the next call found {after}"[:500])
+    return CheckResult(attack.promise, True, detail)
