@@ -28,6 +28,11 @@ class Style(StrEnum):
     """Tools shown, none of them fits, no call."""
 
 
+Strategy: TypeAlias = Literal["query_and_calls", "calls_first"]
+"""How pairs are made: the model writes both sides, as in the paper; or calls are drawn, and it
+writes the query that they answer."""
+
+
 class Outcome(StrEnum):
     """What became of a data point. Every data point asked for ends with exactly one of these."""
 
@@ -81,6 +86,8 @@ class Reason(StrEnum):
     EMPTY_RESULT = "empty_result"
 
     JUDGED_NO = "judged_no"
+    COPIED = "copied"
+    """The query, or the whole pair, repeats the prompt."""
 
     ENDPOINT = "endpoint"
     RATE_LIMITED = "rate_limited"
@@ -123,6 +130,7 @@ OUTCOME_OF: dict[Reason, Outcome] = {
     Reason.EGRESS_DENIED: Outcome.FAIL_EXECUTION,
     Reason.EMPTY_RESULT: Outcome.FAIL_EXECUTION,
     Reason.JUDGED_NO: Outcome.FAIL_SEMANTIC,
+    Reason.COPIED: Outcome.FAIL_SEMANTIC,
     Reason.ENDPOINT: Outcome.ERROR,
     Reason.RATE_LIMITED: Outcome.ERROR,
     Reason.CONTEXT_LENGTH: Outcome.ERROR,
@@ -247,6 +255,15 @@ class Prompt:
     tools: tuple[Tool, ...]
     messages: tuple[Message, ...]
     count: int
+    examples: tuple[Pair, ...] = ()
+    """The pairs that the messages show."""
+    calls: tuple[Call, ...] | None = None
+    """Calls that are given, of which the query is asked for; None where both are."""
+
+    @property
+    def strategy(self) -> Strategy:
+        """How the data points come about."""
+        return "query_and_calls" if self.calls is None else "calls_first"
 
 
 @dataclass(frozen=True, slots=True)

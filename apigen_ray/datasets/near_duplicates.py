@@ -4,7 +4,7 @@ import zlib
 
 from rensa import RMinHash, RMinHashLSH
 
-from apigen_ray.report.similarity import NEAR_DUPLICATE, shingles, similarity
+from apigen_ray.stages.similarity import NEAR_DUPLICATE, shingles, similarity
 
 BANDS = 12
 PERMUTATIONS = 5 * BANDS

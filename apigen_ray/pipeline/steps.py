@@ -16,18 +16,18 @@ from apigen_ray import strict_json
 from apigen_ray.errors import InfrastructureError
 from apigen_ray.models import Model
 from apigen_ray.pipeline.poison_rows import CRASH_LIMIT
-from apigen_ray.prompting.pair_schema import pairs_schema
-from apigen_ray.prompting.sampler import Sampler, Task, point_id
+from apigen_ray.prompting.pair_schema import schema_of
+from apigen_ray.prompting.sampler import PromptSampler, Task, point_id
+from apigen_ray.prompting.templates import texts
 from apigen_ray.records import (
     Call,
     Outcome,
     Pair,
+    Prompt,
     Reason,
     Rejected,
     Reply,
     Stage,
-    Style,
-    Tool,
 )
 from apigen_ray.run_folder.event_log import log_context
 from apigen_ray.run_folder.rows import (
@@ -40,6 +40,7 @@ from apigen_ray.run_folder.rows import (
 )
 from apigen_ray.run_folder.store import digest
 from apigen_ray.stages.check import CheckSettings, check, signatures_of
+from apigen_ray.stages.copied import copied
 from apigen_ray.stages.execute.dispatch import (
     Dispatcher,
     ExecuteSettings,
@@ -55,7 +56,7 @@ log = logging.getLogger(__name__)
 
 async def generate_step(
     task: Task,
-    sampler: Sampler,
+    sampler: PromptSampler,
     model: Model,
     name: str,
     settings: CheckSettings,
@@ -82,6 +83,7 @@ async def generate_step(
             style=prompt.style,
             prompt_id=prompt.id,
             tried=tried,
+            strategy=prompt.strategy,
             **tool_columns(prompt.tools),
             round_=task.spec.round,
         )
@@ -90,37 +92,22 @@ async def generate_step(
     async def generate() -> list[Row]:
         schema = None
         if with_schema:
-            schema = pairs_schema(prompt.style, prompt.tools, prompt.count)
+            schema = schema_of(prompt)
         reply = await model.complete(prompt.messages, schema, sample=prompt.id)
-        return await check_step(
-            rows,
-            reply,
-            count=prompt.count,
-            style=prompt.style,
-            tools=prompt.tools,
-            settings=settings,
-        )
+        return await check_step(rows, reply, prompt, settings)
 
     return await _settling(list(rows.values()), Stage.GENERATE, generate())
 
 
 async def check_step(
-    rows: Mapping[int, Row],
-    reply: Reply,
-    *,
-    count: int,
-    style: Style | None,
-    tools: Sequence[Tool],
-    settings: CheckSettings,
+    rows: Mapping[int, Row], reply: Reply, prompt: Prompt, settings: CheckSettings
 ) -> list[Row]:
     """Give each row its data point of a completion, or the reason why there is none.
 
     Args:
         rows: The wanted rows, by the index of their data point in the completion.
         reply: The completion.
-        count: How many data points it was asked for.
-        style: The style asked for.
-        tools: The tools shown.
+        prompt: What it was asked for.
         settings: How strict stage 1 is.
     """
     paid = dict(zip(rows, _shares(reply, len(rows)), strict=True))
@@ -133,14 +120,23 @@ async def check_step(
         results = check(
             reply.text,
             finish_reason=reply.finish_reason,
-            style=style,
-            signatures=signatures_of(tools),
-            count=count,
+            style=prompt.style,
+            signatures=signatures_of(prompt.tools),
+            count=prompt.count,
             settings=settings,
+            calls=prompt.calls,
         )
-        return [checked_row(row, results[point]) for point, row in answered.items()]
+        return [_with_copied(checked_row(r, results[i]), prompt) for i, r in answered.items()]
 
     return await _settling(list(answered.values()), Stage.CHECK, checked())
+
+
+def _with_copied(row: Row, prompt: Prompt) -> Row:
+    """A row with what its pair repeats of the prompt, which only this stage has at hand."""
+    if row["outcome"]:
+        return row
+    instructions = (*texts().values(), *(tool.description for tool in prompt.tools))
+    return with_values(row, copied=copied(_pair(row), prompt.examples, instructions))
 
 
 async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) -> Row:
@@ -161,6 +157,8 @@ async def judge_step(row: Row, judges: Sequence[Judge], rule: Rule) -> Row:
     """Have a row judged: stage 3."""
 
     async def judged() -> list[Row]:
+        if row["copied"]:  # needs no judge
+            return [rejected_row(row, Stage.JUDGE, Rejected(Reason.COPIED, row["copied"]))]
         tools, results = json.loads(row["tools"]), json.loads(row["execution_results"] or "[]")
         ballot = await vote(_pair(row), tools, results, judges, rule, sample=row["id"])
         voted = with_values(

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from apigen_ray.records import Json, JsonObject, Style, Tool
+from apigen_ray.prompting.calls_first import QUERY_SCHEMA
+from apigen_ray.records import Json, JsonObject, Prompt, Style, Tool
 from apigen_ray.stages.check import forbid_extra_properties
 from apigen_ray.tools.write_forms import shown_form
 
@@ -20,6 +21,13 @@ CHARACTER = r'([^\x00-\x1f]|\\["\\/bfnrt])'
 
 LARGE = 10**15
 """The bound of numbers without one: a model might write 1e9100, which no program reads."""
+
+
+def schema_of(prompt: Prompt) -> JsonObject:
+    """The schema of the completion to a prompt."""
+    if prompt.calls is not None:
+        return QUERY_SCHEMA
+    return pairs_schema(prompt.style, prompt.tools, prompt.count)
 
 
 def pairs_schema(style: Style, tools: Sequence[Tool], count: int) -> JsonObject:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import zip_longest
 from random import Random
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -139,6 +139,18 @@ def plan(
     ]
 
 
+class PromptSampler(Protocol):
+    """Draws the prompts of a run."""
+
+    def prompt(self, spec: PromptSpec) -> Prompt:
+        """The prompt of a spec. The same spec always gives the same prompt."""
+        ...
+
+    def with_pool(self, pairs: Sequence[Seed]) -> "PromptSampler":
+        """The sampler of a round whose pool has `pairs` in addition to the seeds."""
+        ...
+
+
 @dataclass(frozen=True)
 class Sampler:
     """Draws prompts over a tool library and a seed pool."""
@@ -151,9 +163,9 @@ class Sampler:
     def prompt(self, spec: PromptSpec) -> Prompt:
         """The prompt of a spec. The same spec always gives the same prompt."""
         random = Random(f"{self.seed}:{spec.index}")
-        tools = self._draw_tools(spec, random)
+        tools = self.draw_tools(spec, random)
         # From a separate generator: a different pool changes neither tools nor voice.
-        examples = self._draw_examples(spec.style, tools, Random(f"{self.seed}:{spec.index}:pool"))
+        examples = self.draw_examples(spec.style, tools, Random(f"{self.seed}:{spec.index}:pool"))
         voice = random.choice(self.settings.voices)
         text = GENERATOR.render(
             "request.txt",
@@ -169,6 +181,7 @@ class Sampler:
             tools=tools,
             messages=(Message("system", GENERATOR.text("generator.txt")), Message("user", text)),
             count=spec.count,
+            examples=tuple(seed.pair for seed in examples),
         )
 
     def with_pool(self, pairs: Sequence[Seed]) -> "Sampler":
@@ -197,7 +210,7 @@ class Sampler:
             groups[seed.style].append(seed)
         return groups
 
-    def _draw_tools(self, spec: PromptSpec, random: Random) -> tuple[Tool, ...]:
+    def draw_tools(self, spec: PromptSpec, random: Random) -> tuple[Tool, ...]:
         """Draw a category, then a tool of it, so that small categories are as likely as large ones.
 
         The other tools are distractors: half of them come from the same category, where they are
@@ -217,7 +230,7 @@ class Sampler:
         random.shuffle(shown)
         return tuple(shown)
 
-    def _draw_examples(self, style: Style, tools: Sequence[Tool], random: Random) -> list[Seed]:
+    def draw_examples(self, style: Style, tools: Sequence[Tool], random: Random) -> list[Seed]:
         """Seeds of the same style, preferably over tools of the same categories."""
         wanted = self.settings.examples.draw(random)
         categories = sorted({tool.category for tool in tools})

@@ -24,9 +24,9 @@ from apigen_ray import strict_json
 from apigen_ray.datasets.near_duplicates import NearDuplicateIndex
 from apigen_ray.prompting.sampler import Task, point_id
 from apigen_ray.records import Call, Outcome, Pair, Seed, Style, Tool
-from apigen_ray.report.similarity import functions_text
 from apigen_ray.run_folder.rows import Row, as_rows, pair_form
 from apigen_ray.run_folder.store import RunFolder, digest
+from apigen_ray.stages.similarity import functions_text
 
 LAG = 2
 """The pool of round k has pairs verified up to round k - LAG."""

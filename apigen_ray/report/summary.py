@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 
 from apigen_ray.records import Outcome
-from apigen_ray.report.similarity import (
+from apigen_ray.stages.similarity import (
     NEAR_DUPLICATE,
     functions_text,
     shingles,

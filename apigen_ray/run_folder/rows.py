@@ -15,6 +15,7 @@ from apigen_ray.records import (
     Pair,
     Rejected,
     Stage,
+    Strategy,
     Style,
 )
 
@@ -24,12 +25,14 @@ class Row(TypedDict):
 
     `answers`, `tools`, `categories`, `execution_results` and `votes` are JSON text. Tokens and cost
     are what the point took: its share of the completion, and its judging. `attempts` counts how
-    often it was asked for, resumes included.
+    often it was asked for, resumes included. `copied` says what the pair repeats of its prompt,
+    `reasoning` is what the model wrote before its completion, where an endpoint tells them apart.
     """
 
     id: str
     model: str
     style: str | None
+    strategy: str | None
     round: int
     prompt_id: str
     query: str | None
@@ -41,9 +44,11 @@ class Row(TypedDict):
     reason: str | None
     detail: str | None
     execution_results: str | None
+    copied: str | None
     thought: str | None
     votes: str | None
     completion: str | None
+    reasoning: str | None
     messages_hash: str | None
     input_tokens: int
     output_tokens: int
@@ -85,6 +90,7 @@ def new_row(
     style: Style | None,
     prompt_id: str,
     tried: int,
+    strategy: Strategy | None = None,
     tools: str = "[]",
     categories: str = "[]",
     round_: int = 0,
@@ -97,6 +103,7 @@ def new_row(
         style: The style asked for, if any was.
         prompt_id: The prompt that asks for it.
         tried: How often it was asked for before.
+        strategy: How it comes about; None of data made elsewhere.
         tools: The tools shown, as JSON text.
         categories: Their categories, as JSON text.
         round_: The round of its prompt.
@@ -105,6 +112,7 @@ def new_row(
         "id": id_,
         "model": model,
         "style": style.value if style else None,
+        "strategy": strategy,
         "round": round_,
         "prompt_id": prompt_id,
         "tools": tools,

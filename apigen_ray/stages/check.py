@@ -69,6 +69,7 @@ def check(
     signatures: Signatures,
     count: int,
     settings: CheckSettings,
+    calls: Sequence[Call] | None = None,
 ) -> list[Checked | Rejected]:
     """Read the data points of a completion.
 
@@ -79,6 +80,7 @@ def check(
         signatures: Those of the tools shown to the model; see `signatures_of`.
         count: How many data points were asked for.
         settings: How strict to be.
+        calls: The calls that were given, where the completion has nothing but their query.
 
     Returns:
         Exactly `count` results. Points the model wrote beyond them are left in its text.
@@ -92,6 +94,8 @@ def check(
         elif isinstance(error, strict_json.DuplicateKey):
             reason = Reason.DUPLICATE_KEY
         return [Rejected(reason, f"completion: {error}")] * count
+    if calls is not None:
+        pairs = [_with_calls(pair, calls) for pair in pairs]
     results = [
         check_pair(pair, style=style, signatures=signatures, settings=settings)
         for pair in pairs[:count]
@@ -100,6 +104,14 @@ def check(
         Reason.MISSING_PAIR, f"completion: {len(pairs)} pairs where {count} were asked for"
     )
     return results + [missing] * (count - len(results))
+
+
+def _with_calls(pair: Json, calls: Sequence[Call]) -> Json:
+    """A completion's query with the calls that it was written for."""
+    if not isinstance(pair, dict):
+        return pair
+    answers: list[Json] = [{"name": call.name, "arguments": call.arguments} for call in calls]
+    return {"query": pair.get("query"), "answers": answers}
 
 
 def pair_count(text: str, settings: CheckSettings) -> int:

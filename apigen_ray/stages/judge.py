@@ -10,6 +10,7 @@ from apigen_ray.models import Model
 from apigen_ray.models.templates import Templates
 from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Vote
 from apigen_ray.run_folder.rows import pair_form
+from apigen_ray.stages.similarity import sentences
 from apigen_ray.tools.prompt_text import tools_text
 
 TEMPLATES = Templates("apigen_ray.stages")
@@ -131,7 +132,7 @@ async def judge(
         replies.append(reply)
         attempts_left -= not reply.reused
         verdict = read_verdict(reply.text)
-        if verdict:
+        if verdict and not _repeats_the_format(verdict[1]):
             passed, thought = verdict
             return Judgement(Vote(name, passed, thought), tuple(replies))
         again = Message("user", TEMPLATES.render("judge_again.txt"))
@@ -166,6 +167,15 @@ def _cut(text: str) -> str:
     if len(text) <= RESULT_CHARACTERS:
         return text
     return f"{text[:RESULT_CHARACTERS]} ... (truncated, {len(text)} characters)"
+
+
+def _repeats_the_format(thought: str) -> bool:
+    """Whether a thought is nothing but our own words about the format: then it judged nothing."""
+    *_, output_format = TEMPLATES.text("judge_system.txt").split("\n\n")
+    own = sentences(thought)
+    return bool(own) and own <= sentences(output_format) | sentences(
+        TEMPLATES.text("judge_again.txt")
+    )
 
 
 def read_verdict(text: str) -> tuple[bool, str] | None:

@@ -116,7 +116,7 @@ def test_a_row_that_kills_its_worker_three_times_is_an_error_and_no_other_row_is
     deaths = tmp_path / "deaths"
 
     async def deadly(self, item):
-        number = item.ask.index if operator == "GenerateBlock" else int(item["prompt_id"])
+        number = item.spec.index if operator == "GenerateBlock" else int(item["prompt_id"])
         if number == 7:
             with deaths.open("a") as file:
                 file.write("x")

@@ -14,7 +14,7 @@ from apigen_ray.datasets.export.examples import Example
 from apigen_ray.datasets.near_duplicates import NearDuplicateIndex
 from apigen_ray.datasets.xlam import json_field, read_rows
 from apigen_ray.errors import BadInput
-from apigen_ray.report.similarity import functions_text, words_of
+from apigen_ray.stages.similarity import functions_text, words_of
 
 NGRAM = 8
 """The number of consecutive words that a query may not share with test data. Shorter queries are

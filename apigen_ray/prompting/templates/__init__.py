@@ -6,6 +6,7 @@ finds it in its prefix cache. The request (`request.txt`) begins with what chang
 model would copy it.
 """
 
+from functools import cache
 from importlib.resources import files
 
 from apigen_ray.models.templates import Templates
@@ -15,9 +16,10 @@ VOICES = ("plain", "terse", "long", "ambiguous", "misspelled")
 GENERATOR = Templates(__name__)
 
 
+@cache
 def texts() -> dict[str, str]:
     """Every template by file name, for the run's manifest."""
-    names = ["generator.txt", "request.txt"]
+    names = ["generator.txt", "request.txt", "calls_first.txt", "calls.txt"]
     for folder in ("styles", "voices"):
         names += [f"{folder}/{entry.name}" for entry in (files(__name__) / folder).iterdir()]
     return {name: GENERATOR.text(name) for name in sorted(names)}

@@ -6,6 +6,7 @@ functions answer them. Queries that other functions answer differ in what matter
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from itertools import pairwise
 
 import numpy as np
@@ -13,12 +14,22 @@ from numpy.typing import NDArray
 
 NEAR_DUPLICATE = 0.8
 """The lowest similarity of near-duplicates."""
+FEWEST_WORDS = 3
+"""A sentence of fewer words is nobody's own."""
+_END = re.compile(r"(?<=[.!?])\s+|\n+")
 _WORD = re.compile(r"\w+")
 
 
 def words_of(query: str) -> list[str]:
     """The words of a query, without case and punctuation."""
     return _WORD.findall(query.casefold())
+
+
+@lru_cache(maxsize=4096)
+def sentences(text: str) -> frozenset[str]:
+    """The sentences of a text, without case and punctuation."""
+    found = (words_of(sentence) for sentence in _END.split(text))
+    return frozenset(" ".join(words) for words in found if len(words) >= FEWEST_WORDS)
 
 
 def functions_text(names: Iterable[str]) -> str:

@@ -1,0 +1,135 @@
+"""The strategy `calls_first`: valid calls are drawn, and the model writes the query they answer.
+
+Back-translation (Sennrich et al., arXiv 1511.06709), which instruction tuning uses as instruction
+backtranslation (Li et al., arXiv 2308.06259): the side that can be wrong in many ways is given, and
+the one that any model can write is generated. The rows pass all stages as others do.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from apigen_ray import strict_json
+from apigen_ray.prompting.sampler import ONE_TOOL_STYLES, PromptSpec, Sampler
+from apigen_ray.prompting.templates import GENERATOR
+from apigen_ray.records import Call, JsonObject, Message, Prompt, Seed, Style, Tool
+from apigen_ray.tools.prompt_text import one_line
+
+MOST_CALLS = 3
+"""Of a parallel query. The paper's own have two to four; tiny models lose a value of the fourth."""
+
+QUERY_SCHEMA: JsonObject = {
+    "type": "object",
+    "properties": {"query": {"type": "string", "minLength": 12}},
+    "required": ["query"],
+    "additionalProperties": False,
+}
+
+
+@dataclass(frozen=True)
+class CallsFirstSampler:
+    """Draws prompts that ask for the query of given calls."""
+
+    sampler: Sampler
+    """Draws tools and examples as for the other strategy."""
+    calls: Mapping[str, Sequence[Call]]
+    """The calls that may be asked about, by the name of their tool; none that failed when run."""
+
+    def prompt(self, spec: PromptSpec) -> Prompt:
+        """The prompt of a spec: the same for the same spec, whoever draws it, and when."""
+        drawn_from = f"{self.sampler.seed}:{spec.index}"
+        random = Random(drawn_from)
+        tools, calls = self._draw(spec, random)
+        described = {tool.name: tool for tool in self.sampler.tools}
+        if spec.style is Style.IRRELEVANCE:  # a query that another tool's call answers
+            given, calls = calls, ()
+            style = Style.SIMPLE
+        else:
+            given, style = calls, spec.style
+        examples = self.sampler.draw_examples(style, tools, Random(f"{drawn_from}:pool"))
+        voice = random.choice(self.sampler.settings.voices)
+        return Prompt(
+            id=f"{spec.index:06d}",
+            style=spec.style,
+            tools=tools,
+            messages=tuple(_messages(given, described, examples, voice)),
+            count=1,
+            calls=calls,
+            examples=tuple(seed.pair for seed in examples),
+        )
+
+    def with_pool(self, pairs: Sequence[Seed]) -> "CallsFirstSampler":
+        """The sampler of a round, whose pool holds `pairs` besides the seeds."""
+        return CallsFirstSampler(self.sampler.with_pool(pairs), self.calls)
+
+    def _draw(self, spec: PromptSpec, random: Random) -> tuple[tuple[Tool, ...], tuple[Call, ...]]:
+        """The tools shown, and calls: of these tools, or where none may fit, of another."""
+        tools = self.sampler.draw_tools(spec, random)
+        callable_ = [tool for tool in tools if self.calls.get(tool.name)]
+        if spec.style is Style.IRRELEVANCE:
+            return tools, (self._call_of_another(tools, random),)
+        if not callable_:
+            drawn = random.choice([t for t in self.sampler.tools if self.calls.get(t.name)])
+            tools = (drawn,) if spec.style in ONE_TOOL_STYLES else (*tools[1:], drawn)
+            callable_ = [drawn]
+        if spec.style in (Style.SIMPLE, Style.MULTIPLE):
+            return tools, (random.choice(self.calls[random.choice(callable_).name]),)
+        if spec.style is Style.PARALLEL:
+            known = self.calls[callable_[0].name]
+            return tools, tuple(
+                random.sample(known, min(len(known), random.randint(2, MOST_CALLS)))
+            )
+        return self._draw_of_several(tools, callable_, random)
+
+    def _draw_of_several(
+        self, tools: tuple[Tool, ...], callable_: Sequence[Tool], random: Random
+    ) -> tuple[tuple[Tool, ...], tuple[Call, ...]]:
+        """Calls of at least two tools; one more tool is shown where only one can be called."""
+        chosen = random.sample(list(callable_), min(2, len(callable_)))
+        if len(chosen) < 2:
+            others = [t for t in self.sampler.tools if self.calls.get(t.name) and t not in tools]
+            chosen.append(random.choice(others))
+            tools = (*tools, chosen[-1])
+        return tools, tuple(random.choice(self.calls[tool.name]) for tool in chosen)
+
+    def _call_of_another(self, shown: Sequence[Tool], random: Random) -> Call:
+        """A call of a tool that is not shown, of a category of which none is shown."""
+        categories = {tool.category for tool in shown}
+        hidden = [tool for tool in self.sampler.tools if self.calls.get(tool.name)]
+        far = [tool for tool in hidden if tool.category not in categories]
+        near = [tool for tool in hidden if tool not in shown]
+        return random.choice(self.calls[random.choice(far or near).name])
+
+
+def _messages(
+    calls: Sequence[Call], tools: Mapping[str, Tool], examples: Sequence[Seed], voice: str
+) -> Iterator[Message]:
+    yield Message("system", GENERATOR.text("calls_first.txt"))
+    for seed in examples:
+        known = {tool.name: tool for tool in seed.tools}
+        yield Message("user", _calls_text(seed.pair.calls, known))
+        yield Message("assistant", strict_json.dumps({"query": seed.pair.query}))
+    described = GENERATOR.render(f"voices/{voice}.txt")
+    yield Message(
+        "user", GENERATOR.render("calls.txt", voice=described, calls=_calls_text(calls, tools))
+    )
+
+
+def _calls_text(calls: Sequence[Call], tools: Mapping[str, Tool]) -> str:
+    """Calls with what their function and their arguments mean."""
+    return "\n\n".join(_call_text(call, tools[call.name]) for call in calls)
+
+
+def _call_text(call: Call, tool: Tool) -> str:
+    properties = tool.parameters.get("properties")
+    schemas = properties if isinstance(properties, dict) else {}
+    lines = [f"{tool.name}: {one_line(tool.description)}"]
+    for name, value in call.arguments.items():
+        schema = schemas.get(name)
+        described = (
+            one_line(str(schema.get("description") or "")) if isinstance(schema, dict) else ""
+        )
+        lines.append(
+            f"- {name} = {strict_json.dumps(value)}{f' ({described})' if described else ''}"
+        )
+    return "\n".join(lines)
