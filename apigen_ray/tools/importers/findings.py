@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from apigen_ray.errors import BadInput
-from apigen_ray.records import Backend, Json, JsonObject, RestBackend, Tool, VirtualBackend
+from apigen_ray.records import Backend, Json, JsonObject, Tool
+from apigen_ray.tools.backends import UnreadableBackend, backend_form, read_backend
 from apigen_ray.tools.importers.names import unique
-from apigen_ray.tools.rest_backend import UnreadableBackend, read_rest, read_virtual
 from apigen_ray.tools.schemas import InvalidSchema, check_schema, without_bad_examples
-from apigen_ray.tools.write_forms import backend_form, own_form
+from apigen_ray.tools.write_forms import own_form
 
 MAX_SCHEMA_CHARACTERS = 200_000
 
@@ -173,20 +173,12 @@ def _checked(found: Found, notes: list[Note]) -> Found | Refused:
     if dropped:
         notes.append(Note(found.where, f"{dropped} examples dropped: not of the schema"))
     try:
-        backend = _readable(found.backend)
+        # Read back, so that a backend which a tool list may not hold is refused here.
+        backend = read_backend(backend_form(found.backend)) if found.backend else None
     except UnreadableBackend as error:
         return Refused(found.where, RefusalReason.BAD_BACKEND, f"{found.name}: {error}")
     description = found.description.encode(errors="replace").decode()
     return replace(found, description=description, parameters=parameters, backend=backend)
-
-
-def _readable(backend: Backend | None) -> Backend | None:
-    """The backend as it is read back: what a request may not hold is refused here."""
-    if isinstance(backend, RestBackend | VirtualBackend):
-        form = backend_form(backend)
-        kind = form.pop("kind")
-        return read_rest(form) if kind == "rest" else read_virtual(form)
-    return backend
 
 
 def write_import(result: Import, out: Path) -> Path:
