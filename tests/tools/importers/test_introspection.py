@@ -289,7 +289,7 @@ def test_docstrings_that_no_parser_reads_do_no_harm(library):
     [
         ("import no_such_module_at_all", "No module named 'no_such_module_at_all'"),
         ("def f(:", "SyntaxError"),
-        ("import sys; sys.exit(0)", "exits while it is imported"),
+        ("import sys; sys.exit(0)", "the import ended the process"),
         ("raise SystemExit(3)", "exit"),
         ("x = 1", "no tool found"),
     ],
