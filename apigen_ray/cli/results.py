@@ -1,4 +1,4 @@
-"""`verify`, `report`, `compare` and `export`: what a run folder is good for."""
+"""`verify`, `report`, `compare` and `export`: what is done with the rows of a run folder."""
 
 import gc
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from apigen_ray.datasets.export.formats import format_names
 
 @command(
     "verify",
-    "take data made elsewhere through the same stages",
+    "run external data through the same stages",
     "apigen-ray verify data.jsonl --tools tools.py --stages format,execution --out runs/theirs",
     Argument(
         "data",
@@ -19,13 +19,13 @@ from apigen_ray.datasets.export.formats import format_names
     ),
     Argument(
         "--tools",
-        "a Python file or package, or a tool list; for rows without tools, and for the code",
+        "a Python file or package, or a tool list: tools for rows that have none, and their code",
         action="append",
         default=[],
     ),
     Argument(
         "--answers",
-        "the calls, where they stand apart: BFCL's ground truth, or a model's results",
+        "the calls, if they are in a file of their own: BFCL's ground truth, or a model's results",
         type=Path,
         metavar="FILE",
     ),
@@ -76,7 +76,7 @@ def report(folder: str) -> int:
 
 @command(
     "compare",
-    "set models side by side, and pair by pair over the prompts they share",
+    "compare models side by side, and pair by pair over the prompts they share",
     "apigen-ray compare runs/quickstart --out comparison.html",
     Argument("folders", "a run folder: a path or a URL", nargs="+", metavar="DIR"),
     Argument("--out", "a .html, .md or .json file", type=Path, required=True),
@@ -95,12 +95,12 @@ def compare(folders: Sequence[str], out: Path) -> int:
 
 @command(
     "export",
-    "write the verified data in a form that trainers read",
+    "write the verified data in the format of a trainer",
     "apigen-ray export runs/quickstart --format openai --out data/openai",
     Argument("folder", "a run folder: a path, or a URL such as s3://bucket/run"),
     Argument(
         "--format",
-        "openai has arguments as JSON text, openai-objects as chat templates need them; "
+        "openai has arguments as JSON text, openai-objects as objects, for chat templates; "
         "dpo: a verified and a rejected data point of the same prompt or the same tools; "
         "distilabel: all data points, in the columns of its APIGen tasks",
         dest="form",
@@ -109,7 +109,7 @@ def compare(folders: Sequence[str], out: Path) -> int:
     ),
     Argument(
         "--against",
-        "test data, in BFCL's or the xLAM format: what resembles it is left out",
+        "test data, in BFCL's or xLAM's format; near-duplicates of it are left out",
         action="append",
         default=[],
         metavar="FILE",

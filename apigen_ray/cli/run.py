@@ -27,13 +27,13 @@ SET = Argument(
     SET,
     Argument(
         "--fresh",
-        "make all rows anew; replies that are still valid are used again",
+        "make all rows again; cached replies that are still valid are reused",
         action="store_true",
     ),
-    Argument("--no-cache", "neither use the replies kept before nor keep any", action="store_true"),
+    Argument("--no-cache", "neither read nor write the response cache", action="store_true"),
     Argument(
         "--check",
-        "only try all that the run needs: tools, sandbox, models, keys, output, Ray",
+        "only check what the run needs: tools, sandbox, models, keys, output, Ray",
         action="store_true",
     ),
 )
@@ -64,7 +64,7 @@ def run(
     "estimate tokens, cost and time of a run from its first prompts",
     "apigen-ray plan configs/quickstart.yaml --prompts 20",
     CONFIG,
-    Argument("--prompts", "how many to ask of each model", type=int, default=20),
+    Argument("--prompts", "how many prompts to send to each model", type=int, default=20),
     OUT,
     SET,
 )

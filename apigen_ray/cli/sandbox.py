@@ -1,4 +1,4 @@
-"""`sandbox` and `simulate`: the parts of a run, alone."""
+"""`sandbox` and `simulate`: parts of a run on their own."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -31,11 +31,11 @@ def build(base: str | None) -> int:
 
 @command(
     "test",
-    "run the attack suite here, and print what holds",
+    "run the attack suite on this machine, and print what the sandbox withstands",
     "apigen-ray sandbox test --kind docker",
     Argument(
         "--kind",
-        "which sandbox",
+        "the kind of sandbox",
         default="auto",
         choices=["auto", "docker", "sidecar", "bubblewrap", "process"],
     ),
@@ -85,11 +85,11 @@ SANDBOX = Group(
     "simulate",
     "serve the simulated model as an OpenAI-compatible endpoint",
     "apigen-ray simulate --port 8000 --profile default",
-    Argument("--port", "the port, on the loopback address", type=int, required=True),
-    Argument("--host", "the address to listen at", default="127.0.0.1"),
-    Argument("--profile", "how often it plants which fault", default="default"),
-    Argument("--seed", "what is drawn, is drawn from this", type=int, default=0),
-    Argument("--latency", "mean seconds a reply, in place of its own", type=float),
+    Argument("--port", "the port to listen on", type=int, required=True),
+    Argument("--host", "the address to listen on", default="127.0.0.1"),
+    Argument("--profile", "how often it makes each kind of mistake", default="default"),
+    Argument("--seed", "the random seed", type=int, default=0),
+    Argument("--latency", "mean seconds per reply, in place of the profile's", type=float),
 )
 def simulate(port: int, host: str, profile: str, seed: int, latency: float | None) -> int:
     from apigen_ray.models.simulated import run_server

@@ -1,4 +1,4 @@
-"""`tools`: from any source of APIs to a tool list."""
+"""`tools`: import, clean and count them."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
@@ -46,7 +46,7 @@ def _import_command(importer: "Importer[Any]") -> Command:
             Argument("sources", importer.source, nargs="+", metavar="SOURCE"),
             Argument(
                 "--out",
-                "the tool list; what was refused stands beside it, in TOOLS.refused.jsonl",
+                "the tool list; what was refused is listed beside it, in TOOLS.refused.jsonl",
                 type=Path,
                 required=True,
                 metavar="TOOLS.jsonl",
@@ -59,7 +59,7 @@ def _import_command(importer: "Importer[Any]") -> Command:
 
 IMPORT = Group(
     "import",
-    "turn a source of APIs into a tool list, and say what was refused and why",
+    "turn a source of APIs into a tool list, and report what was refused and why",
     "apigen-ray tools import toolbench toolenv/tools --out tools.jsonl",
     _importers,
 )
@@ -67,18 +67,18 @@ IMPORT = Group(
 
 @command(
     "clean",
-    "keep the tools that are documented and answer a call, with texts that a model rewrites",
+    "keep the tools that are documented and answer a call; a model rewrites unusable texts",
     "apigen-ray tools clean imported.jsonl --config configs/quickstart.yaml --out tools.jsonl",
     Argument(
         "sources",
-        "a tool list, and the file or package that holds the code of its Python tools",
+        "a tool list, and the file or package with the code of its Python tools",
         nargs="+",
         metavar="TOOLS.jsonl",
     ),
     Argument(
         "--out",
-        "the tools that are kept; beside it: what was dropped and why, the verdicts of calls,"
-        " the model's answers. Run again to resume",
+        "the tools that are kept; beside it: what was dropped and why, the results of calls,"
+        " the model's replies. Run again to resume",
         type=Path,
         required=True,
         metavar="TOOLS.jsonl",
@@ -101,7 +101,7 @@ IMPORT = Group(
     ),
     Argument(
         "--read-only",
-        "drop REST tools that may change something (all but GET, HEAD and OPTIONS), uncalled",
+        "drop REST tools that may change something (all but GET, HEAD, OPTIONS) without a call",
         action="store_true",
     ),
     Argument(
@@ -111,8 +111,8 @@ IMPORT = Group(
     ),
     Argument(
         "--concurrency",
-        "how many tools are under way at a time (%(default)s); rest.per_host_concurrency and "
-        "rest.per_host_rate hold for each host",
+        "how many tools to clean at the same time (%(default)s); rest.per_host_concurrency "
+        "and rest.per_host_rate apply to each host",
         type=int,
         default=32,
         metavar="N",

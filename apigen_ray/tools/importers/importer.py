@@ -59,4 +59,4 @@ def _category(name: str) -> str:
 class CategoryOption:
     """The option of importers whose sources may not say what their tools are about."""
 
-    category: str = option(OTHER, "of tools whose source names none", type=_category)
+    category: str = option(OTHER, "for tools whose source names none", type=_category)

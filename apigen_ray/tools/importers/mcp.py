@@ -34,7 +34,7 @@ MAX_PAGES = 1000
 class McpOptions(CategoryOption):
     """How servers are asked."""
 
-    timeout: float = option(30, "for each server (%(default)s s)", type=float, metavar="S")
+    timeout: float = option(30, "timeout for each server (%(default)s s)", type=float, metavar="S")
     """Seconds that a server may take, from its start to its last tool."""
 
 

@@ -55,7 +55,7 @@ class ToolBenchOptions:
 
     backend: str = option(
         "auto",
-        "call APIs by HTTP, or have a StableToolBench server play them (auto: by HTTP where "
+        "call APIs by HTTP, or have a StableToolBench server simulate them (auto: by HTTP where "
         "a URL is known)",
         choices=("auto", "rest", "virtual"),
     )
@@ -71,7 +71,7 @@ class ToolBenchOptions:
     )
     toolbench_key_env: str | None = option(
         None,
-        "the environment variable with the StableToolBench server's key, if it wants one",
+        "the environment variable with the StableToolBench server's key, if it needs one",
         metavar="VARIABLE",
     )
 
