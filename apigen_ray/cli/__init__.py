@@ -4,20 +4,23 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from apigen_ray.cli.results import add_compare, add_export, add_report, add_verify
-from apigen_ray.cli.run import add_plan, add_run
-from apigen_ray.cli.sandbox import add_sandbox, add_simulate
-from apigen_ray.cli.tools import add_tools
+from apigen_ray.cli import results, run, sandbox, tools
+from apigen_ray.cli.command import add_commands
 from apigen_ray.errors import ApigenError, BadInput
+
+COMMANDS = (
+    run.run, run.plan, results.verify, results.report, results.compare, results.export,
+    tools.TOOLS, sandbox.SANDBOX, sandbox.simulate,
+)  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Run the command and exit with its code."""
-    arguments = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
     try:
-        code: int = arguments.command(arguments)
+        code = _run(words)
     except ApigenError as error:
-        if arguments.debug:
+        if "--debug" in words:
             raise
         print(f"apigen-ray: {error}", file=sys.stderr)
         code = 2 if isinstance(error, BadInput) else 1
@@ -26,19 +29,13 @@ def main(argv: Sequence[str] | None = None) -> None:
     sys.exit(code)
 
 
-def _parser() -> argparse.ArgumentParser:
+def _run(words: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(
         prog="apigen-ray",
         description="Verified function-calling training data, on Ray.",
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    add_run(commands)
-    add_plan(commands)
-    add_verify(commands)
-    add_report(commands)
-    add_compare(commands)
-    add_export(commands)
-    add_tools(commands)
-    add_sandbox(commands)
-    add_simulate(commands)
-    return parser
+    add_commands(parser, COMMANDS, words, metavar="COMMAND")
+    arguments = vars(parser.parse_args(words))
+    del arguments["debug"]
+    code: int = arguments.pop("run")(**arguments)
+    return code

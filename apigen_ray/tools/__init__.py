@@ -1,1 +1,1 @@
-"""Tools: the library of a run, and the one form that is kept of each."""
+"""Tools: the library of a run, importers, and the forms in which tools are read and written."""

@@ -1,4 +1,4 @@
-"""The paper's 21 categories, and what those of sources are among them (`categories.toml`)."""
+"""The paper's 21 categories, and how those of sources map to them (`categories.toml`)."""
 
 import tomllib
 from pathlib import Path
@@ -12,17 +12,12 @@ OTHER = "Other"
 
 
 def category_of(table: str, name: object) -> str | None:
-    """What a category of a source (`toolbench`, `mcp`, ...) is among the paper's.
+    """The paper's category for one of a source (`toolbench`, `mcp`, ...).
 
-    One that the table lacks is itself if the paper has it; else there is none.
+    A name that is not in the source's table is kept if the paper has it; otherwise None.
     """
     known: dict[str, str] = _TABLES[table]
     found = known.get(str(name))
     if found is None and str(name) in CATEGORIES:
         return str(name)
     return found
-
-
-def source_categories(table: str) -> dict[str, str]:
-    """The whole table of a source."""
-    return dict(_TABLES[table])

@@ -18,7 +18,7 @@ class Library:
     tools: tuple[Tool, ...]
     roots: tuple[Path, ...]
     notices: tuple[str, ...]
-    """What could not be turned into a tool, and why: one line each."""
+    """Functions that could not become tools, and other remarks: one line each."""
 
     def by_name(self) -> dict[str, Tool]:
         """The tools by their name."""
@@ -28,8 +28,8 @@ class Library:
 def load_library(sources: Sequence[str]) -> Library:
     """Read tools from Python files, package folders, and JSONL or JSON tool lists; URLs of these.
 
-    A Python source whose functions a list names gives that list its code: which of them are tools,
-    and how they are described, the list says.
+    If a list names functions of a Python source, the source only provides their code: the list
+    decides which of them are tools, and describes them.
 
     Raises:
         BadInput: if a source is missing, cannot be read, or two tools share a name.
@@ -46,7 +46,7 @@ def load_library(sources: Sequence[str]) -> Library:
         top = path.resolve().stem if path.is_file() else path.resolve().name
         used = [b for b in listed if isinstance(b, PythonBackend) and _top(b.module) == top]
         if used:
-            notices.append(f"{path}: the code of {len(used)} listed tools, and no others")
+            notices.append(f"{path}: used only for the code of {len(used)} listed tools")
         else:
             found[path], skipped = read_python(path)
             notices += skipped
@@ -54,7 +54,7 @@ def load_library(sources: Sequence[str]) -> Library:
     for path in paths:
         for tool in found.get(path, ()):
             if tool.name in tools:
-                raise BadInput(f"tools: {path}: a second tool is named {tool.name!r}")
+                raise BadInput(f"tools: {path}: another tool is already named {tool.name!r}")
             tools[tool.name] = tool
     if not tools:
         raise BadInput(f"tools: no tool found in {', '.join(sources) or 'an empty list'}")

@@ -1,4 +1,4 @@
-"""Read tool lists in the forms that are in use, into the one form that is kept.
+"""Read tool lists in the common forms into one `Tool` record; `write_forms` is the way back.
 
 - ours: `{"name", "description", "parameters": JSON Schema, "category"?, "backend"?}`
 - OpenAI: the same inside `{"type": "function", "function": {...}}`
@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from apigen_ray.errors import BadInput
-from apigen_ray.records import Backend, JsonObject, PythonBackend, Tool
-from apigen_ray.tools.rest_backend import UnreadableBackend, read_rest, read_virtual
+from apigen_ray.records import JsonObject, Tool
+from apigen_ray.tools.backends import UnreadableBackend, read_backend
 from apigen_ray.tools.schemas import InvalidSchema, check_schema, to_draft_2020_12, type_schema
 
 
 class UnreadableTool(ValueError):
-    """The value is no tool in any known form; the message says what is missing."""
+    """The value is not a tool in any known form; the message says what is missing."""
 
 
 def read_tool_list(path: Path) -> list[Tool]:
@@ -59,48 +59,34 @@ def read_tool(value: object) -> Tool:
     if isinstance(value, Mapping) and value.get("type") == "function":
         value = value.get("function")
     if not isinstance(value, Mapping):
-        raise UnreadableTool("a tool is a JSON object")
+        raise UnreadableTool("a tool must be a JSON object")
     name = value.get("name")
     if not isinstance(name, str) or not name:
-        raise UnreadableTool("tool without a name")
+        raise UnreadableTool("the tool has no name")
     if not isinstance(value.get("parameters"), Mapping):
-        raise UnreadableTool(f"tool {name!r}: no parameters schema (a JSON object)")
+        raise UnreadableTool(f"tool {name!r}: parameters must be a JSON object")
     parameters = _parameters(name, value["parameters"])
     try:
         check_schema(parameters)
+        backend = None if value.get("backend") is None else read_backend(value["backend"])
     except InvalidSchema as error:
         raise UnreadableTool(f"tool {name!r}: parameters: {error}") from error
+    except UnreadableBackend as error:
+        raise UnreadableTool(f"tool {name!r}: backend: {error}") from error
     return Tool(
         name=name,
         description=str(value.get("description") or ""),
         parameters=parameters,
         category=str(value.get("category") or "Other"),
-        backend=_backend(name, value.get("backend")),
+        backend=backend,
     )
-
-
-def _backend(name: str, value: object) -> Backend | None:
-    try:
-        match value:
-            case None:
-                return None
-            case {"kind": "python", "module": str(module), "function": str(function)}:
-                return PythonBackend(module, function)
-            case {"kind": "rest", **rest}:
-                return read_rest(rest)
-            case {"kind": "virtual", **rest}:
-                return read_virtual(rest)
-    except UnreadableBackend as error:
-        raise UnreadableTool(f"tool {name!r}: backend: {error}") from error
-    raise UnreadableTool(f"tool {name!r}: backend {value!r} is of no known kind")
 
 
 def _parameters(name: str, value: Mapping[str, Any]) -> JsonObject:
     """A JSON Schema object, from one or from xLAM's flat form.
 
-    The flat form is told apart by what no JSON Schema has: entries that are all schemas themselves.
-    A schema always says `type`, and its value is text there; in the flat form a parameter called
-    `type` has an object.
+    In a JSON Schema, `type` is text. In the flat form each entry is a schema of its own, so that a
+    parameter called `type` is an object.
     """
     if isinstance(value.get("type"), str) and "properties" in value:
         return to_draft_2020_12(dict(value)) | {"type": "object"}
@@ -116,17 +102,19 @@ def _parameters(name: str, value: Mapping[str, Any]) -> JsonObject:
     for parameter, written in value.items():
         spec = {"description": written} if isinstance(written, str) else written
         if not isinstance(spec, Mapping):
-            raise UnreadableTool(f"tool {name!r}: parameter {parameter!r} is not described")
+            raise UnreadableTool(
+                f"tool {name!r}: parameter {parameter!r} must be a text or an object"
+            )
         schema, optional = _flat(spec, flagged=flagged)
         properties[parameter] = schema
-        if spec is written and not optional:  # a mere description says of nothing that it must be
+        if spec is written and not optional:  # a mere description does not say that it is required
             required.append(parameter)
     schema = {"type": "object", "properties": properties}
     return schema | {"required": required} if required else schema
 
 
 def _flat(spec: Mapping[str, Any], *, flagged: bool) -> tuple[JsonObject, bool]:
-    """One parameter of the flat form, and whether it may be left out."""
+    """One parameter of the flat form, and whether it is optional."""
     written = str(spec.get("type", "any"))
     declared, *rest = [part.strip() for part in _split_top(written)]
     optional = not spec.get("required") if flagged else "optional" in rest or "default" in spec

@@ -1,6 +1,6 @@
-"""Schemas as others write them, turned into JSON Schema 2020-12.
+"""Schemas in other dialects, turned into JSON Schema 2020-12.
 
-Read are the older drafts (4 to 7), OpenAPI 3.0 (`nullable`, `example`), and the type names of
+Supported are the older drafts (4 to 7), OpenAPI 3.0 (`nullable`, `example`), and the type names of
 Python, Java and JavaScript that lists of tools use (`dict`, `float`, `List[int]`, `HashMap`).
 """
 
@@ -41,14 +41,14 @@ _NUMBERS = frozenset(
     {"exclusiveMaximum", "exclusiveMinimum", "maxItems", "maxLength", "maxProperties", "maximum",
      "minItems", "minLength", "minProperties", "minimum", "multipleOf", "uniqueItems"}
 )  # fmt: skip
-"""Keywords whose value is no text, though some write one."""
+"""Keywords whose value is not text, though some write it as text."""
 _DROPPED = frozenset(
     {"$anchor", "$comment", "$id", "$schema", "additionalItems", "discriminator", "externalDocs",
      "nullable", "xml"}
 )  # fmt: skip
 
 Reference = Callable[[str, bool], JsonObject]
-"""What a `$ref` becomes, given its text and whether other keywords stand beside it."""
+"""What a `$ref` becomes, given its text and whether it has sibling keywords."""
 
 
 def to_draft_2020_12(schema: Mapping[str, Any], reference: Reference | None = None) -> JsonObject:
@@ -91,7 +91,7 @@ def _inner(value: Any, reference: Reference | None) -> Any:
 def _keyword(key: str, value: Any, result: dict[str, Any]) -> None:
     match key:
         case "required":
-            if isinstance(value, list):  # some put a flag beside the type
+            if isinstance(value, list):  # in some lists it is a flag beside the type
                 result[key] = list(dict.fromkeys(str(name) for name in value))
         case "enum":
             if isinstance(value, list):
@@ -115,7 +115,7 @@ def _keyword(key: str, value: Any, result: dict[str, Any]) -> None:
 
 @lru_cache(maxsize=4096)
 def _readable(pattern: str) -> bool:
-    """Whether stage 1, which uses Python's `re`, can check it; else it constrains nothing."""
+    """Whether stage 1, which uses Python's `re`, can check it. Other patterns are dropped."""
     try:
         re.compile(pattern)
     except (re.error, RecursionError):
@@ -132,7 +132,7 @@ def _dependencies(
 
 
 def _older_bounds(result: dict[str, Any]) -> None:
-    """Until draft 4 and in OpenAPI 3.0, `exclusiveMinimum` is a flag beside `minimum`."""
+    """Up to draft 4 and in OpenAPI 3.0, `exclusiveMinimum` is a flag beside `minimum`."""
     for exclusive, bound in (("exclusiveMinimum", "minimum"), ("exclusiveMaximum", "maximum")):
         flag = result.get(exclusive)
         if isinstance(flag, bool):
@@ -142,7 +142,7 @@ def _older_bounds(result: dict[str, Any]) -> None:
 
 
 def _enum_of_items(result: dict[str, Any]) -> None:
-    """Some write the values that the items of an array may have beside `array` itself."""
+    """Move an `enum` beside `array` into its items, whose values it means."""
     values, items = result.get("enum"), result.get("items", {})
     if result.get("type") != "array" or not values or not isinstance(items, dict):
         return
@@ -190,7 +190,7 @@ def _parsed_type(written: str) -> JsonObject:
 def type_schema(written: str) -> JsonObject:
     """The schema of a type expression such as `List[int]` or `Optional[str]`.
 
-    What can't be read constrains nothing, since the tool's author meant something by it.
+    An unreadable one allows any value: its author meant something by it.
     """
     known = _TYPES.get(written.lower())
     return dict(known if known is not None else _parsed_type(written))
@@ -243,11 +243,11 @@ def mapped(schema: Mapping[str, Any], change: Callable[[JsonObject], JsonObject]
 
 
 class InvalidSchema(ValueError):
-    """The value is no JSON Schema 2020-12; the message says where and why."""
+    """The value is not JSON Schema 2020-12; the message says where and why."""
 
 
 def check_schema(schema: JsonObject) -> None:
-    """Check a schema against the meta-schema, and that its references lead somewhere inside it.
+    """Check a schema against the meta-schema, and that its references have targets inside it.
 
     Raises:
         InvalidSchema: saying what is wrong.
@@ -259,12 +259,12 @@ def _validator(schema: JsonObject) -> jsonschema_rs.Draft202012Validator:
     try:
         return jsonschema_rs.Draft202012Validator(schema, retriever=no_retrieval)
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
-        words = str(error).strip().splitlines()
-        raise InvalidSchema(" ".join(words[0].split())[:300]) from None
+        lines = str(error).strip().splitlines()
+        raise InvalidSchema(" ".join(lines[0].split())[:300]) from None
 
 
 def without_bad_examples(schema: JsonObject) -> tuple[JsonObject, int]:
-    """The schema without the `examples` that it does not allow itself, and how many those were."""
+    """The schema without `examples` that violate it, and how many were dropped."""
     dropped = 0
     defs = schema.get("$defs")
 

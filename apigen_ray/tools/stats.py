@@ -1,4 +1,4 @@
-"""What a library of tools holds: counts by source, category and number of parameters."""
+"""Counts of the tools in a library: by source, category and number of parameters."""
 
 import json
 from collections import Counter
@@ -10,7 +10,7 @@ from apigen_ray.errors import BadInput
 from apigen_ray.tools.categories import CATEGORIES, OTHER
 
 MANY = 8
-"""From here on, numbers of parameters are counted together."""
+"""Tools with this many parameters or more are counted together."""
 _DARK, _MIDDLE, _GRID = "#1f4e79", "#2e86ab", "#dddddd"
 
 
@@ -25,7 +25,7 @@ class ToolStats:
     backends: Counter[str] = field(default_factory=Counter)
 
     def parameter_rows(self) -> list[tuple[str, int]]:
-        """How many tools have no parameter, one, and so on up to many."""
+        """How many tools have 0, 1, 2, ... parameters, up to `MANY` and more."""
         rows = [(str(number), self.parameters[number]) for number in range(MANY)]
         many = sum(count for number, count in self.parameters.items() if number >= MANY)
         return [*rows, (f"{MANY}+", many)]
@@ -35,7 +35,7 @@ def count_tools(paths: Sequence[Path]) -> ToolStats:
     """Count the tools of lists that `tools import` wrote.
 
     Raises:
-        BadInput: naming the file and line that is no tool.
+        BadInput: naming the file and line that is not a tool.
     """
     stats = ToolStats()
     for path in paths:
@@ -57,7 +57,7 @@ def _count(line: str, where: str, path: Path, stats: ToolStats) -> None:
         properties = tool["parameters"].get("properties", {})
         backend = (tool.get("backend") or {}).get("kind", "none")
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadInput(f"{where}: no tool in our form: {error!r}") from error
+        raise BadInput(f"{where}: not a tool of `tools import`: {error!r}") from error
     stats.tools += 1
     stats.sources[str(tool.get("source") or path.name)] += 1
     stats.categories[str(tool.get("category") or OTHER)] += 1
@@ -69,14 +69,14 @@ def draw(stats: ToolStats, out: Path) -> None:
     """Draw the distribution over categories, numbers of parameters and sources (PNG, SVG or PDF).
 
     Raises:
-        BadInput: if the file's ending names no such format.
+        BadInput: if the file has another suffix.
     """
     # Without a display, and without matplotlib's global state.
     from matplotlib.backends.backend_agg import FigureCanvasAgg  # noqa: PLC0415
     from matplotlib.figure import Figure  # noqa: PLC0415
 
     if out.suffix.lower() not in (".png", ".svg", ".pdf"):
-        raise BadInput(f"{out}: a picture is .png, .svg or .pdf")
+        raise BadInput(f"{out}: must end in .png, .svg or .pdf")
     known = [(name, stats.categories[name]) for name in CATEGORIES if stats.categories[name]]
     others = [(name, n) for name, n in stats.categories.items() if name not in CATEGORIES]
     by_category = sorted([*known, *others], key=lambda row: row[1])

@@ -1,7 +1,7 @@
-"""Values against JSON Schema 2020-12, of which nothing is fetched.
+"""Validates values against JSON Schema 2020-12, without fetching anything.
 
-JSON Schema counts 5.0 as an integer. Python's range(5.0) raises, and BFCL's checker refuses it, so
-an integer is a number written without a fraction here.
+JSON Schema counts 5.0 as an integer. But Python's range(5.0) raises, and BFCL's checker refuses it:
+here, an integer is a number written without a fraction.
 """
 
 import contextlib
@@ -23,7 +23,7 @@ from apigen_ray.records import Json, JsonObject
 def _multiple_of(
     validator: Validator, factor: float, value: Json, _schema: JsonObject
 ) -> Iterator[ValidationError]:
-    """Of numbers as they are written: 0.3 is a multiple of 0.1, whatever floats make of it."""
+    """Exact, unlike float arithmetic: 0.3 is a multiple of 0.1."""
     if validator.is_type(value, "number") and Fraction(str(value)) % Fraction(str(factor)):
         yield ValidationError(f"{value!r} is not a multiple of {factor!r}")
 
@@ -38,7 +38,7 @@ _StrictValidator: Callable[..., Validator] = extend(  # type: ignore[no-untyped-
 
 
 class SchemaValidator:
-    """Says whether values satisfy a schema, and what is wrong with those that don't."""
+    """Checks whether values satisfy a schema, and says what is wrong with those that don't."""
 
     def __init__(self, schema: JsonObject) -> None:
         self._schema = schema
@@ -55,7 +55,7 @@ class SchemaValidator:
         return _StrictValidator(self._schema, registry=Registry())  # an empty one fetches nothing
 
     def accepts(self, value: Json) -> bool:
-        """Whether the value satisfies the schema; by a fast validator where one will do."""
+        """Whether the value satisfies the schema; uses the fast validator where it can."""
         if self._quick and not _has_whole_float(value):
             return self._quick.is_valid(value)
         return self._strict.is_valid(value)
@@ -67,17 +67,17 @@ class SchemaValidator:
 
 @lru_cache(maxsize=8192)
 def validator_of(schema: str) -> SchemaValidator:
-    """The validator of a schema as JSON text, made once."""
+    """The cached validator of a schema that is JSON text."""
     return SchemaValidator(json.loads(schema))
 
 
 def no_retrieval(uri: str) -> NoReturn:
-    """In place of what fetches a `$ref` to another document."""
+    """Refuse to fetch a `$ref` to another document."""
     raise LookupError(f"{uri} is outside the schema")
 
 
 def _has_whole_float(value: Json) -> bool:
-    """Whether a number such as 5.0 occurs, which is an integer to other validators."""
+    """Whether a number such as 5.0 occurs, which other validators take for an integer."""
     if isinstance(value, dict):
         return any(map(_has_whole_float, value.values()))
     if isinstance(value, list):

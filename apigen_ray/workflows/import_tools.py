@@ -21,7 +21,7 @@ from apigen_ray.tools.importers.findings import (
 from apigen_ray.tools.stats import ToolStats, count_tools, draw
 
 SHOWN = 8
-"""How many refusals and notes are shown; the file has all of them."""
+"""The most notes and refusals shown; the file has all refusals."""
 
 
 def run_import(findings: Iterable[Finding], out: Path, console: Console) -> int:
@@ -31,9 +31,9 @@ def run_import(findings: Iterable[Finding], out: Path, console: Console) -> int:
         BadInput: if the file can't be written.
     """
     if out.is_dir():
-        raise BadInput(f"--out {out}: a folder, where a file is needed")
+        raise BadInput(f"--out {out}: is a folder; must be a file")
     began = time.monotonic()
-    result = gather(_watched(findings, console))
+    result = gather(_with_progress(findings, console))
     try:
         refused = write_import(result, out)
     except OSError as error:
@@ -43,12 +43,12 @@ def run_import(findings: Iterable[Finding], out: Path, console: Console) -> int:
     seconds = time.monotonic() - began
     console.print(f"{out}: {len(result.imported):,} tools, in {seconds:.1f} s")
     if result.refused:
-        console.print(f"{refused}: all that was refused, and why")
+        console.print(f"{refused}: what was refused, and why")
     return 0 if result.imported else 1
 
 
-def _watched(findings: Iterable[Finding], console: Console) -> Iterator[Finding]:
-    """The findings, with a line of progress where someone may be watching."""
+def _with_progress(findings: Iterable[Finding], console: Console) -> Iterator[Finding]:
+    """The findings, with a line of progress on a terminal."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, refresh_per_second=5) as progress:
         task = progress.add_task("reading")
@@ -64,7 +64,7 @@ def _watched(findings: Iterable[Finding], console: Console) -> Iterator[Finding]
 
 
 def _print_lines(result: Import, console: Console) -> None:
-    """Notes, and a few refusals of each reason: a line each, however wide the terminal is."""
+    """Notes, and a few refusals of each reason, one unwrapped line each."""
     by_text: dict[str, list[str]] = {}
     for note in result.notes:
         by_text.setdefault(note.text, []).append(note.where)
@@ -72,7 +72,7 @@ def _print_lines(result: Import, console: Console) -> None:
         more = f" (and {len(places) - 1} more)" if len(places) > 1 else ""
         console.print(f"note: {places[0]}{more}: {text}", soft_wrap=True)
     if len(by_text) > SHOWN:
-        console.print(f"note: {len(by_text) - SHOWN} more kinds of notes")
+        console.print(f"note: {len(by_text) - SHOWN} more notes of other kinds")
     shown = Counter[str]()
     for item in result.refused:
         shown[item.reason] += 1
@@ -101,7 +101,7 @@ def run_stats(paths: list[Path], picture: Path | None, console: Console) -> int:
     """Print counts over tool lists, and draw them.
 
     Raises:
-        BadInput: if a file is no tool list, or the picture can't be written.
+        BadInput: if a file is not a tool list, or the picture can't be written.
     """
     stats = count_tools(paths)
     for table in _stats_tables(stats):
@@ -111,7 +111,7 @@ def run_stats(paths: list[Path], picture: Path | None, console: Console) -> int:
             draw(stats, picture)
         except OSError as error:
             raise BadInput(f"--picture {picture}: {error.strerror or error}") from error
-        console.print(f"{picture}: the distribution as a picture")
+        console.print(f"{picture}: a picture of the distribution")
     return 0
 
 

@@ -8,9 +8,9 @@ from apigen_ray.models.simulated.answering import answer
 from apigen_ray.models.simulated.profiles import Profile
 from apigen_ray.records import Reply
 from apigen_ray.tools.library import load_library
-from apigen_ray.workflows.clean_tools.access import accepted, proposed
-from apigen_ray.workflows.clean_tools.documentation import noise
-from apigen_ray.workflows.clean_tools.model_requests import Unusable
+from apigen_ray.workflows.clean_tools.access import argument_problem, propose_arguments
+from apigen_ray.workflows.clean_tools.documentation import description_problem
+from apigen_ray.workflows.clean_tools.model_requests import UnusableAnswer
 from apigen_ray.workflows.clean_tools.rewriting import rewrite
 
 LIBRARY = Path(__file__).parents[2] / "sandbox" / "tools"
@@ -44,12 +44,12 @@ async def test_wrong_answers_are_those_that_cannot_be_used(tools, kind):
         model = Simulated(0.3)
         try:
             if kind == "propose":
-                for arguments in await proposed(tool, model):
-                    assert accepted(tool, arguments) is None
+                for arguments in await propose_arguments(tool, model):
+                    assert argument_problem(tool, arguments) is None
             else:
-                assert noise(await rewrite(tool, None, model)) is None
+                assert description_problem(await rewrite(tool, None, model)) is None
             usable = True
-        except Unusable:
+        except UnusableAnswer:
             usable = False
         assert [said.kind for said in model.said] == [kind] * len(model.said)
         assert [said.wrong for said in model.said] == (

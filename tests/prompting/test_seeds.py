@@ -428,7 +428,7 @@ def test_tools_are_named_and_a_given_style_wins(known, tmp_path):
     ("bad", "message"),
     [
         (_own(tools=["get_whether"]), "no tool is named 'get_whether'"),
-        (_own(tools=[{"name": "nameless"}]), "no parameters schema"),
+        (_own(tools=[{"name": "nameless"}]), "parameters must be"),
         (_own(tools="get_weather, find_radio"), "expected value"),
         (_own(tools=[]), "must name the tools that were shown"),
         (_own(style="sequential"), "'sequential' is not a valid Style"),

@@ -45,7 +45,7 @@ def test_a_list_and_the_code_it_names_are_one_library(listed, code, order):
         ("double", "Twice a number.")
     ]
     assert "mine.py" in pack(library.roots, {"double": ("mine", "double")}).files
-    assert library.notices == (f"{code}: the code of 1 listed tools, and no others",)
+    assert library.notices == (f"{code}: used only for the code of 1 listed tools",)
 
 
 def test_code_that_no_list_names_has_tools_of_its_own(listed, code, tmp_path):
@@ -65,5 +65,5 @@ def test_a_list_without_its_code_can_be_shown_but_not_run(listed):
 def test_two_sources_with_a_tool_of_one_name_are_refused(code, tmp_path):
     again = tmp_path / "again.py"
     again.write_text(SOURCE)
-    with pytest.raises(BadInput, match="a second tool is named 'double'"):
+    with pytest.raises(BadInput, match="another tool is already named 'double'"):
         load_library([str(code), str(again)])

@@ -93,8 +93,8 @@ def test_bfcl_types_are_the_standards_at_every_depth():
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        ({"description": "d", "parameters": {}}, "without a name"),
-        ({"name": "f", "description": "d"}, "'f': no parameters schema"),
+        ({"description": "d", "parameters": {}}, "has no name"),
+        ({"name": "f", "description": "d"}, "'f': parameters must be"),
         ({"name": "f", "parameters": {"type": "object", "properties": 5}}, "'f': parameters"),
         ({"name": "f", "parameters": SCHEMA, "backend": {"kind": "magic"}}, "backend"),
         ("f", "JSON object"),
@@ -108,5 +108,5 @@ def test_what_is_no_tool_says_why(value, message):
 def test_a_bad_line_is_named(tmp_path):
     path = tmp_path / "tools.jsonl"
     path.write_text(json.dumps({"name": "f", "parameters": SCHEMA}) + '\n{"name": "g"}\n')
-    with pytest.raises(BadInput, match=r"tools\.jsonl:2: tool 'g': no parameters schema"):
+    with pytest.raises(BadInput, match=r"tools\.jsonl:2: tool 'g': parameters must be"):
         read_tool_list(path)

@@ -11,7 +11,7 @@ from apigen_ray.tools.importers.findings import gather
 from apigen_ray.tools.importers.openapi import OpenApiOptions, read_openapi
 from apigen_ray.tools.library import load_library
 from apigen_ray.tools.read_forms import read_tool
-from apigen_ray.tools.write_forms import bfcl_form, openai_form, own_form, xlam_form
+from apigen_ray.tools.write_forms import own_form, xlam_form
 
 ROOT = Path(__file__).parents[2]
 REST = RestBackend(
@@ -47,25 +47,6 @@ def test_our_form_loses_nothing(backend):
 def test_our_form_of_the_whole_library_loses_nothing(tools):
     for tool in tools:
         assert read_tool(json.loads(json.dumps(own_form(tool)))) == tool
-
-
-@pytest.mark.parametrize("form", [openai_form, bfcl_form])
-def test_openai_and_bfcl_lose_only_the_examples(tools, form):
-    assert len(tools) > 100
-    for tool in tools:
-        back = read_tool(json.loads(json.dumps(form(tool))))
-        assert (back.name, back.description) == (tool.name, tool.description)
-        assert back.parameters == shown(tool)
-
-
-def test_bfcl_has_its_own_type_names_at_every_depth():
-    inner = {"type": "object", "properties": {"a": {"type": "number"}, "b": {}}}
-    parameters = {"type": "object", "properties": {"l": {"type": "array", "items": inner}}}
-    written = bfcl_form(Tool("f", "d", parameters, "Math"))["parameters"]
-    assert written["type"] == "dict"
-    items = written["properties"]["l"]["items"]
-    assert items["type"] == "dict"
-    assert items["properties"] == {"a": {"type": "float"}, "b": {"type": "any"}}
 
 
 def test_xlam_allows_and_forbids_the_same_arguments(tools):

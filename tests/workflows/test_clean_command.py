@@ -91,7 +91,7 @@ def test_a_library_is_cleaned_and_nothing_is_called_or_asked_twice(
         asked = asked_of(served["model"])
         code, again, _ = run(*command)
         assert code == 0
-        assert "0 calls were made, and 0 questions asked" in again
+        assert "0 calls made, 0 model requests sent" in again
         assert bookshop.get("/calls") == calls
         assert asked_of(served["model"]) == asked
 
@@ -226,8 +226,8 @@ def test_apis_that_a_virtual_server_plays_are_cleaned_and_called(virtual_server,
     config, out = config_of(tmp_path / "food.yaml", virtual_server), tmp_path / "clean.jsonl"
     code, said, _ = run("tools", "clean", tools, "--config", config, "--out", out)
     assert code == 0, said
-    lost = {item["name"]: item["reason"] for item in lines(tmp_path / "clean.dropped.jsonl")}
-    assert Counter(lost.values()) == Counter(bad.values())
+    excluded = {item["name"]: item["reason"] for item in lines(tmp_path / "clean.dropped.jsonl")}
+    assert Counter(excluded.values()) == Counter(bad.values())
     assert len(lines(out)) == len(good)
 
     code, said, _ = run("run", config)
@@ -257,8 +257,8 @@ def test_python_tools_are_cleaned_with_their_code(run, tmp_path):
     code, said, _ = run("tools", "clean", tools, source, "--out", out)
     assert code == 0, said
     assert [line["name"] for line in lines(out)] == ["double"]
-    lost = [item["reason"] for item in lines(tmp_path / "clean.dropped.jsonl")]
-    assert lost == ["raised", "error_in_body"]
+    excluded = [item["reason"] for item in lines(tmp_path / "clean.dropped.jsonl")]
+    assert excluded == ["raised", "error_in_body"]
     code, _, err = run("tools", "clean", tools, "--out", tmp_path / "again.jsonl")
     assert code == 2
     assert "name its file or package among the tools" in err
@@ -268,11 +268,11 @@ def test_python_tools_are_cleaned_with_their_code(run, tmp_path):
     ("arguments", "says"),
     [
         (("nowhere.jsonl", "--out", "{tmp}/o"), "nowhere.jsonl: no such file"),
-        (("{tmp}/t.jsonl", "--out", "{tmp}/t.jsonl"), "can't be the one that is written"),
-        (("{tmp}/t.jsonl", "--out", "{tmp}"), "a folder, where a file is needed"),
-        (("{tmp}/t.jsonl", "--out", "{tmp}/o", "--steps", "acess"), "'acess' is none of"),
-        (("{tmp}/t.jsonl", "--out", "{tmp}/o", "--concurrency", "0"), "at least one"),
-        (("{tmp}/t.jsonl", "--out", "{tmp}/o", "--set", "seed=1"), "no --config"),
+        (("{tmp}/t.jsonl", "--out", "{tmp}/t.jsonl"), "must not be one of the lists to read"),
+        (("{tmp}/t.jsonl", "--out", "{tmp}"), "must be a file"),
+        (("{tmp}/t.jsonl", "--out", "{tmp}/o", "--steps", "acess"), "'acess' must be one of"),
+        (("{tmp}/t.jsonl", "--out", "{tmp}/o", "--concurrency", "0"), "at least 1"),
+        (("{tmp}/t.jsonl", "--out", "{tmp}/o", "--set", "seed=1"), "needs --config"),
         (("{tmp}/t.jsonl", "--out", "{tmp}/o", "--config", "{tmp}/none"), "none: No such file"),
     ],
 )

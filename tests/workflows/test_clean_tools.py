@@ -8,16 +8,23 @@ import pytest
 from apigen_ray.errors import BadInput, EndpointError, SandboxLost
 from apigen_ray.records import Failed, PythonBackend, Reason, Reply, RestBackend, Returned, Tool
 from apigen_ray.tools.importers.findings import Imported
-from apigen_ray.workflows.clean_tools.access import Journal, arguments_at_hand
-from apigen_ray.workflows.clean_tools.cleaner import Cleaner, Kept, Lost, Settings, clean_all, sift
+from apigen_ray.workflows.clean_tools.access import Journal, documented_arguments
+from apigen_ray.workflows.clean_tools.cleaner import (
+    Cleaner,
+    Excluded,
+    Kept,
+    Settings,
+    clean_all,
+    select,
+)
 from apigen_ray.workflows.clean_tools.documentation import (
+    description_problem,
     misread,
-    noise,
     text_problem,
     undocumented,
 )
-from apigen_ray.workflows.clean_tools.model_requests import Unusable
-from apigen_ray.workflows.clean_tools.rewriting import described
+from apigen_ray.workflows.clean_tools.model_requests import UnusableAnswer
+from apigen_ray.workflows.clean_tools.rewriting import with_new_texts
 
 CITY = {"type": "string", "description": "The city."}
 
@@ -49,14 +56,14 @@ def item(*arguments, **more):
         ("<p>Tell the weather</p>", "markup"),
         ("Tell the **weather** of a city", "markup"),
         ("Tell the weather &nbsp; of a city", "markup"),
-        ("https://example.org/weather", "only an address"),
+        ("https://example.org/weather", "only a URL"),
         ("Сообщает погоду в городе", "not in English"),
         ("Tell the weather. " * 100, "1,799 characters"),
     ],
 )
 def test_a_text_that_describes_nothing_is_suspected(text, says):
     assert says in text_problem(text, "get_weather")
-    assert says in noise(tool(description=text))
+    assert says in description_problem(tool(description=text))
 
 
 @pytest.mark.parametrize(
@@ -73,8 +80,10 @@ def test_a_text_that_says_something_is_not(text):
 
 
 def test_a_placeholder_for_a_parameter_is_suspected_and_a_missing_text_is_not():
-    assert "'city'" in noise(tool(properties={"city": {"type": "string", "description": "string"}}))
-    assert noise(tool(properties={"city": {"type": "string"}})) is None
+    assert "'city'" in description_problem(
+        tool(properties={"city": {"type": "string", "description": "string"}})
+    )
+    assert description_problem(tool(properties={"city": {"type": "string"}})) is None
 
 
 def test_a_tool_is_undocumented_if_no_text_is_left_to_go_by():
@@ -85,9 +94,9 @@ def test_a_tool_is_undocumented_if_no_text_is_left_to_go_by():
 @pytest.mark.parametrize(
     ("made", "says"),
     [
-        (tool(required=["town"]), "'town' is required"),
-        (tool(properties={"a b": CITY}), "called 'a b'"),
-        (tool(properties={"<city>": CITY}), "called '<city>'"),
+        (tool(required=["town"]), "required parameter 'town'"),
+        (tool(properties={"a b": CITY}), "'a b' is not"),
+        (tool(properties={"<city>": CITY}), "'<city>' is not"),
         (tool(description="Give [object Object] for a city."), "[object Object]"),
         (tool(description="Give it.\n:param city: the city"), ":param"),
         (tool(properties={"city": {"type": "string", "description": "{{city}} of"}}), "{{city}}"),
@@ -95,14 +104,14 @@ def test_a_tool_is_undocumented_if_no_text_is_left_to_go_by():
 )
 def test_documentation_that_was_read_wrongly_is_told(made, says):
     assert says in misread(made)
-    _, (lost,) = sift([Imported(made, "", made.name)], Settings())
-    assert (lost.outcome, lost.reason) == ("dropped", "misread")
+    _, (excluded,) = select([Imported(made, "", made.name)], Settings())
+    assert (excluded.outcome, excluded.reason) == ("dropped", "misread")
 
 
 def test_tools_without_parameters_are_dropped_unless_they_are_wanted():
     made = item(properties={})
-    assert sift([made], Settings())[1][0].reason == "no_parameters"
-    assert sift([made], Settings(keep_without_parameters=True)) == ([made], [])
+    assert select([made], Settings())[1][0].reason == "no_parameters"
+    assert select([made], Settings(keep_without_parameters=True)) == ([made], [])
 
 
 def test_what_may_change_something_is_not_called_where_only_reading_is_allowed():
@@ -110,8 +119,8 @@ def test_what_may_change_something_is_not_called_where_only_reading_is_allowed()
         replace(item(), tool=replace(tool(), backend=RestBackend(method, "https://a.test")))
         for method in ("GET", "POST")
     )
-    fit, (lost,) = sift([get, post], Settings(read_only=True))
-    assert (fit, lost.item, lost.reason) == ([get], post, "unsafe")
+    fit, (excluded,) = select([get, post], Settings(read_only=True))
+    assert (fit, excluded.item, excluded.reason) == ([get], post, "unsafe")
 
 
 # --- arguments
@@ -132,7 +141,7 @@ def test_what_may_change_something_is_not_called_where_only_reading_is_allowed()
     ],
 )
 def test_the_arguments_tried_are_examples_or_defaults(made, arguments):
-    assert arguments_at_hand(made) == arguments
+    assert documented_arguments(made) == arguments
 
 
 # --- descriptions
@@ -142,7 +151,7 @@ ANSWER = {"usable": False, "description": "Tell how warm a city is.", "parameter
 
 def test_a_rewritten_tool_differs_in_texts_alone():
     made = tool(required=["city"], examples=[{"city": "Rome"}])
-    changed = described(made, ANSWER)
+    changed = with_new_texts(made, ANSWER)
     assert changed.description == "Tell how warm a city is."
     assert changed.parameters["properties"]["city"].pop("description") == "It."
     assert replace(changed, description=made.description, parameters=made.parameters) == made
@@ -155,20 +164,20 @@ def test_a_rewritten_tool_differs_in_texts_alone():
     [
         ({"name": "other"}, "only descriptions may change, not name"),
         ({"parameters": {"town": "The town."}}, "no argument 'town'"),
-        ({"parameters": {"city": {"type": "integer"}}}, "is a text, and nothing else"),
+        ({"parameters": {"city": {"type": "integer"}}}, "must be text"),
         ({"parameters": ["city"]}, "an object of texts"),
-        ({"parameters": {"city": " "}}, "is a text"),
+        ({"parameters": {"city": " "}}, "must be text"),
         ({"description": "TODO"}, "the new description is a placeholder"),
-        ({"description": None}, "`description` is a text"),
+        ({"description": None}, "`description` must be text"),
     ],
 )
 def test_an_answer_that_would_change_more_than_texts_is_refused(change, says):
-    with pytest.raises(Unusable, match=says):
-        described(tool(), ANSWER | change)
+    with pytest.raises(UnusableAnswer, match=says):
+        with_new_texts(tool(), ANSWER | change)
 
 
 def test_a_description_that_the_model_finds_usable_stays():
-    assert described(tool(), {"usable": True}) == tool()
+    assert with_new_texts(tool(), {"usable": True}) == tool()
 
 
 # --- the steps
@@ -226,7 +235,7 @@ async def test_a_tool_that_answers_is_kept_with_the_arguments_that_worked(clean)
     made = item(examples=[{"city": "Atlantis"}, {"city": "Rome"}, {"city": "Paris"}])
     runner = Calls(answer)
     kept = (await clean([made], runner))["get_weather"]
-    assert kept.accessed.arguments == {"city": "Rome"}
+    assert kept.call.arguments == {"city": "Rome"}
     assert [call.arguments["city"] for call in runner.made] == ["Atlantis", "Rome"]
 
 
@@ -241,8 +250,8 @@ async def test_a_tool_that_answers_is_kept_with_the_arguments_that_worked(clean)
 async def test_a_tool_that_does_not_answer_is_dropped_for_the_reason_of_stage_2(
     clean, result, reason
 ):
-    lost = (await clean([item()], Calls(lambda _: result)))["get_weather"]
-    assert (lost.outcome, lost.reason) == ("dropped", reason)
+    excluded = (await clean([item()], Calls(lambda _: result)))["get_weather"]
+    assert (excluded.outcome, excluded.reason) == ("dropped", reason)
 
 
 async def test_what_was_called_is_not_called_again(clean):
@@ -276,15 +285,19 @@ async def test_a_model_proposes_arguments_and_is_told_what_is_wrong_with_them(cl
     model = Talk({"arguments": [{"town": "Rome"}]}, {"arguments": [{"city": 1}, {"city": "Rome"}]})
     runner = Calls()
     kept = (await clean([item(required=["city"])], runner, model))["get_weather"]
-    assert kept.accessed.arguments == {"city": "Rome"}
+    assert kept.call.arguments == {"city": "Rome"}
     assert len(runner.made) == 1
     assert "'town' was unexpected" in model.asked[1][2].content
 
 
 async def test_a_model_that_proposes_nothing_of_use_twice_drops_the_tool(clean):
     model = Talk("I can't.", {"arguments": []})
-    lost = (await clean([item(required=["city"])], None, model))["get_weather"]
-    assert (lost.outcome, lost.step, lost.reason) == ("dropped", "access", "no_arguments")
+    excluded = (await clean([item(required=["city"])], None, model))["get_weather"]
+    assert (excluded.outcome, excluded.step, excluded.reason) == (
+        "dropped",
+        "access",
+        "no_arguments",
+    )
 
 
 async def test_without_a_model_what_needs_one_is_left(clean):
@@ -299,7 +312,10 @@ async def test_without_a_model_what_needs_one_is_left(clean):
 async def test_only_suspected_descriptions_are_asked_about_unless_all_shall_be(clean):
     assert isinstance((await clean([item()], None, Talk()))["get_weather"], Kept)
     kept = (await clean([item()], None, Talk(ANSWER), review_all=True))["get_weather"]
-    assert (kept.before, kept.item.tool.description) == (tool().description, ANSWER["description"])
+    assert (kept.original_description, kept.item.tool.description) == (
+        tool().description,
+        ANSWER["description"],
+    )
 
 
 async def test_the_last_json_of_an_answer_counts(clean):
@@ -319,7 +335,9 @@ async def test_what_fails_for_another_cause_is_left_and_soon_the_rest_is_not_tri
     else:
         model = Talk(*[{"arguments": [{"city": "Rome"}]}] * 50)
     results = await clean(items, Calls(lost), model, concurrency=1)
-    assert all(isinstance(r, Lost) and r.outcome == "left" and r.failed for r in results.values())
+    assert all(
+        isinstance(r, Excluded) and r.outcome == "left" and r.failed for r in results.values()
+    )
     assert len(model.asked) == 20
     assert list(results.values())[-1].reason == "not_tried"
 

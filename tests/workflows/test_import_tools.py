@@ -92,11 +92,11 @@ def test_an_import_without_any_tool_ends_with_1(run, tmp_path):
     [
         (("import", "openapi", "nowhere.yaml", "--out", "{tmp}/t.jsonl"), "nowhere.yaml: no such"),
         (("import", "openapi", "{tmp}", "--out", "{tmp}/t.jsonl"), "no .json, .yaml, .yml file"),
-        (("import", "list", __file__, "--out", "{tmp}"), "a folder, where a file is needed"),
+        (("import", "list", __file__, "--out", "{tmp}"), "must be a file"),
         (("import", "openapi", __file__, "--out", "{tmp}/t", "--category", "X"), "--category X"),
         (("import", "openapi", __file__, "--out", "{tmp}/t", "--auth-env", "X"), "--auth-env X"),
         (("stats", "nowhere.jsonl"), "nowhere.jsonl: No such file"),
-        (("stats", __file__), "test_import_tools.py:1: no tool"),
+        (("stats", __file__), "test_import_tools.py:1: not a tool"),
     ],
 )
 def test_bad_input_is_one_line_and_code_2(run, tmp_path, arguments, says):

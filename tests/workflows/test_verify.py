@@ -141,7 +141,7 @@ BAD = {
     "no answers": ({"id": "no answers", "query": "q"}, "missing_field", "'answers' is missing"),
     "far": ({"id": "far", "tools": ["far"]} | pair("far"), "invalid_tool", "no tool is named"),
     "broken": ({"id": "broken", "tools": "[{"} | pair("far"), "invalid_tool", "tools: "),
-    "nameless": ({"id": "nameless", "tools": [{}]} | pair("far"), "invalid_tool", "without a name"),
+    "nameless": ({"id": "nameless", "tools": [{}]} | pair("far"), "invalid_tool", "has no name"),
     "chatty": ({"id": "chatty", "style": "chatty"} | pair("divide"), "wrong_type", "style: "),
     "null": (
         {"id": "null", "query": "q", "answers": None},

@@ -16,13 +16,13 @@ from apigen_ray.tools.importers.findings import RefusalReason
 
 MAX_BYTES = 64 << 20
 MAX_NODES = 5_000_000
-"""How many values a document may have: YAML's aliases can make a small file a huge one."""
+"""The most values of a document: YAML's aliases can turn a small file into a huge one."""
 REMOTE_BYTES = 20 << 20
 REMOTE_TIMEOUT_S = 20
 
 
 class Unusable(Exception):
-    """Something can't be imported; becomes a `Refused` where it stands."""
+    """Something can't be imported; the importer turns it into a `Refused`."""
 
     def __init__(self, reason: RefusalReason, detail: str) -> None:
         super().__init__(detail)
@@ -31,7 +31,7 @@ class Unusable(Exception):
 
 
 class _Yaml12(yaml.CSafeLoader):
-    """YAML with the scalars of version 1.2, as OpenAPI asks: `no` and `2024-01-01` are texts."""
+    """YAML with the scalars of version 1.2, as OpenAPI requires: `no` and `2024-01-01` are text."""
 
     yaml_implicit_resolvers: ClassVar[dict[str, Any]] = {}  # type: ignore[misc]
 
@@ -50,10 +50,10 @@ for _tag, _pattern, _first in (
 
 
 def read_document(path: Path) -> Any:
-    """The value of a JSON or YAML file.
+    """Read a JSON or YAML file.
 
     Raises:
-        Unusable: saying where it is broken.
+        Unusable: saying what is wrong, and where.
     """
     try:
         size = path.stat().st_size
@@ -66,10 +66,10 @@ def read_document(path: Path) -> Any:
 
 
 def parse_document(data: bytes | str) -> Any:
-    """The value of a JSON or YAML text.
+    """Parse JSON or YAML text.
 
     Raises:
-        Unusable: saying where it is broken.
+        Unusable: saying what is wrong, and where.
     """
     try:
         text = data if isinstance(data, str) else data.decode("utf-8-sig")
@@ -77,7 +77,7 @@ def parse_document(data: bytes | str) -> Any:
             try:
                 return json.loads(text)
             except json.JSONDecodeError as error:
-                broken = error  # YAML has such flows too, but JSON's message is the better one
+                broken = error  # YAML has this syntax too, but JSON's message is better
             try:
                 return _yaml(text)
             except yaml.YAMLError:
@@ -99,13 +99,13 @@ def parse_document(data: bytes | str) -> Any:
 def _yaml(text: str) -> Any:
     value = yaml.load(text, _Yaml12)  # noqa: S506 - a safe loader
     if "&" in text and "*" in text and _size(value, {}) > MAX_NODES:
-        detail = f"over {MAX_NODES:,} values, by aliases of aliases"
+        detail = f"over {MAX_NODES:,} values after expanding aliases"
         raise Unusable(RefusalReason.TOO_LARGE, detail)
     return value
 
 
 def _size(value: Any, known: dict[int, int]) -> int:
-    """How many values a value holds; one that holds itself is endless."""
+    """The number of values inside a value; over the limit if it contains itself."""
     if not isinstance(value, dict | list):
         return 1
     if id(value) not in known:
@@ -116,9 +116,9 @@ def _size(value: Any, known: dict[int, int]) -> int:
 
 
 class References:
-    """What `$ref`s of a document lead to.
+    """Resolves the `$ref`s of a document.
 
-    Other documents are read only if that is allowed: files beside it or below, and HTTP URLs.
+    Other documents are read only if that is allowed: files in its folder or below, and HTTP URLs.
     """
 
     def __init__(self, root: Any, path: Path, *, allow_remote: bool) -> None:
@@ -132,17 +132,17 @@ class References:
         )
 
     def follow(self, reference: str, base: str) -> tuple[Any, str]:
-        """What a reference in the document `base` leads to, and its absolute URI.
+        """The target of a reference in the document `base`, and its absolute URI.
 
         Raises:
-            Unusable: if it leads nowhere, or outside and that is not allowed.
+            Unusable: if it has no target, or one in another document and that is not allowed.
         """
         uri = urljoin(base, reference)
         document, _ = urldefrag(uri)
         if document != self.base and not self._allow_remote:
             raise Unusable(
                 RefusalReason.EXTERNAL_REF,
-                f"$ref {reference!r} leads to another document (--allow-remote-refs reads it)",
+                f"$ref {reference!r} points to another document (read it with --allow-remote-refs)",
             )
         try:
             resolved = self._registry.resolver(base_uri=document).lookup(uri)
@@ -151,7 +151,7 @@ class References:
                 error = error.__cause__  # type: ignore[assignment]
             if isinstance(error, Unusable):
                 raise error from None
-            raise Unusable(RefusalReason.BROKEN_REF, f"$ref {reference!r} leads nowhere") from None
+            raise Unusable(RefusalReason.BROKEN_REF, f"$ref {reference!r} has no target") from None
         return resolved.contents, uri
 
     def _retrieve(self, uri: str) -> Resource[Any]:

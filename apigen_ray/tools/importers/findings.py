@@ -1,8 +1,8 @@
-"""Import tools from any kind of source: what was found, what was kept, what was refused and why.
+"""What importers find, and what becomes of it: tools with names, refusals with reasons, notes.
 
-An importer yields what it finds: a `Found` for each tool, a `Refused` for what can't be one, a
-`Note` for what was changed. Here they become tools with legal and unique names, whose schemas
-are checked against the meta-schema and allow their own examples.
+An importer yields a `Found` for each tool, a `Refused` for what can't become one, and a `Note` for
+each change. `gather` gives the tools legal and unique names, checks their schemas against the
+meta-schema, and drops examples that their schema does not allow.
 """
 
 import json
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from apigen_ray.errors import BadInput
-from apigen_ray.records import Backend, Json, JsonObject, RestBackend, Tool, VirtualBackend
+from apigen_ray.records import Backend, Json, JsonObject, Tool
+from apigen_ray.tools.backends import UnreadableBackend, backend_form, read_backend
 from apigen_ray.tools.importers.names import unique
-from apigen_ray.tools.rest_backend import UnreadableBackend, read_rest, read_virtual
 from apigen_ray.tools.schemas import InvalidSchema, check_schema, without_bad_examples
-from apigen_ray.tools.write_forms import backend_form, own_form
+from apigen_ray.tools.write_forms import own_form
 
 MAX_SCHEMA_CHARACTERS = 200_000
 
@@ -29,40 +29,40 @@ class RefusalReason(StrEnum):
     UNREADABLE = "unreadable"
     """The document is not JSON or YAML, or not of the kind asked for."""
     UNSUPPORTED_VERSION = "unsupported_version"
-    """Swagger 2.0, say, which other programs convert."""
+    """Swagger 2.0, for example, which other programs convert."""
     TOO_LARGE = "too_large"
-    """A schema or document that no prompt could hold, or nested without end."""
+    """A schema or document that fits into no prompt, or that is nested too deeply."""
     EXTERNAL_REF = "external_ref"
     """A `$ref` into another document, and `--allow-remote-refs` is not given."""
     BROKEN_REF = "broken_ref"
-    """A `$ref` that leads nowhere."""
+    """A `$ref` without a target."""
     NO_PARAMETERS = "no_parameters"
     """The source doesn't say which parameters there are."""
     UNTYPED_PARAMETER = "untyped_parameter"
-    """A parameter whose type is not given, and can't be told from examples."""
+    """A parameter whose type is neither given nor shown by examples."""
     UNSUPPORTED_STYLE = "unsupported_style"
-    """A required parameter in a serialisation that stage 2 does not write."""
+    """A required parameter in a serialization that stage 2 can't write."""
     UNSUPPORTED_BODY = "unsupported_body"
-    """A required body that is no JSON object or form, such as a file."""
+    """A required body that is neither JSON nor a form nor text, such as a file."""
     UNSUPPORTED_AUTH = "unsupported_auth"
-    """Access is by something else than a key or token, such as a client certificate."""
+    """Access needs more than a key or token: a client certificate, for example."""
     BAD_BACKEND = "bad_backend"
-    """The URL, a header or a method that no request may have."""
+    """A URL, header or method that a request may not have."""
     INVALID_SCHEMA = "invalid_schema"
-    """The parameters are no JSON Schema."""
+    """The parameters are not a JSON Schema."""
     INVALID_TOOL = "invalid_tool"
-    """No tool in any known form: without a name, say."""
+    """Not a tool in any known form: it has no name, for example."""
     NOT_CALLABLE = "not_callable"
-    """A Python function that JSON arguments can't call, or that isn't documented."""
+    """A Python function that can't be called with JSON arguments, or has no docstring."""
     DUPLICATE = "duplicate"
-    """The same tool, in all that a model sees, was found before."""
+    """A model could not tell the tool from one that was found before."""
     SERVER = "server"
     """An MCP server that can't be reached, hangs or dies."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """What was not imported: where it stands, and why, in a line that a person can act on."""
+    """What was not imported: where it is, and why, in one line that a person can act on."""
 
     where: str
     reason: RefusalReason
@@ -71,7 +71,7 @@ class Refused:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """What was imported with a change, or without something it had."""
+    """A change made to what was imported, or a part of it that was left out."""
 
     where: str
     text: str
@@ -79,20 +79,20 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A tool as its source has it."""
+    """A tool as its source describes it."""
 
     where: str
     source: str
     """The kind of source and its name, such as `openapi:museum.yaml`."""
     name: str
     scope: str
-    """What the tool belongs to (an API, a server); tells tools of one name apart."""
+    """The API or server of the tool; distinguishes tools of the same name."""
     description: str
     parameters: JsonObject
     category: str
     backend: Backend | None = None
     original_name: str | None = None
-    """What the source calls it, if `name` is not that."""
+    """Its name in the source, if `name` differs."""
 
 
 Finding: TypeAlias = Found | Refused | Note
@@ -100,7 +100,7 @@ Finding: TypeAlias = Found | Refused | Note
 
 @dataclass(frozen=True, slots=True)
 class Imported:
-    """A tool of the library, and where it came from."""
+    """A tool, and where it came from."""
 
     tool: Tool
     source: str
@@ -117,7 +117,7 @@ class Import:
 
     @property
     def found(self) -> int:
-        """How many tools, or documents without any that could be read, were found."""
+        """How many tools were found; an unreadable document counts as one."""
         return len(self.imported) + len(self.refused)
 
     def reasons(self) -> Counter[RefusalReason]:
@@ -153,7 +153,7 @@ def gather(findings: Iterable[Finding]) -> Import:
 
 
 def _identity(found: Found) -> str:
-    """Equal for tools that a model and stage 2 can't tell apart."""
+    """The same for tools that neither a model nor stage 2 can tell apart."""
     backend: Json = backend_form(found.backend) if found.backend else None
     return json.dumps([found.name, found.description, found.parameters, backend], sort_keys=True)
 
@@ -171,22 +171,14 @@ def _checked(found: Found, notes: list[Note]) -> Found | Refused:
     except RecursionError:
         return Refused(found.where, RefusalReason.TOO_LARGE, f"{found.name}: nested too deeply")
     if dropped:
-        notes.append(Note(found.where, f"{dropped} examples dropped: not of the schema"))
+        notes.append(Note(found.where, f"{dropped} examples dropped: invalid against the schema"))
     try:
-        backend = _readable(found.backend)
+        # Read back, so that a backend which a tool list may not hold is refused here.
+        backend = read_backend(backend_form(found.backend)) if found.backend else None
     except UnreadableBackend as error:
         return Refused(found.where, RefusalReason.BAD_BACKEND, f"{found.name}: {error}")
     description = found.description.encode(errors="replace").decode()
     return replace(found, description=description, parameters=parameters, backend=backend)
-
-
-def _readable(backend: Backend | None) -> Backend | None:
-    """The backend as it is read back: what a request may not hold is refused here."""
-    if isinstance(backend, RestBackend | VirtualBackend):
-        form = backend_form(backend)
-        kind = form.pop("kind")
-        return read_rest(form) if kind == "rest" else read_virtual(form)
-    return backend
 
 
 def write_import(result: Import, out: Path) -> Path:
@@ -215,7 +207,7 @@ def imported_form(imported: Imported) -> JsonObject:
 
 
 def write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
-    """Write JSON lines: aside, then in place."""
+    """Write JSON lines, atomically."""
     aside = path.with_name(path.name + ".part")
     with aside.open("w", encoding="utf-8") as lines:
         for value in values:
@@ -224,7 +216,7 @@ def write_lines(path: Path, values: Iterable[Mapping[str, Any]]) -> None:
 
 
 def document_files(sources: Iterable[str], suffixes: tuple[str, ...]) -> Iterator[Path]:
-    """The files that sources name; of folders, all that end so, at any depth.
+    """The files that sources name; of folders, all files with these suffixes, at any depth.
 
     Raises:
         BadInput: if a source is missing, or a folder has no such file.

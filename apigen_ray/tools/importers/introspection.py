@@ -5,10 +5,10 @@ Types become schemas through pydantic (`Literal`, `Optional`, `TypedDict`,
 keywords in `Annotated` is merged into the schema too. Descriptions come from the docstring (Google,
 NumPy, reST or epydoc style), example calls from its doctests.
 
-A call passes what JSON has. The runner (`sandbox/binding.py`) makes enums, dataclasses, pydantic
-models, dates, times and sets out of it; a function that takes anything else (bytes, a generic class
-of its own, ...) is not described: it would be given a plain text, list or dict. (A tuple is: it is
-given a list.)
+A call passes JSON values. The runner (`sandbox/binding.py`) makes enums, dataclasses, pydantic
+models, dates, times and sets of them; a function that takes anything else (bytes, a generic class
+of its own, ...) is skipped: it would be given plain text, a list or a dict. (A tuple is accepted:
+the function is given a list.)
 """
 
 import ast
@@ -48,9 +48,9 @@ _JSON_TYPES = frozenset(
     {Any, None, NoneType, bool, int, float, str, list, dict, tuple, object, Sequence, Mapping,
      Iterable, Collection}
 )  # fmt: skip
-"""What a function may ask for and gets, when it is given a JSON value."""
+"""Types that JSON values have when they arrive."""
 _ACCEPTED = _JSON_TYPES | {date, datetime, time, set, frozenset, Set}
-"""The same, and what the runner makes besides enums, dataclasses and pydantic models."""
+"""The same, and those that the runner makes, besides enums, dataclasses and pydantic models."""
 _LITERALS = frozenset({bool, int, str, NoneType})
 _QUALIFIERS = frozenset(
     {typing_extensions.Required, typing_extensions.NotRequired, typing_extensions.ReadOnly}
@@ -86,7 +86,7 @@ def _modules(root: Path) -> Iterator[ModuleType]:
 
 
 def _functions(module: ModuleType) -> list[tuple[str, Function]]:
-    """What `get_tools()` returns, else `__all__`, else the public functions defined here."""
+    """The functions of `get_tools()`, else of `__all__`, else the public ones defined there."""
     if hasattr(module, "get_tools"):
         return list(module.get_tools().items())
     names = getattr(module, "__all__", None)
@@ -109,7 +109,7 @@ def describe(name: str, function: Function) -> dict[str, Any]:
             JSON form.
     """
     if inspect.isclass(function) or not callable(function):
-        raise Undescribable("no function")
+        raise Undescribable("not a function")
     try:
         doc = docstring_parser.parse(inspect.getdoc(function) or "")
     except docstring_parser.ParseError as error:
@@ -167,7 +167,7 @@ def _schema(function: Function, signature: inspect.Signature) -> dict[str, Any]:
 
 
 def _foreign(annotation: Any, inside: tuple[Any, ...] = ()) -> str | None:
-    """What an annotation asks for at any depth that no JSON value is; None if there is nothing."""
+    """The first type in an annotation, at any depth, that no JSON value becomes; else None."""
     origin = get_origin(annotation)
     if origin is Annotated:
         return _foreign(get_args(annotation)[0], inside)
@@ -199,13 +199,13 @@ def _foreign(annotation: Any, inside: tuple[Any, ...] = ()) -> str | None:
 
 
 def _accepted(annotation: Any) -> bool:
-    """Whether a class can be asked for, whatever it holds; pydantic describes its models itself."""
+    """Whether a class is accepted whatever it contains; pydantic describes its own models."""
     model = isinstance(annotation, type) and issubclass(annotation, BaseModel)
     return model or annotation in _ACCEPTED
 
 
 def _members(record: Any) -> list[Any]:
-    """The types of the members that are given to a TypedDict or dataclass."""
+    """The types of the members of a TypedDict or dataclass that its constructor takes."""
     hints = get_type_hints(record, include_extras=True)
     if is_typeddict(record):
         return [_member(hint) for hint in hints.values()]
@@ -220,7 +220,7 @@ def _member(hint: Any) -> Any:
 
 
 def _with_keywords(annotation: Any) -> Any:
-    """Turn dicts of JSON Schema keywords in `Annotated`, at any depth, into what pydantic reads."""
+    """Turn dicts of JSON Schema keywords in `Annotated`, at any depth, into pydantic fields."""
     if is_typeddict(annotation):
         return _rebuilt(annotation)
     arguments = get_args(annotation)
@@ -245,7 +245,7 @@ def _with_keywords(annotation: Any) -> Any:
 
 
 def _rebuilt(record: Any) -> Any:
-    """A `typing.TypedDict` as the `typing_extensions` one, which pydantic asks for before 3.12."""
+    """A `typing.TypedDict` as one of `typing_extensions`, which pydantic requires before 3.12."""
     hints = get_type_hints(record, include_extras=True)
     optional = record.__optional_keys__
     members = {
@@ -260,7 +260,7 @@ def _rebuilt(record: Any) -> Any:
 
 
 def _without_titles(schema: Any) -> Any:
-    """Drop the titles pydantic makes up; a property that is *named* title stays."""
+    """Drop the titles that pydantic generates; a property that is *named* title stays."""
     if isinstance(schema, list):
         return [_without_titles(item) for item in schema]
     if not isinstance(schema, dict):
@@ -289,7 +289,7 @@ def _example_arguments(
     for tree in parsed:
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and getattr(node.func, "id", None) in names:
-                # What is no literal, or no JSON, can't be shown to a model: it is no example.
+                # Arguments that are not literals, or not JSON, can't be shown to a model.
                 with contextlib.suppress(ValueError, TypeError):
                     positional = [ast.literal_eval(value) for value in node.args]
                     named = {k.arg: ast.literal_eval(k.value) for k in node.keywords if k.arg}

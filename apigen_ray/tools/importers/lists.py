@@ -1,7 +1,7 @@
-"""Tools from lists in files: OpenAI's form, xLAM's, BFCL's, Seal-Tools', NESTFUL's and ours.
+"""Tools from lists in files, in the forms of OpenAI, xLAM, BFCL, Seal-Tools, NESTFUL, and ours.
 
-A value of a file is a tool, or a row of a data set that holds its tools under `tools`, `function`
-or `functions` (as JSON or as its text).
+A value of a file is a tool, or a row of a data set that has its tools under `tools`, `function`
+or `functions` (as JSON or as JSON text).
 """
 
 import json
@@ -16,6 +16,7 @@ from apigen_ray.tools.importers.findings import (
     Refused,
     document_files,
 )
+from apigen_ray.tools.importers.importer import CategoryOption, Importer
 from apigen_ray.tools.importers.values import read_values
 from apigen_ray.tools.read_forms import UnreadableTool, read_tool
 
@@ -41,14 +42,14 @@ def _read(where: str, value: Any, source: str, category: str) -> Iterator[Findin
     elif held is None:
         yield _tool(where, value, source, category)
     elif not isinstance(held, list):
-        yield Refused(where, RefusalReason.INVALID_TOOL, "`tools` is no list, nor the text of one")
+        yield Refused(where, RefusalReason.INVALID_TOOL, "`tools` must be a list or its JSON text")
     else:
         for number, tool in enumerate(held):
             yield _tool(f"{where}: [{number}]", tool, source, category)
 
 
 def _held(row: Any) -> Any:
-    """The tools that a row holds; None if it is no row but a tool, or nothing known."""
+    """The tools of a row; None if the value is a tool itself, or something unknown."""
     if not isinstance(row, Mapping) or "name" in row:
         return None
     if row.get("type") == "function" and isinstance(row.get("function"), Mapping):
@@ -67,8 +68,8 @@ def _held(row: Any) -> Any:
 
 def _tool(where: str, value: Any, source: str, category: str) -> Finding:
     try:
-        told, own = _in_known_form(value)
-        tool = read_tool(told)
+        form, own = _in_known_form(value)
+        tool = read_tool(form)
     except UnreadableTool as error:
         return Refused(where, RefusalReason.INVALID_TOOL, str(error))
     original = value.get("original_name")
@@ -86,7 +87,7 @@ def _tool(where: str, value: Any, source: str, category: str) -> Finding:
 
 
 def _in_known_form(value: Any) -> tuple[Any, str | None]:
-    """A tool in a form that `read_tool` reads, and its category if it has one."""
+    """A tool in a form that `read_tool` accepts, and its category if it has one."""
     match value:
         case {"api_name": name, "api_description": text, "parameters": parameters}:  # Seal-Tools
             field = str(value.get("field") or "").partition("/")[0]
@@ -106,3 +107,14 @@ def _in_known_form(value: Any) -> tuple[Any, str | None]:
         case {"name": str(), "category": str(category)}:
             return value, category if category in CATEGORIES else None
     return value, None
+
+
+IMPORTER = Importer(
+    name="list",
+    summary="tool lists: ours, OpenAI's, xLAM's, BFCL's, Seal-Tools', NESTFUL's; "
+    "or rows with tools",
+    source="a JSON or JSONL file, or a folder of them",
+    example="BFCL_v4_simple_python.json --out tools.jsonl",
+    options=CategoryOption,
+    read=lambda sources, options: read_lists(sources, options.category),
+)

@@ -1,8 +1,8 @@
-"""Tools of MCP servers: from what `tools/list` answered, kept in a file, or asked live.
+"""Tools of MCP servers: from a saved answer to `tools/list`, or from a live server.
 
-Read are results (`{"tools": [...]}`), whole JSON-RPC answers, bare lists of tools, and lines with a
-server and its tools as LiveMCPBench and Docker's registry keep them. The tools have no backend:
-stage 2 does not call MCP servers.
+A file may have results (`{"tools": [...]}`), whole JSON-RPC responses, bare lists of tools, or
+lines with a server and its tools, as in LiveMCPBench and Docker's registry. The tools have no
+backend: stage 2 does not call MCP servers.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from apigen_ray.tools.categories import OTHER, category_of
+from apigen_ray.tools.categories import category_of
 from apigen_ray.tools.importers.findings import (
     Finding,
     Found,
@@ -22,6 +22,7 @@ from apigen_ray.tools.importers.findings import (
     Refused,
     document_files,
 )
+from apigen_ray.tools.importers.importer import CategoryOption, Importer, option
 from apigen_ray.tools.importers.values import read_values
 from apigen_ray.tools.schemas import to_draft_2020_12, type_schema
 
@@ -30,19 +31,17 @@ MAX_PAGES = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class McpOptions:
+class McpOptions(CategoryOption):
     """How servers are asked."""
 
-    timeout_s: float = 30
-    """How long a server may take, from its start to its last tool."""
-    category: str = OTHER
-    """The category of tools whose source names none."""
+    timeout: float = option(30, "timeout for each server (%(default)s s)", type=float, metavar="S")
+    """Seconds that a server may take, from its start to its last tool."""
 
 
 def read_mcp(sources: Sequence[str], options: McpOptions) -> Iterator[Finding]:
     """The tools of files, folders of files, and servers.
 
-    A server is `stdio:` with the command that starts it, or the URL that it answers at.
+    A server is `stdio:` with the command that starts it, or its URL.
     """
     for source in sources:
         if source.startswith((STDIO, "http://", "https://")):
@@ -72,27 +71,27 @@ def _servers(where: str, value: Any, source: str, options: McpOptions) -> Iterat
                 if isinstance(listed, list):
                     yield from _tools(f"{where}: {name}", listed, source, str(name), category)
                 else:
-                    detail = f"server {name!r}: no list of tools"
+                    detail = f"server {name!r} has no list of tools"
                     yield Refused(where, RefusalReason.INVALID_TOOL, detail)
         case {"name": str()}:
             yield from _tools(where, [value], source, "", options.category)
         case _:
-            detail = "no result of tools/list, and no tool"
+            detail = "neither a result of tools/list nor a tool"
             yield Refused(where, RefusalReason.INVALID_TOOL, detail)
 
 
 def _tools(
     where: str, tools: list[Any], source: str, server: str, category: str
 ) -> Iterator[Finding]:
-    # Docker's registry leaves out `arguments` where there are none; but some of its lists were
-    # written by hand and never have them, and there nothing is known of what a tool takes.
-    told = any(
+    # Docker's registry leaves out `arguments` if there are none. But some of its lists were written
+    # by hand and never have any, so that the parameters of their tools are unknown.
+    has_arguments = any(
         isinstance(tool, dict) and tool.keys() & {"inputSchema", "arguments"} for tool in tools
     )
     for number, tool in enumerate(tools):
         place = f"{where}: tools[{number}]" if len(tools) > 1 else where
         if not isinstance(tool, dict) or not isinstance(tool.get("name"), str) or not tool["name"]:
-            yield Refused(place, RefusalReason.INVALID_TOOL, "a tool without a name")
+            yield Refused(place, RefusalReason.INVALID_TOOL, "the tool has no name")
             continue
         name = tool["name"]
         schema = tool.get("inputSchema")
@@ -100,10 +99,10 @@ def _tools(
             parameters = _object(schema)
         elif isinstance(tool.get("arguments"), list):
             parameters = _listed(tool["arguments"])
-        elif told and schema is None:
+        elif has_arguments and schema is None:
             parameters = {"type": "object", "properties": {}}
         else:
-            detail = f"{name}: neither inputSchema nor arguments; the server itself has them"
+            detail = f"{name}: neither inputSchema nor arguments; import it from the server itself"
             yield Refused(place, RefusalReason.NO_PARAMETERS, detail)
             continue
         yield Found(
@@ -144,26 +143,26 @@ def _listed(arguments: Sequence[Any]) -> dict[str, Any]:
 
 
 def _live(source: str, options: McpOptions) -> Iterator[Finding]:
-    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as complaints:
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as errors:
         try:
             with _quiet("mcp"):
-                name, tools = asyncio.run(_ask(source, options.timeout_s, complaints))
+                name, tools = asyncio.run(_ask(source, options.timeout, errors))
         except TimeoutError:
-            problem = f"no answer to tools/list within {options.timeout_s:g} s"
+            problem = f"no answer to tools/list within {options.timeout:g} s"
         except (Exception, ExceptionGroup) as error:  # transports raise whatever they meet
             problem = _first_line(error)
         else:
             yield from _tools(source, tools, f"mcp:{name or 'server'}", name, options.category)
             return
-        complaints.seek(0)
-        if said := " ".join(complaints.read().split())[-200:]:
-            problem += f"; it wrote: {said}"
+        errors.seek(0)
+        if said := " ".join(errors.read().split())[-200:]:
+            problem += f"; it wrote to stderr: {said}"
         yield Refused(source, RefusalReason.SERVER, problem)
 
 
 @contextlib.contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """Without the SDK's tracebacks: what goes wrong becomes one line."""
+    """Silence a logger: the SDK logs tracebacks, and we report one line."""
     logger = logging.getLogger(name)
     before = logger.level
     logger.setLevel(logging.CRITICAL + 1)
@@ -173,9 +172,7 @@ def _quiet(name: str) -> Iterator[None]:
         logger.setLevel(before)
 
 
-async def _ask(
-    source: str, timeout_s: float, complaints: TextIO
-) -> tuple[str, list[dict[str, Any]]]:
+async def _ask(source: str, timeout_s: float, errors: TextIO) -> tuple[str, list[dict[str, Any]]]:
     """The name of a server, and its tools from all pages."""
     # Imported here: the SDK takes half a second, which files don't need.
     from mcp import Client, StdioServerParameters  # noqa: PLC0415
@@ -185,7 +182,7 @@ async def _ask(
         if source.startswith(STDIO):
             command, *arguments = shlex.split(source.removeprefix(STDIO)) or [""]
             started = StdioServerParameters(command=command, args=arguments)
-            return await _list(Client(stdio_client(started, errlog=complaints)))
+            return await _list(Client(stdio_client(started, errlog=errors)))
         return await _list(Client(source))
 
 
@@ -204,8 +201,18 @@ async def _list(client: Any) -> tuple[str, list[dict[str, Any]]]:
 
 
 def _first_line(error: BaseException) -> str:
-    """What an error says; of a group, its first member."""
+    """The message of an error; of a group, that of its first member."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words}"[:300] if words else type(error).__name__
+    message = " ".join(str(error).split())
+    return f"{type(error).__name__}: {message}"[:300] if message else type(error).__name__
+
+
+IMPORTER = Importer(
+    name="mcp",
+    summary="the tools of MCP servers; stage 2 does not call them",
+    source="a file with an answer to tools/list, a server's URL, or `stdio:COMMAND ...`",
+    example="'stdio:npx -y @modelcontextprotocol/server-everything' --out tools.jsonl",
+    options=McpOptions,
+    read=read_mcp,
+)

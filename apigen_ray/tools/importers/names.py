@@ -1,6 +1,6 @@
-"""Names that every model can emit (`^[a-zA-Z0-9_-]{1,64}$`), one for each tool.
+"""Legal and unique tool names: `^[a-zA-Z0-9_-]{1,64}$`, which every model API accepts.
 
-Nothing is lost: an imported tool keeps the name its source gave it as `original_name`.
+An imported tool keeps the name its source gave it as `original_name`.
 """
 
 import re
@@ -13,7 +13,7 @@ _ILLEGAL = re.compile(r"[^a-zA-Z0-9_-]+")
 
 
 def legal(name: str, fallback: str = "tool") -> str:
-    """The name with other characters as underscores; a long one ends in a hash of what it was."""
+    """The name with underscores for illegal characters; a long one is cut and ends in its hash."""
     cleaned = re.sub(r"_{2,}", "_", _ILLEGAL.sub("_", name)) if _ILLEGAL.search(name) else name
     if cleaned != name:
         cleaned = cleaned.strip("_")
@@ -21,10 +21,10 @@ def legal(name: str, fallback: str = "tool") -> str:
 
 
 def unique(names: Sequence[tuple[str, str]]) -> list[str]:
-    """Legal names, no two alike, for (name, scope) pairs; a scope is what the name belongs to.
+    """Legal and unique names for (name, scope) pairs; the scope is the API or server of the name.
 
-    A name that only one tool has is kept. Those that share one are told apart by their scopes, and
-    where that is not enough by a number, in their order.
+    A name that only one tool has is kept. Tools that share one get their scope as a suffix, and
+    where that is not enough a number, in their order.
     """
     plain = [legal(name) for name, _ in names]
     shared = Counter(plain)
@@ -33,7 +33,7 @@ def unique(names: Sequence[tuple[str, str]]) -> list[str]:
         for name, (_, scope) in zip(plain, names, strict=True)
     ]
     counts = Counter(scoped)
-    taken = set(scoped)  # also by those still to come: a number never takes the name of another
+    taken = set(scoped)  # also those still to come: a numbered name must not take another tool's
     result, seen = [], Counter[str]()
     for name in scoped:
         seen[name] += 1

@@ -1,7 +1,7 @@
 """Tools from Python sources.
 
 The source is imported in a child process: a module that prints, exits, hangs or clashes with a name
-of ours can't disturb the run, and its functions are only ever called inside the sandbox.
+of ours can't disturb the run. Its functions are only ever called inside the sandbox.
 """
 
 import importlib.util
@@ -14,6 +14,7 @@ from pathlib import Path
 from apigen_ray.errors import BadInput
 from apigen_ray.records import PythonBackend, Tool
 from apigen_ray.tools.importers.findings import Finding, Found, RefusalReason, Refused
+from apigen_ray.tools.importers.importer import Importer, NoOptions
 
 IMPORT_TIMEOUT_S = 60
 
@@ -34,12 +35,12 @@ def read_python(root: Path) -> tuple[list[Tool], list[str]]:
             command, capture_output=True, text=True, timeout=IMPORT_TIMEOUT_S, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise BadInput(f"tools: {root}: import took over {IMPORT_TIMEOUT_S} s") from error
+        raise BadInput(f"tools: {root}: the import took over {IMPORT_TIMEOUT_S} s") from error
     if done.returncode != 0:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         raise BadInput(f"tools: {root}: {lines[-1]}")
     if not done.stdout:
-        raise BadInput(f"tools: {root}: it exits while it is imported")
+        raise BadInput(f"tools: {root}: the import ended the process")
     described = json.loads(done.stdout)
     tools = [
         Tool(
@@ -59,7 +60,7 @@ def import_python(sources: Sequence[str]) -> Iterator[Finding]:
     for source in sources:
         root = _located(source)
         if root is None:
-            detail = "no such file or folder, nor a module that can be found"
+            detail = "no file, folder or module of this name"
             yield Refused(source, RefusalReason.UNREADABLE, detail)
             continue
         try:
@@ -86,7 +87,7 @@ def import_python(sources: Sequence[str]) -> Iterator[Finding]:
 
 
 def _located(source: str) -> Path | None:
-    """The file or folder of a source; importing the module itself is left to the child process."""
+    """The file or folder of a source; only the child process imports the module itself."""
     path = Path(source)
     if path.exists():
         return path
@@ -105,3 +106,13 @@ def _located(source: str) -> Path | None:
         return root
     below = root.joinpath(*inner)
     return next((p for p in (below, below.with_suffix(".py")) if p.exists()), None)
+
+
+IMPORTER = Importer(
+    name="python",
+    summary="typed, documented functions",
+    source="a Python file, a package folder, or the name of a module",
+    example="my_functions.py --out tools.jsonl",
+    options=NoOptions,
+    read=lambda sources, _: import_python(sources),
+)

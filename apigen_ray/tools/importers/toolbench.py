@@ -1,9 +1,9 @@
 """Tools from ToolBench's RapidAPI collection: one for each API of a tool.
 
-Read are its tool files (`data/toolenv/tools/<category>/<tool>.json`, with `api_list`), rows of
-`api_list` objects with the names of their tool and category, and rows derived from its Python
-wrappers (`url`, `parameters` by name). An API with a URL is called there; one without is played by
-a StableToolBench server.
+It reads ToolBench's tool files (`data/toolenv/tools/<category>/<tool>.json`, with `api_list`), rows
+of `api_list` objects with the names of their tool and category, and rows derived from its Python
+wrappers (`url`, `parameters` by name). An API with a URL is called there; one without is simulated
+by a StableToolBench server.
 """
 
 import json
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from apigen_ray.records import Backend, Key, RestBackend, VirtualBackend
 from apigen_ray.tools.categories import OTHER, category_of
@@ -22,6 +22,7 @@ from apigen_ray.tools.importers.findings import (
     Refused,
     document_files,
 )
+from apigen_ray.tools.importers.importer import Importer, option
 from apigen_ray.tools.importers.names import legal
 from apigen_ray.tools.importers.values import read_values
 
@@ -52,13 +53,27 @@ _ABSENT = (None, "", "REDACTED")
 class ToolBenchOptions:
     """How APIs are to be called."""
 
-    backend: Literal["auto", "rest", "virtual"] = "auto"
-    """`auto`: by HTTP where a URL is known, else by the virtual server."""
-    virtual_url: str = "http://localhost:8080/virtual"
-    key_env: str = "RAPIDAPI_KEY"
-    """The environment variable with the RapidAPI key."""
-    toolbench_key_env: str | None = None
-    """The environment variable with the key of the virtual server, if it asks for one."""
+    backend: str = option(
+        "auto",
+        "call APIs by HTTP, or have a StableToolBench server simulate them (auto: by HTTP where "
+        "a URL is known)",
+        choices=("auto", "rest", "virtual"),
+    )
+    virtual_url: str = option(
+        "http://localhost:8080/virtual",
+        "the StableToolBench server (%(default)s)",
+        metavar="URL",
+    )
+    key_env: str = option(
+        "RAPIDAPI_KEY",
+        "the environment variable with the RapidAPI key (%(default)s)",
+        metavar="VARIABLE",
+    )
+    toolbench_key_env: str | None = option(
+        None,
+        "the environment variable with the StableToolBench server's key, if it needs one",
+        metavar="VARIABLE",
+    )
 
 
 def read_toolbench(sources: Sequence[str], options: ToolBenchOptions) -> Iterator[Finding]:
@@ -72,7 +87,7 @@ def read_toolbench(sources: Sequence[str], options: ToolBenchOptions) -> Iterato
             elif isinstance(value, dict):
                 yield _api(where, value, path, options)
             else:
-                yield Refused(where, RefusalReason.INVALID_TOOL, "no object")
+                yield Refused(where, RefusalReason.INVALID_TOOL, "not an object")
 
 
 def _tool_file(
@@ -89,7 +104,7 @@ def _tool_file(
         if isinstance(api, dict):
             yield _api(place, shared | api, path, options)
         else:
-            yield Refused(place, RefusalReason.INVALID_TOOL, "no object")
+            yield Refused(place, RefusalReason.INVALID_TOOL, "not an object")
 
 
 def _api(where: str, api: Mapping[str, Any], path: Path, options: ToolBenchOptions) -> Finding:
@@ -101,7 +116,7 @@ def _api(where: str, api: Mapping[str, Any], path: Path, options: ToolBenchOptio
         return Refused(where, RefusalReason.INVALID_TOOL, f"{name or tool or 'API'}: {missing}")
     url = api.get("url")
     if options.backend == "rest" and not url:
-        detail = f"{name}: no url (--backend virtual calls it by a StableToolBench server)"
+        detail = f"{name}: no url (--backend virtual calls it through a StableToolBench server)"
         return Refused(where, RefusalReason.BAD_BACKEND, detail)
     virtual = options.backend == "virtual" or not url
     method = str(api.get("method") or "GET").upper()
@@ -110,7 +125,7 @@ def _api(where: str, api: Mapping[str, Any], path: Path, options: ToolBenchOptio
         if refusal := collected.add(written, required=required):
             return Refused(where, RefusalReason.UNTYPED_PARAMETER, f"{name}: {refusal}")
     if collected.unfilled and not virtual:
-        detail = f"{name}: the URL needs {min(collected.unfilled)!r}, which is no parameter"
+        detail = f"{name}: the URL needs {min(collected.unfilled)!r}, which is not a parameter"
         return Refused(where, RefusalReason.BAD_BACKEND, detail)
     text = api.get("api_description") or api.get("description")
     standard_tool = standardized(tool)
@@ -173,10 +188,10 @@ class _Parameters:
         self._examples: dict[str, Any] = {}
         self.params_in: dict[str, str] = {}
         self.unfilled = set() if virtual else set(re.findall(r"\{([^{}]+)\}", url))
-        """What the URL needs and no parameter gives so far."""
+        """Placeholders of the URL that no parameter fills so far."""
 
     def add(self, written: Mapping[str, Any], *, required: bool) -> str | None:
-        """Add a parameter; what is wrong with it is returned."""
+        """Add a parameter. Returns what is wrong with it, if anything."""
         name = str(written.get("name") or "").strip()
         kind = str(written.get("type") or "").strip().upper()
         if not name or kind not in _TYPES:
@@ -186,7 +201,7 @@ class _Parameters:
         argument = api_name(name) if self._virtual else legal(name, "value")
         argument = legal(argument or name, "value")
         if argument in self._properties:
-            return None  # described twice, in RapidAPI's own lists too
+            return None  # RapidAPI's own lists describe some twice
         schema = dict(_TYPES[kind])
         if text := " ".join(str(written.get("description") or "").split()):
             schema["description"] = text
@@ -196,7 +211,7 @@ class _Parameters:
         self.unfilled -= filled
         required = required or bool(filled)
         if default is not None:
-            # What RapidAPI calls the default of a required parameter is an example of it.
+            # RapidAPI gives even required parameters a default: it is an example of the value.
             schema |= {"examples": [default]} if required else {"default": default}
             self._examples[argument] = default
         self._properties[argument] = schema
@@ -218,7 +233,7 @@ class _Parameters:
 
 
 def _converted(value: Any, kind: str) -> Any:
-    """A default in its parameter's type, which RapidAPI writes as text; None if it can't be."""
+    """A default, which RapidAPI writes as text, in its parameter's type; None if it doesn't fit."""
     if isinstance(value, str):
         value = value.strip()
     if value in _ABSENT or (kind != "boolean" and isinstance(value, bool)):
@@ -238,13 +253,23 @@ def _converted(value: Any, kind: str) -> Any:
 
 
 def standardized(name: str) -> str:
-    """A name as ToolBench writes it: lower case, with underscores for all that is no letter."""
+    """A name as ToolBench writes it: in lower case, with underscores for other characters."""
     name = re.sub(r"_+", "_", re.sub(r"[^\u4e00-\u9fa5^a-z^A-Z^0-9^_]", "_", name)).lower()
     name = name.strip("_")
     return f"get_{name}" if name[:1].isdigit() else name
 
 
 def api_name(name: str) -> str:
-    """The name of an API or parameter as ToolBench's server and prompts have it."""
+    """The name of an API or parameter in ToolBench's server and prompts."""
     name = standardized(name)
     return f"is_{name}" if name in _RESERVED else name
+
+
+IMPORTER = Importer(
+    name="toolbench",
+    summary="RapidAPI's APIs, in ToolBench's forms",
+    source="a JSON or JSONL file, or a folder of them",
+    example="toolenv/tools --backend virtual --out tools.jsonl",
+    options=ToolBenchOptions,
+    read=read_toolbench,
+)

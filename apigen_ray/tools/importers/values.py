@@ -1,4 +1,4 @@
-"""The JSON values of a file: of a JSONL file one a line, of a JSON file those of its list."""
+"""The JSON values of a file: one per line of JSONL, or the items of a JSON list."""
 
 import json
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from apigen_ray.tools.importers.findings import RefusalReason, Refused
 
 
 def read_values(path: Path) -> Iterator[tuple[str, Any]]:
-    """Each value and where it stands; a `Refused` in place of a line that is not JSON.
+    """Each value with its location; a `Refused` in place of a line that is not JSON.
 
-    JSONL is told by its content: several data sets name such files `.json`.
+    JSONL is recognised by its content: several data sets name such files `.json`.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
@@ -41,7 +41,7 @@ def read_values(path: Path) -> Iterator[tuple[str, Any]]:
 
 
 def _is_lines(text: str) -> bool:
-    """Whether a line of the first few is a whole JSON object."""
+    """Whether one of the first lines is a whole JSON object."""
     for line in text.split("\n", 20)[:20]:
         if line.lstrip().startswith("{"):
             try:

@@ -1,11 +1,10 @@
-"""Clean a tool list as the paper does (§4.1): documented, callable, and described in words of use.
+"""Clean a tool list as the paper does (§4.1): documented, callable, and usefully described.
 
-Each tool ends in one of three ways: kept, dropped for a reason, or left. Left is what could not be
-decided: there is no model to ask, or something other than the tool failed. Running again decides
-it; what was called or asked before is not called or asked again.
+Each tool is kept, dropped for a reason, or left undecided: because there is no model to ask, or
+something other than the tool failed. Running again decides those; no call or request is repeated.
 """
 
-from apigen_ray.workflows.clean_tools.cleaner import Cause, Kept, Lost, Settings, Step
-from apigen_ray.workflows.clean_tools.run import Cleaning, beside, clean_tools
+from apigen_ray.workflows.clean_tools.cleaner import Cause, Excluded, Kept, Settings, Step
+from apigen_ray.workflows.clean_tools.run import Cleaning, clean_tools
 
-__all__ = ["Cause", "Cleaning", "Kept", "Lost", "Settings", "Step", "beside", "clean_tools"]
+__all__ = ["Cause", "Cleaning", "Excluded", "Kept", "Settings", "Step", "clean_tools"]

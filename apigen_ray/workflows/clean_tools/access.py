@@ -13,36 +13,39 @@ from apigen_ray.records import Call, Checked, JsonObject, Tool
 from apigen_ray.run_folder.store import digest
 from apigen_ray.stages.check import CheckSettings, check_pair, signatures_of
 from apigen_ray.stages.execute.dispatch import Runner, execute, result_form
-from apigen_ray.workflows.clean_tools.model_requests import TEMPLATES, Unusable, ask, inert
+from apigen_ray.workflows.clean_tools.model_requests import TEMPLATES, UnusableAnswer, ask, escaped
 
-TRIES = 3
-"""The most sets of arguments that a tool is tried with: an example may have grown old."""
+MAX_CANDIDATES = 3
+"""The most sets of arguments to try a tool with: an example may be out of date."""
 RESULT_CHARACTERS = 1000
 """How much of a result the journal keeps."""
 
 
-def arguments_at_hand(tool: Tool) -> list[JsonObject]:
-    """The arguments that the documentation gives: example calls, else defaults and examples.
+def documented_arguments(tool: Tool) -> list[JsonObject]:
+    """Arguments from the documentation: example calls, else defaults and examples of parameters.
 
     Empty if a required parameter has neither.
     """
     examples: Any = tool.parameters.get("examples")
     if examples:
-        return [example for example in examples if accepted(tool, example) is None][:TRIES]
+        valid = [example for example in examples if argument_problem(tool, example) is None]
+        return valid[:MAX_CANDIDATES]
     properties: Any = tool.parameters.get("properties") or {}
     required: Any = tool.parameters.get("required") or []
-    told: JsonObject = {}
+    arguments: JsonObject = {}
     for name, schema in properties.items():
-        value = _told(schema, required=name in required) if isinstance(schema, dict) else None
+        value = None
+        if isinstance(schema, dict):
+            value = _documented_value(schema, required=name in required)
         if value is not None:
-            told[name] = value
+            arguments[name] = value
         elif name in required:
             return []
-    return [told] if accepted(tool, told) is None else []
+    return [arguments] if argument_problem(tool, arguments) is None else []
 
 
-def _told(schema: dict[str, Any], *, required: bool) -> Any:
-    """A parameter's value; one that may be left out needs to be told as such."""
+def _documented_value(schema: dict[str, Any], *, required: bool) -> Any:
+    """A value for a parameter; an enum's first value only if the parameter is required."""
     if isinstance(schema.get("examples"), list) and schema["examples"]:
         return schema["examples"][0]
     value = schema.get("const", schema.get("default"))
@@ -51,8 +54,8 @@ def _told(schema: dict[str, Any], *, required: bool) -> Any:
     return value
 
 
-def accepted(tool: Tool, arguments: Any) -> str | None:
-    """What stage 1 has against arguments; None if nothing."""
+def argument_problem(tool: Tool, arguments: Any) -> str | None:
+    """What stage 1 finds wrong with arguments; None if nothing."""
     pair: JsonObject = {"query": "q", "answers": [{"name": tool.name, "arguments": arguments}]}
     checked = check_pair(
         pair, style=None, signatures=signatures_of([tool]), settings=CheckSettings()
@@ -60,37 +63,37 @@ def accepted(tool: Tool, arguments: Any) -> str | None:
     return None if isinstance(checked, Checked) else checked.detail.removeprefix("answers[0].")
 
 
-async def proposed(tool: Tool, model: Model) -> list[JsonObject]:
-    """Arguments that a model proposes, and stage 1 passes.
+async def propose_arguments(tool: Tool, model: Model) -> list[JsonObject]:
+    """Arguments that a model proposes and stage 1 accepts.
 
     Raises:
-        Unusable: if there are none.
+        UnusableAnswer: if there are none.
         InfrastructureError: if the model can't be asked.
     """
 
     def read(answer: JsonObject) -> list[JsonObject]:
         listed: Any = answer.get("arguments")
         if not isinstance(listed, list) or not listed:
-            raise Unusable("`arguments` is a list of objects")
-        flaws = [accepted(tool, arguments) for arguments in listed]
+            raise UnusableAnswer("`arguments` must be a list of objects")
+        flaws = [argument_problem(tool, arguments) for arguments in listed]
         if all(flaws):
-            raise Unusable(str(flaws[0]))
-        return [a for a, flaw in zip(listed, flaws, strict=True) if flaw is None][:TRIES]
+            raise UnusableAnswer(str(flaws[0]))
+        return [a for a, flaw in zip(listed, flaws, strict=True) if flaw is None][:MAX_CANDIDATES]
 
     shown: JsonObject = {"name": tool.name, "description": tool.description}
-    told = inert(shown | {"parameters": tool.parameters})
-    prompt = TEMPLATES.render("propose_arguments.txt", count=str(TRIES), tool=told)
+    described = escaped(shown | {"parameters": tool.parameters})
+    prompt = TEMPLATES.render("propose_arguments.txt", count=str(MAX_CANDIDATES), tool=described)
     return await ask(model, prompt, read, tool.name)
 
 
 class Journal:
-    """The verdicts of calls, a JSON line each: what stands there is not called again.
+    """The verdicts of calls, one JSON line each: a call in the journal is not repeated.
 
-    A process that is killed while it writes leaves half a line, which is not read.
+    A process that is killed while writing leaves half a line, which is skipped.
     """
 
     def __init__(self, path: Path, context: str) -> None:
-        """Open the journal; `context` is all else that a verdict depends on.
+        """Open the journal; `context` stands for all that verdicts depend on besides the call.
 
         Raises:
             BadInput: if another process has it open.
@@ -109,7 +112,7 @@ class Journal:
         """Calls made by this process."""
 
     async def call(self, tool: Tool, arguments: JsonObject, runner: Runner) -> JsonObject:
-        """The verdict on a call, as rows hold it; the result may be cut.
+        """The result of a call as rows have it, possibly cut.
 
         Raises:
             InfrastructureError: if the runner failed.
@@ -151,7 +154,7 @@ def _cut(verdict: JsonObject) -> JsonObject:
 async def first_success(
     tool: Tool, candidates: Sequence[JsonObject], journal: Journal, runner: Runner
 ) -> tuple[JsonObject, JsonObject]:
-    """The first arguments that work, and the verdict; or the last that don't.
+    """The first arguments that succeed, with the verdict; or the last that fail.
 
     Raises:
         InfrastructureError: if the runner failed.

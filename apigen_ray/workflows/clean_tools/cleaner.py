@@ -1,4 +1,4 @@
-"""The steps of cleaning, and what becomes of a tool in them."""
+"""The steps of cleaning, and their result for each tool."""
 
 import asyncio
 from collections import deque
@@ -17,21 +17,25 @@ from apigen_ray.stages.execute.dispatch import Runner
 from apigen_ray.tools.importers.findings import Imported
 from apigen_ray.workflows.clean_tools.access import (
     Journal,
-    arguments_at_hand,
+    documented_arguments,
     first_success,
-    proposed,
+    propose_arguments,
 )
-from apigen_ray.workflows.clean_tools.documentation import misread, noise, undocumented
-from apigen_ray.workflows.clean_tools.model_requests import Unusable
+from apigen_ray.workflows.clean_tools.documentation import (
+    description_problem,
+    misread,
+    undocumented,
+)
+from apigen_ray.workflows.clean_tools.model_requests import UnusableAnswer
 from apigen_ray.workflows.clean_tools.rewriting import rewrite
 
-HOPELESS = 20
-"""When so many tools in a row fail for another cause than themselves, the rest is not tried."""
+GIVE_UP_AFTER = 20
+"""After this many failures in a row that are not the tools' fault, the rest is not tried."""
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 class Step(StrEnum):
-    """What is looked at, in this order: what is dropped early costs no call, and no question."""
+    """The steps, in this order: what is dropped early costs neither a call nor a model request."""
 
     DOCUMENTATION = "documentation"
     ACCESS = "access"
@@ -39,25 +43,25 @@ class Step(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a tool was dropped or left, where it is not for the reason that its call failed."""
+    """Why a tool was dropped or left, other than by the reason for which its call failed."""
 
     UNDOCUMENTED = "undocumented"
     MISREAD = "misread"
-    """Its documentation was not read as it was meant."""
+    """Its source was misread: texts or names are garbled."""
     NO_PARAMETERS = "no_parameters"
     NOT_CALLABLE = "not_callable"
     """It has no backend."""
     UNSAFE = "unsafe"
-    """A call might change something, and only reading is allowed."""
+    """A call might change something, and only safe methods are allowed."""
     NO_ARGUMENTS = "no_arguments"
-    """Its documentation gives no arguments to try, and no model proposed any."""
+    """Its documentation has no example arguments, and no model proposed usable ones."""
     NO_DESCRIPTION = "no_description"
-    """Its description is not usable, and no model wrote another."""
+    """Its description is not usable, and no model wrote a better one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What is done."""
+    """The steps to take, and how."""
 
     steps: frozenset[Step] = frozenset(Step)
     keep_without_parameters: bool = False
@@ -66,12 +70,12 @@ class Settings:
     review_all: bool = False
     """Ask the model about every description, not only those that a rule suspects."""
     concurrency: int = 32
-    """How many tools are under way at a time."""
+    """How many tools are cleaned at the same time."""
 
 
 @dataclass(frozen=True, slots=True)
-class Accessed:
-    """A call that worked: its arguments, and the verdict as rows hold it."""
+class WorkingCall:
+    """A call that succeeded: its arguments, and its result as rows have it."""
 
     arguments: JsonObject
     verdict: JsonObject
@@ -82,14 +86,14 @@ class Kept:
     """A tool that passed every step."""
 
     item: Imported
-    accessed: Accessed | None
-    before: str | None
-    """Its description, if a model wrote another."""
+    call: WorkingCall | None
+    original_description: str | None
+    """Set if a model wrote a new one."""
 
 
 @dataclass(frozen=True, slots=True)
-class Lost:
-    """A tool that was dropped; or left, where that could not be decided."""
+class Excluded:
+    """A tool that was dropped, or left undecided."""
 
     item: Imported
     outcome: Literal["dropped", "left"]
@@ -99,24 +103,24 @@ class Lost:
 
     @property
     def failed(self) -> bool:
-        """Whether it was left because something other than the tool failed."""
+        """Whether something other than the tool failed, so that trying again may decide it."""
         return self.outcome == "left" and self.reason not in set(Cause)
 
 
-def sift(items: Sequence[Imported], settings: Settings) -> tuple[list[Imported], list[Lost]]:
-    """What can be decided without a call: which tools are worth one, and which are not."""
-    fit, lost = [], []
+def select(items: Sequence[Imported], settings: Settings) -> tuple[list[Imported], list[Excluded]]:
+    """Drop the tools that can be judged without a call."""
+    fit, excluded = [], []
     for item in items:
-        problem = _unfit(item, settings)
+        problem = _drop_reason(item, settings)
         if problem is None:
             fit.append(item)
         else:
             step, cause, detail = problem
-            lost.append(Lost(item, "dropped", step, cause.value, detail))
-    return fit, lost
+            excluded.append(Excluded(item, "dropped", step, cause.value, detail))
+    return fit, excluded
 
 
-def _unfit(item: Imported, settings: Settings) -> tuple[Step, Cause, str] | None:
+def _drop_reason(item: Imported, settings: Settings) -> tuple[Step, Cause, str] | None:
     tool = item.tool
     if Step.DOCUMENTATION in settings.steps:
         if detail := undocumented(tool):
@@ -136,10 +140,10 @@ def _unfit(item: Imported, settings: Settings) -> tuple[Step, Cause, str] | None
 
 
 class Cleaner:
-    """Takes tools through the steps that call and ask.
+    """Takes tools through the steps that call them or ask a model.
 
     Args:
-        settings: What is done.
+        settings: The steps, and how they are done.
         runner: Calls the tools.
         journal: Keeps the verdicts.
         model: Proposes arguments and writes descriptions; None if there is none.
@@ -153,85 +157,86 @@ class Cleaner:
         self._journal = journal
         self._model = model
         self._slots = asyncio.Semaphore(settings.concurrency)
-        self._faults: deque[bool] = deque(maxlen=HOPELESS)
+        self._faults: deque[bool] = deque(maxlen=GIVE_UP_AFTER)
         self._last_fault = ""
 
-    async def clean(self, item: Imported) -> Kept | Lost:
-        """What becomes of a tool."""
+    async def clean(self, item: Imported) -> Kept | Excluded:
+        """Clean one tool."""
         async with self._slots:
             step = Step.ACCESS
-            if len(self._faults) == HOPELESS and all(self._faults):
-                return Lost(item, "left", step, "not_tried", f"after: {self._last_fault}")
+            if len(self._faults) == GIVE_UP_AFTER and all(self._faults):
+                why = f"{GIVE_UP_AFTER} failures in a row; last error: {self._last_fault}"
+                return Excluded(item, "left", step, "not_tried", why)
             try:
-                accessed: Accessed | Lost | None = None
+                call: WorkingCall | Excluded | None = None
                 if Step.ACCESS in self._settings.steps:
-                    accessed = await self._accessed(item)
-                if isinstance(accessed, Lost):
-                    result: Kept | Lost = accessed
+                    call = await self._try_call(item)
+                if isinstance(call, Excluded):
+                    result: Kept | Excluded = call
                 else:
                     step = Step.REWRITE
-                    result = await self._rewritten(item, accessed)
+                    result = await self._rewrite(item, call)
             except InfrastructureError as error:
                 self._faults.append(True)
                 self._last_fault = str(error)
-                return Lost(item, "left", step, error.reason.value, str(error))
+                return Excluded(item, "left", step, error.reason.value, str(error))
             self._faults.append(False)
             return result
 
-    async def _accessed(self, item: Imported) -> Accessed | Lost:
-        candidates = arguments_at_hand(item.tool)
-        why = "its documentation has none to try, and there is no model to propose any"
+    async def _try_call(self, item: Imported) -> WorkingCall | Excluded:
+        candidates = documented_arguments(item.tool)
+        why = "its documentation has no examples, and there is no model to propose arguments"
         if not candidates and self._model is None:
-            return Lost(item, "left", Step.ACCESS, Cause.NO_ARGUMENTS.value, why)
+            return Excluded(item, "left", Step.ACCESS, Cause.NO_ARGUMENTS.value, why)
         if not candidates and self._model is not None:
             try:
-                candidates = await proposed(item.tool, self._model)
-            except Unusable as problem:
-                why = f"no proposal could be used: {problem}"
-                return Lost(item, "dropped", Step.ACCESS, Cause.NO_ARGUMENTS.value, why)
+                candidates = await propose_arguments(item.tool, self._model)
+            except UnusableAnswer as problem:
+                why = f"no usable proposal: {problem}"
+                return Excluded(item, "dropped", Step.ACCESS, Cause.NO_ARGUMENTS.value, why)
         arguments, verdict = await first_success(item.tool, candidates, self._journal, self._runner)
         if verdict["ok"]:
-            return Accessed(arguments, verdict)
+            return WorkingCall(arguments, verdict)
         why = f"{verdict['message']} (called with {strict_json.dumps(arguments)[:200]})"
-        return Lost(item, "dropped", Step.ACCESS, str(verdict["reason"]), why)
+        return Excluded(item, "dropped", Step.ACCESS, str(verdict["reason"]), why)
 
-    async def _rewritten(self, item: Imported, accessed: Accessed | None) -> Kept | Lost:
-        problem = noise(item.tool) if Step.REWRITE in self._settings.steps else None
+    async def _rewrite(self, item: Imported, call: WorkingCall | None) -> Kept | Excluded:
+        problem = description_problem(item.tool) if Step.REWRITE in self._settings.steps else None
         review = self._settings.review_all and Step.REWRITE in self._settings.steps
         if problem is None and not (review and self._model):
-            return Kept(item, accessed, None)
+            return Kept(item, call, None)
         if self._model is None:
-            why = f"{problem}, and there is no model to write another"
-            return Lost(item, "left", Step.REWRITE, Cause.NO_DESCRIPTION.value, why)
+            why = f"{problem}, and there is no model to rewrite it"
+            return Excluded(item, "left", Step.REWRITE, Cause.NO_DESCRIPTION.value, why)
         example: JsonObject | None = None
-        if accessed is not None:
-            example = {"arguments": accessed.arguments, "result": accessed.verdict.get("result")}
+        if call is not None:
+            example = {"arguments": call.arguments, "result": call.verdict.get("result")}
         try:
             tool = await rewrite(item.tool, example, self._model)
-        except Unusable as unusable:
-            why = f"{problem or 'reviewed'}, but no answer could be used: {unusable}"
-            return Lost(item, "dropped", Step.REWRITE, Cause.NO_DESCRIPTION.value, why)
-        before = item.tool.description if tool != item.tool else None
-        return Kept(replace(item, tool=tool), accessed, before)
+        except UnusableAnswer as unusable:
+            why = f"{problem or 'reviewed'}, but the model gave no usable answer: {unusable}"
+            return Excluded(item, "dropped", Step.REWRITE, Cause.NO_DESCRIPTION.value, why)
+        original = item.tool.description if tool != item.tool else None
+        return Kept(replace(item, tool=tool), call, original)
 
 
 async def clean_all(
-    items: Sequence[Imported], cleaner: Cleaner, seen: Callable[[Kept | Lost], None]
-) -> dict[str, Kept | Lost]:
-    """Clean tools side by side, host by host in turn, so that a slow one holds up no other.
+    items: Sequence[Imported], cleaner: Cleaner, on_result: Callable[[Kept | Excluded], None]
+) -> dict[str, Kept | Excluded]:
+    """Clean tools concurrently, taking hosts in turn so that a slow one does not delay others.
 
     Args:
         items: The tools.
-        cleaner: What is done to each.
-        seen: Is told of each as it comes.
+        cleaner: Cleans each.
+        on_result: Called with each result as it comes.
 
     Returns:
-        What became of each, by its name.
+        The result of each, by its name.
     """
 
-    async def one(item: Imported) -> tuple[str, Kept | Lost]:
+    async def one(item: Imported) -> tuple[str, Kept | Excluded]:
         result = await cleaner.clean(item)
-        seen(result)
+        on_result(result)
         return item.tool.name, result
 
     async with asyncio.TaskGroup() as group:

@@ -1,7 +1,8 @@
 """`tools clean` at the terminal."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from rich.console import Console
@@ -10,8 +11,9 @@ from rich.table import Table
 
 from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput
-from apigen_ray.workflows.clean_tools.cleaner import Cause, Kept, Lost, Settings
-from apigen_ray.workflows.clean_tools.run import Cleaning, beside, clean_tools
+from apigen_ray.workflows.clean_tools.cleaner import Cause, Excluded, Kept, Settings
+from apigen_ray.workflows.clean_tools.resources import beside
+from apigen_ray.workflows.clean_tools.run import Cleaning, clean_tools
 
 
 def run_clean(
@@ -21,50 +23,63 @@ def run_clean(
     config: RunConfig | None,
     console: Console,
 ) -> int:
-    """Clean, write and report. Returns 0, or 1 if no tool was kept or some could not be decided.
+    """Clean, write and report. Returns 0, or 1 if no tool was kept or some were left by failures.
 
     Raises:
-        BadInput: if a file, the config or this machine don't allow it.
+        BadInput: if a file or the config is wrong, or this machine can't do it.
     """
+    try:
+        with _progress(console) as on_result:
+            cleaning = clean_tools(
+                sources, out, settings, config=config, console=console, on_result=on_result
+            )
+    except OSError as error:
+        raise BadInput(f"--out {out}: {error.strerror or error}") from error
+    except KeyboardInterrupt:
+        console.print("stopped: calls and replies are kept; run the command again to resume")
+        raise
+    for notice in cleaning.asked.notices:
+        console.print(notice, style="yellow", soft_wrap=True)
+    console.print(_clean_table(cleaning))
+    console.print(
+        f"{cleaning.called:,} calls made, {cleaning.asked.paid:,} model requests sent, "
+        f"{cleaning.asked.reused:,} answered from the cache",
+        soft_wrap=True,
+    )
+    failed = _print_left(cleaning, console)
+    console.print(f"{out}: {len(cleaning.kept):,} tools", soft_wrap=True)
+    if cleaning.excluded:
+        console.print(f"{beside(out, 'dropped.jsonl')}: the others, and why", soft_wrap=True)
+    return 0 if cleaning.kept and not failed else 1
+
+
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[Kept | Excluded], None]]:
+    """A line of progress; gives the function that counts a result."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     counts = Counter[str]()
     with Progress(*columns, console=console, transient=True, refresh_per_second=5) as progress:
         task = progress.add_task("preparing")
 
-        def seen(result: Kept | Lost) -> None:
+        def on_result(result: Kept | Excluded) -> None:
             counts["kept" if isinstance(result, Kept) else result.outcome] += 1
-            told = ", ".join(f"{counts[key]:,} {key}" for key in ("kept", "dropped", "left"))
-            progress.update(task, description=told)
+            text = ", ".join(f"{counts[key]:,} {key}" for key in ("kept", "dropped", "left"))
+            progress.update(task, description=text)
 
-        try:
-            cleaning = clean_tools(
-                sources, out, settings, config=config, console=console, seen=seen
-            )
-        except OSError as error:
-            raise BadInput(f"--out {out}: {error.strerror or error}") from error
-        except KeyboardInterrupt:
-            console.print("stopping: what was called and asked is kept; run the command again")
-            raise
-    for notice in cleaning.asked.notices:
-        console.print(notice, style="yellow", soft_wrap=True)
-    console.print(_clean_table(cleaning))
-    console.print(
-        f"{cleaning.called:,} calls were made, and {cleaning.asked.paid:,} questions asked; "
-        f"{cleaning.asked.reused:,} answers were there already",
-        soft_wrap=True,
-    )
+        yield on_result
+
+
+def _print_left(cleaning: Cleaning, console: Console) -> bool:
+    """Say what would decide the tools that were left; whether some were left by failures."""
     for reason, advice in _ADVICE.items():
-        number = sum(lost.outcome == "left" and lost.reason == reason for lost in cleaning.lost)
+        number = sum(each.outcome == "left" and each.reason == reason for each in cleaning.excluded)
         if number:
             console.print(f"{number:,} tools were left {advice}", style="yellow", soft_wrap=True)
-    failed = [lost for lost in cleaning.lost if lost.failed]
+    failed = [each for each in cleaning.excluded if each.failed]
     if failed:
-        why = f"{len(failed):,} tools could not be decided; run the command again: "
-        console.print(why + failed[0].detail, style="red", soft_wrap=True)
-    console.print(f"{out}: {len(cleaning.kept):,} tools", soft_wrap=True)
-    if cleaning.lost:
-        console.print(f"{beside(out, 'dropped.jsonl')}: all others, and why", soft_wrap=True)
-    return 0 if cleaning.kept and not failed else 1
+        text = f"{len(failed):,} tools could not be decided; run the command again: "
+        console.print(text + failed[0].detail, style="red", soft_wrap=True)
+    return bool(failed)
 
 
 _ADVICE = {
@@ -77,9 +92,9 @@ def _clean_table(cleaning: Cleaning) -> Table:
     table = Table(title="tools clean", title_justify="left")
     table.add_column("")
     table.add_column("tools", justify="right")
-    table.add_row("given", f"{len(cleaning.kept) + len(cleaning.lost):,}")
+    table.add_row("given", f"{len(cleaning.kept) + len(cleaning.excluded):,}")
     table.add_row("kept", f"{len(cleaning.kept):,}")
-    rewritten = sum(kept.before is not None for kept in cleaning.kept)
+    rewritten = sum(kept.original_description is not None for kept in cleaning.kept)
     table.add_row("  with a new description", f"{rewritten:,}")
     reasons = cleaning.reasons()
     for outcome in ("dropped", "left"):

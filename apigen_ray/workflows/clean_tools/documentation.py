@@ -1,4 +1,4 @@
-"""What the documentation of a tool is worth, as far as a rule can tell."""
+"""Rules that judge the documentation of a tool."""
 
 import re
 from collections.abc import Iterator
@@ -25,46 +25,46 @@ _LEFT_OVER = re.compile(
     r"|\bArgs:\s+\w+ ?(\(.*?\))?:|\\u00[0-9a-f]{2}|�{2,}",
     re.IGNORECASE,
 )
-"""What stands in a text whose source was not read as it was meant."""
+"""Traces in a text whose source was misread."""
 
 
 def undocumented(tool: Tool) -> str | None:
-    """What is missing, where there is no text to go by; None if there is some."""
+    """What is missing if the tool has no text at all; else None."""
     if _LETTERS.search(tool.description) or any(map(_LETTERS.search, parameter_texts(tool))):
         return None
     return "neither the tool nor any of its parameters is described"
 
 
 def misread(tool: Tool) -> str | None:
-    """What shows that the documentation was not read as it was meant; None if nothing does."""
+    """Evidence that the documentation was misread; None if there is none."""
     properties: Any = tool.parameters.get("properties") or {}
     required: Any = tool.parameters.get("required") or []
     for name in properties:
         if len(name) > 64 or not name.strip() or re.search(r"[\s<>{}\[\]]", name):
-            return f"a parameter is called {name[:100]!r}"
+            return f"{name[:100]!r} is not a parameter name"
     for name in required:
         if name not in properties:
-            return f"the parameter {name!r} is required, but not described"
+            return f"the required parameter {name!r} is not described"
     for text in (tool.description, *parameter_texts(tool)):
         if found := _LEFT_OVER.search(text):
-            return f"a text holds {found.group().strip()[:60]!r}"
+            return f"a text contains {found.group().strip()[:60]!r}"
     return None
 
 
-def noise(tool: Tool) -> str | None:
-    """Why the texts may not be usable; None if nothing speaks against them."""
+def description_problem(tool: Tool) -> str | None:
+    """Why the texts may be unusable; None if they seem fine."""
     if problem := text_problem(tool.description, tool.name):
         return f"the description {problem}"
     properties: Any = tool.parameters.get("properties") or {}
     for name, schema in properties.items():
         text = str(schema.get("description") or "") if isinstance(schema, dict) else ""
         if text and (_PLACEHOLDER.fullmatch(text.strip()) or _MARKUP.search(text)):
-            return f"the description of {name!r} is a placeholder or holds markup"
+            return f"the description of {name!r} is a placeholder or contains markup"
     return None
 
 
 def text_problem(text: str, name: str) -> str | None:
-    """Why a text doesn't describe a tool of this name; None if nothing speaks against it."""
+    """Why a text does not describe a tool of this name; None if it seems to."""
     text = text.strip()
     letters = _LETTERS.findall(text)
     if not letters:
@@ -72,11 +72,11 @@ def text_problem(text: str, name: str) -> str | None:
     if _PLACEHOLDER.fullmatch(text):
         return "is a placeholder"
     if _MARKUP.search(text):
-        return "holds markup"
+        return "contains markup"
     if _plain(text) == _plain(name):
         return "only repeats the name"
     if re.fullmatch(r"\S*://\S*|[A-Z]+ /\S*", text):
-        return "is only an address"
+        return "is only a URL"
     if len(text) > MOST_CHARACTERS:
         return f"has {len(text):,} characters"
     if 2 * len(_LATIN.findall(text)) < len(letters):

@@ -1,4 +1,4 @@
-"""Asks a model for one JSON object, and again where its answer can't be used."""
+"""Ask a model for one JSON object, and once more if its answer is unusable."""
 
 import json
 from collections.abc import Callable
@@ -12,27 +12,31 @@ from apigen_ray.records import JsonObject, Message
 TEMPLATES = Templates("apigen_ray.workflows.clean_tools")
 
 ATTEMPTS = 2
+_AGAIN = (
+    "Your answer can't be used: {problem}. Answer again, with nothing but one JSON object of the "
+    "format above."
+)
 READ_CHARACTERS = 50_000
-"""Only the end of an answer is searched for JSON."""
+"""Only this much of the end of an answer is searched for JSON."""
 
 Read = TypeVar("Read")
 
 
-class Unusable(ValueError):
-    """An answer that can't be used; the message says why, to the model and to the user."""
+class UnusableAnswer(ValueError):
+    """An unusable answer; the message tells the model and the user why."""
 
 
 async def ask(model: Model, prompt: str, read: Callable[[JsonObject], Read], sample: str) -> Read:
-    """Ask, and read what comes.
+    """Ask, and read the answer.
 
     Args:
-        model: Whom to ask.
-        prompt: What to ask.
-        read: Gives what the object says, or raises `Unusable`.
-        sample: What is asked about; tells requests apart that say the same.
+        model: The model to ask.
+        prompt: The request.
+        read: Reads the answer's object, or raises `UnusableAnswer`.
+        sample: The subject of the request; distinguishes requests with the same text.
 
     Raises:
-        Unusable: if no answer can be used.
+        UnusableAnswer: if no answer is usable.
         InfrastructureError: if the model can't be asked.
     """
     messages = [Message("user", prompt)]
@@ -40,15 +44,15 @@ async def ask(model: Model, prompt: str, read: Callable[[JsonObject], Read], sam
         reply = await model.complete(messages, sample=f"{sample}/{attempt}")
         try:
             return read(_object(reply.text))
-        except Unusable as problem:
-            again = Message("user", TEMPLATES.render("clean_again.txt", problem=str(problem)))
+        except UnusableAnswer as problem:
+            again = Message("user", _AGAIN.format(problem=problem))
             messages = [messages[0], Message("assistant", reply.text), again]
             last = problem
     raise last
 
 
 def _object(text: str) -> JsonObject:
-    """The last JSON object of a text: what a model thinks aloud, comes earlier."""
+    """The last JSON object of a text: a model's reasoning comes before its answer."""
     text = text[-READ_CHARACTERS:]
     decoder, position, found = json.JSONDecoder(), 0, None
     while (position := text.find("{", position)) >= 0:
@@ -59,10 +63,10 @@ def _object(text: str) -> JsonObject:
         except (ValueError, RecursionError):
             position += 1
     if not isinstance(found, dict):
-        raise Unusable("it holds no JSON object")
+        raise UnusableAnswer("it contains no JSON object")
     return found
 
 
-def inert(value: JsonObject) -> str:
-    """JSON text in which no closing marker of a prompt can be forged."""
+def escaped(value: JsonObject) -> str:
+    """JSON text that can't forge the closing marker of a prompt."""
     return strict_json.dumps(value).replace("</", "<\\/")

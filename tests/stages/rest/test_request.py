@@ -8,7 +8,7 @@ from aiohttp import web
 
 from apigen_ray.records import Failed, Reason, RestBackend, Returned
 from apigen_ray.stages.execute.rest.request import Unsendable, build
-from apigen_ray.tools.rest_backend import UnreadableBackend, read_rest
+from apigen_ray.tools.backends import UnreadableBackend, read_rest
 
 
 async def sent(caller, backend, arguments):
@@ -82,7 +82,7 @@ async def test_no_field_of_a_multipart_form_ends_it(caller, echo):
     "places", [{"a": "payload", "b": "payload"}, {"a": "payload", "b": "body"}]
 )
 def test_beside_a_payload_nothing_goes_into_the_body(places):
-    with pytest.raises(UnreadableBackend, match="beside a payload"):
+    with pytest.raises(UnreadableBackend, match="with a payload"):
         read_rest({"method": "POST", "url": "http://a.example.com/", "params_in": places})
 
 

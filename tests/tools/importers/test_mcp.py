@@ -74,8 +74,8 @@ def test_an_http_server_is_asked_for_its_tools(url):
     ids=["dies", "hangs", "babbles", "missing", "empty", "unreachable"],
 )
 def test_a_server_that_does_not_answer_is_one_line(source, says, capfd):
-    timeout_s = 0.5 if "0.5" in says else 30
-    (refused,) = read(source, timeout_s=timeout_s).refused
+    timeout = 0.5 if "0.5" in says else 30
+    (refused,) = read(source, timeout=timeout).refused
     assert refused.reason is RefusalReason.SERVER
     assert any(word in refused.detail for word in says.split("|"))
     assert "\n" not in refused.detail

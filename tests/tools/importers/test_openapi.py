@@ -469,7 +469,7 @@ def test_access_by_a_client_certificate_is_refused(read):
     [
         ("openapi: 3.1.0\npaths:\n  - a\n b: c\n", "a.yaml", "unreadable", "line 4"),
         ('{"openapi": "3.1.0", "paths": {', "a.json", "unreadable", "not JSON"),
-        ("just words", "a.yaml", "unreadable", "no OpenAPI document"),
+        ("just words", "a.yaml", "unreadable", "not an OpenAPI document"),
         ('{"swagger": "2.0", "paths": {}}', "a.json", "unsupported_version", "convert"),
         ("a: &a [x, *a]\nopenapi: 3.1.0", "a.yaml", "too_large", "aliases"),
         ("[" * 100_000, "a.json", "too_large", "nested"),
@@ -531,7 +531,7 @@ def test_two_operations_of_one_id_are_both_imported_with_a_note(read):
     assert sorted(item.tool.name for item in result.imported) == ["good_for_T", "good_for_T_2"]
     assert {item.original_name for item in result.imported} == {"good"}
     (note,) = result.notes
-    assert "'good' is also that of GET /a" in note.text
+    assert "'good' is already used by GET /a" in note.text
 
 
 def test_other_documents_are_read_only_where_that_is_allowed(read, tmp_path):

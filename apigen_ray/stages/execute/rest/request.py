@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from apigen_ray.errors import RestUnavailable
 from apigen_ray.records import Json, JsonObject, Key, RestBackend, VirtualBackend
 from apigen_ray.strict_json import canonical
-from apigen_ray.tools.rest_backend import PLACEHOLDER, UnreadableBackend, check_header
+from apigen_ray.tools.backends import PLACEHOLDER, UnreadableBackend, check_header
 
 _WITHOUT_BODY = frozenset({"GET", "HEAD", "OPTIONS", "DELETE"})
 _FORM = "application/x-www-form-urlencoded"

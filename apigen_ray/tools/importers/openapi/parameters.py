@@ -1,8 +1,8 @@
 """How the parameters of OpenAPI are sent: places, styles, `explode`.
 
-Stage 2 sends texts as they are, repeats the items of a list in a query and joins them by commas
-elsewhere, and writes objects as JSON text. What a style asks for beyond that is had by taking an
-object apart, by changing the URL, or by an argument that is a text already; else it is refused.
+Stage 2 sends text as it is, repeats the items of a list in a query and joins them by commas in
+other places, and writes objects as JSON text. Other styles are met by taking an object apart, by
+changing the URL, or by an argument that is already the encoded text; the rest is refused.
 """
 
 import json
@@ -13,7 +13,7 @@ from typing import Any
 
 from apigen_ray.tools.importers.documents import Unusable
 from apigen_ray.tools.importers.findings import RefusalReason
-from apigen_ray.tools.importers.openapi_schemas import Schemas, kind_of
+from apigen_ray.tools.importers.openapi.schemas import Schemas, kind_of
 
 _DELIMITERS = {"form": ",", "spaceDelimited": " ", "pipeDelimited": "|"}
 _NAMED = {",": "commas", " ": "spaces", "|": "pipes"}
@@ -36,8 +36,8 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """How a parameter is sent: as one argument, or as one for each member, by the names there."""
+class Encoding:
+    """How a parameter is sent: as one argument, or as one argument for each of its `members`."""
 
     url: str
     schema: dict[str, Any]
@@ -45,7 +45,7 @@ class Sent:
     delimiter: str | None = None
 
     def example(self, value: Any) -> Any:
-        """An example of the parameter, as one of the argument."""
+        """The argument for an example of the parameter."""
         if self.delimiter is not None and isinstance(value, list):
             return self.delimiter.join(map(_text, value))
         return value
@@ -55,7 +55,7 @@ def read_parameter(written: Mapping[str, Any], base: str, schemas: Schemas) -> P
     """Read a parameter object.
 
     Raises:
-        Unusable: if its type is not given, and can't be told from examples.
+        Unusable: if its type is neither given nor shown by examples.
     """
     place, name = str(written["in"]), str(written["name"])
     content = written.get("content")
@@ -64,10 +64,10 @@ def read_parameter(written: Mapping[str, Any], base: str, schemas: Schemas) -> P
         media_type, media = next(iter(content.items()))
         raw, in_json = (media or {}).get("schema"), "json" in media_type
     schema = schemas.converted(raw, base)
-    examples = told_examples(written)
+    examples = declared_examples(written)
     kinds = schemas.kinds(schema)
     if not kinds:
-        kinds = {kind_of(value) for value in [*examples, *values(schema)]}
+        kinds = {kind_of(value) for value in [*examples, *schema_examples(schema)]}
         if not kinds:
             detail = f"parameter {name!r} in {place} has no type"
             raise Unusable(RefusalReason.UNTYPED_PARAMETER, detail)
@@ -75,53 +75,53 @@ def read_parameter(written: Mapping[str, Any], base: str, schemas: Schemas) -> P
     if text := " ".join(str(written.get("description") or "").split()):
         schema = {**schema, "description": text}
     style = str(written.get("style") or ("form" if place in ("query", "cookie") else "simple"))
-    told = written.get("explode")
+    explode = written.get("explode")
     return Parameter(
         place=place,
         name=name,
         required=place == "path" or written.get("required") is True,
         style=style,
-        explode=style == "form" if told is None else str(told).lower() == "true",
+        explode=style == "form" if explode is None else str(explode).lower() == "true",
         in_json=in_json,
         schema=schema,
         kinds=frozenset(kinds - {"null"}),
-        examples=examples or values(schema),
+        examples=examples or schema_examples(schema),
     )
 
 
-def sent(parameter: Parameter, url: str, schemas: Schemas) -> Sent:
-    """How stage 2 sends a parameter, in a URL template that this may change.
+def encode(parameter: Parameter, url: str, schemas: Schemas) -> Encoding:
+    """How stage 2 sends a parameter; may change the URL template.
 
     Raises:
-        Unusable: if it does not send it as the style asks for.
+        Unusable: if it can't send it in the style asked for.
     """
     name, schema, kinds = parameter.name, parameter.schema, parameter.kinds
     braces = f"{{{name}}}"
     objects, lists = kinds == {"object"}, "object" not in kinds
     if parameter.in_json:
         if objects:
-            return Sent(url, schema)
+            return Encoding(url, schema)
         raise _cannot(parameter, "JSON text")
     match parameter.place, parameter.style, parameter.explode:
         case "path", "label", _ if not kinds & {"array", "object"}:
-            return Sent(url.replace(braces, f".{braces}"), schema)
+            return Encoding(url.replace(braces, f".{braces}"), schema)
         case "path", "matrix", explode if lists and not (explode and "array" in kinds):
-            return Sent(url.replace(braces, f";{name}={braces}"), schema)
+            return Encoding(url.replace(braces, f";{name}={braces}"), schema)
         case _ if not kinds & {"array", "object"}:
-            return Sent(url, schema)
+            return Encoding(url, schema)
         case "query", "deepObject", _ if objects:
-            return Sent(url, schema, _members(parameter, f"{name}[%s]", schemas))
+            return Encoding(url, schema, _members(parameter, f"{name}[%s]", schemas))
         case "query", "form", True if objects:
-            return Sent(url, schema, _members(parameter, "%s", schemas))
+            return Encoding(url, schema, _members(parameter, "%s", schemas))
         case "query", "form", True if lists:
-            return Sent(url, schema)
+            return Encoding(url, schema)
         case "query", ("form" | "spaceDelimited" | "pipeDelimited") as style, _ if lists:
             delimiter = _DELIMITERS[style]
-            return Sent(url, _joined(schema, delimiter, schemas), delimiter=delimiter)
+            return Encoding(url, _joined(schema, delimiter, schemas), delimiter=delimiter)
         case (("path" | "header"), "simple", _) if lists:
-            return Sent(url, schema)
+            return Encoding(url, schema)
         case "cookie", "form", False if lists:
-            return Sent(url, schema)
+            return Encoding(url, schema)
     how = f"style {parameter.style}{' exploded' if parameter.explode else ''}"
     raise _cannot(parameter, how)
 
@@ -129,7 +129,7 @@ def sent(parameter: Parameter, url: str, schemas: Schemas) -> Sent:
 def _members(
     parameter: Parameter, wire: str, schemas: Schemas
 ) -> tuple[tuple[str, Any, bool], ...]:
-    """The members of an object: the name that each is sent by, its schema, if it is required."""
+    """The members of an object: the name each is sent as, its schema, whether it is required."""
     merged = schemas.members_of(parameter.schema)
     nested = merged and any("object" in schemas.kinds(s) for s in merged.properties.values())
     if merged is None or not merged.properties or nested:
@@ -141,7 +141,7 @@ def _members(
 
 
 def _joined(schema: dict[str, Any], delimiter: str, schemas: Schemas) -> dict[str, Any]:
-    """A list as one text, with a pattern where its items are of an enumeration."""
+    """A list as one text, with a pattern if its items are enumerated."""
     plain = schemas.plain(schema)
     items = schemas.plain(plain.get("items") or {})
     notes = (plain.get("description"), f"Several values are separated by {_NAMED[delimiter]}.")
@@ -160,7 +160,7 @@ def _cannot(parameter: Parameter, how: str) -> Unusable:
     return Unusable(RefusalReason.UNSUPPORTED_STYLE, f"{detail} by stage 2")
 
 
-def told_examples(described: Mapping[str, Any]) -> list[Any]:
+def declared_examples(described: Mapping[str, Any]) -> list[Any]:
     """The examples of a parameter or media type."""
     if "example" in described:
         return [described["example"]]
@@ -170,8 +170,8 @@ def told_examples(described: Mapping[str, Any]) -> list[Any]:
     return []
 
 
-def values(schema: Mapping[str, Any]) -> list[Any]:
-    """What a schema gives as an example, or as its default."""
+def schema_examples(schema: Mapping[str, Any]) -> list[Any]:
+    """The examples of a schema, or else its default."""
     examples = schema.get("examples")
     listed = list(examples) if isinstance(examples, list) else []
     if not listed and schema.get("default") is not None:

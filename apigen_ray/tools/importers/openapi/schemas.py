@@ -1,4 +1,4 @@
-"""The schemas of an OpenAPI document, and the members of what may be a body."""
+"""The schemas of an OpenAPI document, and the members of objects."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -18,34 +18,35 @@ _NESTED = frozenset(
 
 @dataclass(slots=True)
 class Members:
-    """The members of an object schema, with those of what it is made of."""
+    """The members of an object schema, with those of its parts (allOf, oneOf, anyOf)."""
 
     properties: dict[str, Any] = field(default_factory=dict)
     required: list[str] = field(default_factory=list)
     free: bool = False
-    """Whether other members may stand beside them."""
+    """Whether other members are allowed."""
 
 
 class Schemas:
     """The schemas of a document, converted once; references become `#/$defs/...`."""
 
-    def __init__(self, references: References, *, hides: bool) -> None:
+    def __init__(self, references: References, *, ref_stands_alone: bool) -> None:
         self._references = references
-        self._hides = hides
+        # In 3.0, a $ref hides the keywords beside it.
+        self._ref_stands_alone = ref_stands_alone
         self._names: dict[str, str] = {}
         self._targets: dict[str, tuple[Any, str]] = {}
         self._converted: dict[str, dict[str, Any]] = {}
         self._needs: dict[str, frozenset[str]] = {}
 
     def converted(self, raw: Any, base: str) -> dict[str, Any]:
-        """A schema in our draft."""
+        """A schema in JSON Schema 2020-12."""
         if raw is True or raw is None:
             return {}
         if raw is False:
             return {"not": {}}
         if not isinstance(raw, dict):
-            raise Unusable(RefusalReason.INVALID_SCHEMA, f"{str(raw)[:60]!r} is no schema")
-        if self._hides and isinstance(raw.get("$ref"), str):
+            raise Unusable(RefusalReason.INVALID_SCHEMA, f"{str(raw)[:60]!r} is not a schema")
+        if self._ref_stands_alone and isinstance(raw.get("$ref"), str):
             raw = {"$ref": raw["$ref"]}
         elif raw.get("examples") is not None and not isinstance(raw["examples"], list):
             raw = {key: value for key, value in raw.items() if key != "examples"}
@@ -72,14 +73,14 @@ class Schemas:
         return self._names[uri]
 
     def definition(self, name: str) -> dict[str, Any]:
-        """What `#/$defs/<name>` stands for."""
+        """The schema behind `#/$defs/<name>`."""
         if name not in self._converted:
             target, uri = self._targets[name]
             self._converted[name] = self.converted(target, uri)
         return self._converted[name]
 
     def plain(self, schema: dict[str, Any]) -> dict[str, Any]:
-        """A schema, or what it refers to, with the keywords beside the reference."""
+        """A schema without a reference at its root; keywords beside the reference are kept."""
         hops = 0
         while isinstance(schema.get("$ref"), str) and hops < 20:
             rest = {key: value for key, value in schema.items() if key != "$ref"}
@@ -88,7 +89,7 @@ class Schemas:
         return schema
 
     def closure(self, schema: Any) -> dict[str, Any]:
-        """All definitions that a schema needs, also through others."""
+        """All definitions that a schema needs, directly or through others."""
         result: dict[str, Any] = {}
         waiting = list(_needed(schema))
         while waiting:
@@ -101,14 +102,14 @@ class Schemas:
         return dict(sorted(result.items()))
 
     def members(self, raw: Any, base: str) -> Members | None:
-        """The members of an object; None if it may be something else.
+        """The members of an object; None if the schema also allows other types.
 
-        Of alternatives (oneOf, anyOf) all members are taken, and those required that all require.
+        Of alternatives (oneOf, anyOf), all members are taken; those that all require are required.
         """
         return self.members_of(self.converted(raw, base))
 
     def members_of(self, schema: dict[str, Any]) -> Members | None:
-        """The same, of a converted schema."""
+        """The members of a converted schema."""
         result = self._members(schema, 0)
         if result is not None:
             named = dict.fromkeys(result.required)
@@ -116,7 +117,7 @@ class Schemas:
         return result
 
     def _members(self, schema: dict[str, Any], depth: int) -> Members | None:
-        """The members that one part describes, and those it requires, which others may describe."""
+        """The members of one part; it may require members that another part describes."""
         schema = self.plain(schema)
         kind = schema.get("type")
         if depth > 20 or not (kind is None or kind == "object" or "object" in kind):
@@ -150,7 +151,7 @@ class Schemas:
         return result if known else None
 
     def kinds(self, schema: Any, depth: int = 0) -> set[str]:
-        """The types a schema allows; empty if it doesn't say."""
+        """The types a schema allows; empty if it names none."""
         if not isinstance(schema, dict) or depth > 20:
             return set()
         plain = self.plain(schema)
@@ -175,7 +176,7 @@ class Schemas:
 
 
 def _merge(into: Members, part: Members) -> None:
-    """Add members; one that is described in two ways may be either."""
+    """Add members; one with two descriptions may be either."""
     for name, schema in part.properties.items():
         known = into.properties.get(name)
         if known is None or known == schema:
@@ -186,7 +187,7 @@ def _merge(into: Members, part: Members) -> None:
 
 
 def _is_small(target: Mapping[str, Any]) -> bool:
-    """Whether a schema is read more easily where it is used than by reference."""
+    """Whether a schema reads more easily inlined than by reference."""
     return not target.keys() & _NESTED
 
 

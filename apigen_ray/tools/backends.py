@@ -1,7 +1,7 @@
-"""The JSON form of REST backends, read and checked.
+"""The JSON form of backends: `read_backend` and `backend_form` are inverse to each other.
 
-A tool list is data from elsewhere: what it could use to reach another host than the one it names,
-or to change the framing of a request, is refused here.
+A tool list is untrusted input: whatever could reach a host other than the one it names, or change
+the framing of a request, is refused here.
 """
 
 import re
@@ -9,10 +9,17 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from apigen_ray.records import Key, RestBackend, VirtualBackend
+from apigen_ray.records import (
+    Backend,
+    JsonObject,
+    Key,
+    PythonBackend,
+    RestBackend,
+    VirtualBackend,
+)
 
 PLACES = ("path", "query", "header", "cookie", "body", "payload")
-"""Where an argument may go; one that goes to `payload` is the whole body."""
+"""Where an argument may go; `payload` means that the argument is the whole body."""
 METHODS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE")
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -22,11 +29,56 @@ _RESERVED_HEADERS = frozenset(
         "transfer-encoding", "upgrade",
     }
 )  # fmt: skip
-"""Headers that frame a request or say whom it is for."""
+"""Headers that frame a request or name its recipient."""
 
 
 class UnreadableBackend(ValueError):
-    """The value is no backend; the message says what is wrong."""
+    """The value is not a backend; the message says what is wrong."""
+
+
+def read_backend(value: object) -> Backend:
+    """Read a backend of any kind.
+
+    Raises:
+        UnreadableBackend: if the kind is unknown, or naming the key that is wrong.
+    """
+    match value:
+        case {"kind": "python", "module": str(module), "function": str(function)}:
+            return PythonBackend(module, function)
+        case {"kind": "rest", **rest}:
+            return read_rest(rest)
+        case {"kind": "virtual", **rest}:
+            return _read_virtual(rest)
+    raise UnreadableBackend(f"{value!r} is not a python, rest or virtual backend")
+
+
+def backend_form(backend: Backend) -> JsonObject:
+    """The JSON form of a backend; empty members are left out."""
+    match backend:
+        case PythonBackend(module=module, function=function):
+            return {"kind": "python", "module": module, "function": function}
+        case RestBackend():
+            optional: JsonObject = {
+                "params_in": dict(backend.params_in),
+                "headers": dict(backend.headers),
+                "auth_env": [_key_form(key) for key in backend.auth_env],
+            }
+            form: JsonObject = {"kind": "rest", "method": backend.method, "url": backend.url}
+            return form | {key: value for key, value in optional.items() if value}
+        case VirtualBackend():
+            names: JsonObject = {
+                "kind": "virtual",
+                "url": backend.url,
+                "category": backend.category,
+                "tool_name": backend.tool_name,
+                "api_name": backend.api_name,
+            }
+            return names | ({"key_env": backend.key_env} if backend.key_env else {})
+
+
+def _key_form(key: Key) -> JsonObject:
+    form: JsonObject = {"in": key.place, "name": key.name, "env": key.env}
+    return form | ({"prefix": key.prefix} if key.prefix else {})
 
 
 def read_rest(value: Mapping[Any, Any]) -> RestBackend:
@@ -38,7 +90,7 @@ def read_rest(value: Mapping[Any, Any]) -> RestBackend:
     _only(value, {"method", "url", "params_in", "headers", "auth_env"})
     method = str(value.get("method", "GET")).upper()
     if method not in METHODS:
-        raise UnreadableBackend(f"method {method!r} is none of {', '.join(METHODS)}")
+        raise UnreadableBackend(f"method {method!r}: must be one of {', '.join(METHODS)}")
     url = _url(value.get("url"))
     headers = _texts(value, "headers")
     for name, text in headers.items():
@@ -46,7 +98,7 @@ def read_rest(value: Mapping[Any, Any]) -> RestBackend:
     return RestBackend(method, url, _params_in(value, url), headers, _keys(value.get("auth_env")))
 
 
-def read_virtual(value: Mapping[Any, Any]) -> VirtualBackend:
+def _read_virtual(value: Mapping[Any, Any]) -> VirtualBackend:
     """Read `{"url", "category", "tool_name", "api_name", "key_env"?}`.
 
     Raises:
@@ -57,24 +109,24 @@ def read_virtual(value: Mapping[Any, Any]) -> VirtualBackend:
         case {"category": str(category), "tool_name": str(tool_name), "api_name": str(api_name)}:
             key_env = value.get("key_env")
         case _:
-            raise UnreadableBackend("category, tool_name and api_name are the API's names there")
+            raise UnreadableBackend("category, tool_name and api_name must be text")
     if not isinstance(key_env, str | None):
-        raise UnreadableBackend("key_env is the name of an environment variable")
+        raise UnreadableBackend("key_env must be the name of an environment variable")
     return VirtualBackend(_url(value.get("url")), category, tool_name, api_name, key_env)
 
 
 def check_header(name: str, text: str) -> None:
-    """Refuse a header that would end early, begin another, or change where a request goes.
+    """Refuse a header that would end early, start another one, or redirect the request.
 
     Raises:
-        UnreadableBackend: saying which.
+        UnreadableBackend: naming the header.
     """
     if not _TOKEN.fullmatch(name):
-        raise UnreadableBackend(f"{name[:100]!r} is no header name")
+        raise UnreadableBackend(f"{name[:100]!r} is not a header name")
     if name.lower() in _RESERVED_HEADERS or name.lower().startswith("proxy-"):
-        raise UnreadableBackend(f"the header {name} is not a tool's to set")
+        raise UnreadableBackend(f"header {name} may not be set by a tool")
     if any(ord(character) < 32 or ord(character) == 127 for character in text):
-        raise UnreadableBackend(f"the value of header {name} holds a control character")
+        raise UnreadableBackend(f"the value of header {name} contains a control character")
 
 
 def _only(value: Mapping[str, Any], known: set[str]) -> None:
@@ -93,7 +145,7 @@ def _url(value: object) -> str:
         fixed = False
     if not fixed or parts.scheme not in ("http", "https"):
         raise UnreadableBackend(
-            f"url {value!r} is no http(s) URL with a fixed host, without a user"
+            f"url {value!r} is not an http(s) URL with a fixed host and without credentials"
         )
     return quote(parts._replace(fragment="").geturl(), safe=":/?[]@!$&'()*+,;=%{}")
 
@@ -104,17 +156,17 @@ def _params_in(value: Mapping[str, Any], url: str) -> dict[str, str]:
         place, _, name = written.partition(":")
         if place not in PLACES:
             raise UnreadableBackend(
-                f"params_in {argument!r}: {place!r} is none of {', '.join(PLACES)}"
+                f"params_in {argument!r}: {place!r} must be one of {', '.join(PLACES)}"
             )
         if place == "path" and (name or argument) not in PLACEHOLDER.findall(url):
             raise UnreadableBackend(f"params_in {argument!r}: url has no {{{name or argument}}}")
         if place == "header":
             check_header(name or argument, "")
         if place == "cookie" and not _TOKEN.fullmatch(name or argument):
-            raise UnreadableBackend(f"params_in {argument!r}: no name for a cookie")
+            raise UnreadableBackend(f"params_in {argument!r}: not a valid cookie name")
     places = [written.partition(":")[0] for written in params_in.values()]
     if "payload" in places and places.count("payload") + places.count("body") > 1:
-        raise UnreadableBackend("params_in: beside a payload nothing else goes into the body")
+        raise UnreadableBackend("params_in: with a payload, nothing else may go into the body")
     return params_in
 
 
@@ -136,12 +188,12 @@ def _key(value: object) -> Key:
                 check_header(name, prefix)
             return Key(place, name, env, prefix)
     raise UnreadableBackend(
-        'auth_env is {"in": "header"|"query"|"cookie", "name", "env", "prefix"?}, or a list of them'
+        'auth_env must be {"in": "header"|"query"|"cookie", "name", "env", "prefix"?}, or a list'
     )
 
 
 def _texts(value: Mapping[str, Any], key: str) -> dict[str, str]:
     texts = value.get(key, {})
     if not isinstance(texts, Mapping) or not all(isinstance(v, str) for v in texts.values()):
-        raise UnreadableBackend(f"{key} is an object of texts")
+        raise UnreadableBackend(f"{key} must be an object whose values are text")
     return dict(texts)
