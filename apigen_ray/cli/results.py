@@ -6,6 +6,7 @@ from pathlib import Path
 
 from apigen_ray.cli.arguments import Commands, command, make_console
 from apigen_ray.datasets.export.formats import format_names
+from apigen_ray.records import STAGE_OPTIONS
 
 
 def add_verify(commands: Commands) -> None:
@@ -34,8 +35,8 @@ def add_verify(commands: Commands) -> None:
     )
     parser.add_argument(
         "--stages",
-        default="format,execution,semantic",
-        help="a comma-separated list of format, execution, semantic (default: all three)",
+        default=",".join(STAGE_OPTIONS.values()),
+        help=f"a comma-separated list of {', '.join(STAGE_OPTIONS.values())} (default: all three)",
     )
     parser.add_argument("--config", help="a run's config, for judge, check and sandbox")
     parser.add_argument("--out", required=True, help="the run folder: a path or a URL")
@@ -54,7 +55,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         out=arguments.out,
         config=load_config(arguments.config) if arguments.config else None,
         console=make_console(),
-    )
+    ).exit_code
 
 
 def add_report(commands: Commands) -> None:

@@ -57,7 +57,7 @@ def _run(arguments: argparse.Namespace) -> int:
         console=make_console(),
         keep_replies=not arguments.no_cache,
         command=_run_command(arguments.config, overrides),
-    )
+    ).exit_code
 
 
 def _run_command(config: str, overrides: Sequence[str]) -> str:
