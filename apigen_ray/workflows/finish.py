@@ -11,6 +11,7 @@ from upath import UPath
 from apigen_ray.datasets.card import dataset_card
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome, Reason
+from apigen_ray.report.page import write_report
 from apigen_ray.report.stats import COLUMNS, Stats, count
 from apigen_ray.report.terminal import print_funnel, print_warnings
 from apigen_ray.report.tracking import TrackSettings, track
@@ -133,8 +134,6 @@ def finish(
 
 
 def _write_outputs(folder: RunFolder, requested: int, surplus: set[str]) -> Stats:
-    from apigen_ray.report.page import write_report  # noqa: PLC0415 - imports matplotlib
-
     stats = count(folder.tables(COLUMNS), requested)
     card = dataset_card(
         stats, folder.read_manifest() or {}, folder.first_verified(), surplus=len(surplus)
