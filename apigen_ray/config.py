@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,14 +33,14 @@ GRACE_S = 60.0
 
 
 class ActorCount(BaseModel):
-    """How many actors a stage has: a plain number, or from `min` to `max`, as the work asks for."""
+    """How many actors a stage has: a fixed number, or `min` to `max`, depending on the load."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     min: Annotated[int, Field(ge=1)] = 1
-    """As many there are from the start."""
+    """The number at the start."""
     max: Annotated[int, Field(ge=1)]
-    """No more than this; one more comes whenever all are full, on a node that has room."""
+    """The largest number; one is added whenever all are busy, on a node that has room."""
 
     @model_validator(mode="before")
     @classmethod
@@ -50,7 +50,7 @@ class ActorCount(BaseModel):
     @model_validator(mode="after")
     def _in_order(self) -> "ActorCount":
         if self.min > self.max:
-            raise ValueError(f"min is {self.min}, more than max, which is {self.max}")
+            raise ValueError(f"min {self.min} is larger than max {self.max}")
         return self
 
 
@@ -63,18 +63,18 @@ class Actors(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     generate: ActorCount = ONE
-    """Actors that ask the generating model; the most there may be share its `concurrency`."""
+    """Actors that ask the generating model; `max` of them share its `concurrency`."""
     execute: ActorCount = ONE
     """Actors that own sandboxes, `sandbox.slots` each."""
     judge: ActorCount = ONE
-    """Actors that ask the judge; the most there may be share its `concurrency`."""
+    """Actors that ask the judge; `max` of them share its `concurrency`."""
 
 
 class RunConfig(BaseModel):
     """One run.
 
-    Paths are relative to the folder the command is started in; tools and seeds of a config that
-    stands at a URL are beside it there.
+    Paths are relative to the working directory. If the config is read from a URL, its tools and
+    seeds are relative to that URL.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
@@ -82,36 +82,36 @@ class RunConfig(BaseModel):
     out: str
     """The run folder. Running again with the same folder resumes."""
     seed: int = 0
-    """Everything that is drawn, is drawn from this."""
+    """The random seed of everything that is sampled."""
     points: dict[Style, Annotated[int, Field(ge=0)]]
-    """How many data points are wanted, by style, of each model."""
+    """How many data points each model generates, by style."""
     target: Target = Target()
-    """What these numbers mean: data points asked for, as in the paper, or verified ones."""
+    """Whether `points` counts generated data points, as in the paper, or verified ones."""
     feedback: FeedbackSettings = FeedbackSettings()
-    """Whether verified pairs are shown as examples, as in the paper; `off` shows seeds only."""
+    """Whether verified pairs become examples, as in the paper; `off` shows seeds only."""
     tools: Annotated[tuple[str, ...], Field(min_length=1)]
     """Python files or packages, and JSON or JSONL tool lists."""
     seeds: tuple[str, ...] = ()
     """Files in the xLAM row format (JSONL, Parquet), or names of data sets."""
     sampling: SamplingSettings = SamplingSettings()
-    """What prompts are made of."""
+    """How prompts are sampled."""
     models: Annotated[tuple[ModelSettings, ...], Field(min_length=1)]
     """The generating models. Each sees the same prompts."""
     judge: ModelSettings
     """The model that judges in stage 3."""
     further_judges: tuple[ModelSettings, ...] = ()
-    """More judges, asked in turn, and only where the votes before leave it open."""
+    """More judges, asked in this order, each only if the earlier votes don't settle the verdict."""
     votes: Rule = "all"
-    """Which votes of several judges count: `all` must pass; the `majority`; or the `first` one that
-    can be read."""
+    """How the votes of several judges are combined: `all` must pass, the `majority`, or the `first`
+    readable vote."""
     budget_usd: float | None = Field(default=None, ge=0)
-    """What the run may spend, over all attempts at it; then it stops, and keeps what it has."""
+    """What the run may spend in total, resumes included; then it stops and keeps its rows."""
     max_tokens_total: int | None = Field(default=None, ge=0)
-    """How many tokens the run may use, read and written, over all attempts at it."""
+    """How many input and output tokens the run may use in total, resumes included."""
     max_attempts: Annotated[int, Field(ge=1)] = 5
-    """How often a data point that ends in an `error` is asked for, over all attempts at the run."""
+    """How often a data point that ends in an `error` is asked for in total, resumes included."""
     grace_s: Annotated[float, Field(ge=0)] = GRACE_S
-    """On SIGTERM, how long the run may take to finish what is in flight."""
+    """How long the run may take after SIGTERM to finish what is in flight."""
     check: CheckSettings = CheckSettings()
     """Stage 1."""
     execute: ExecuteSettings = ExecuteSettings()
@@ -123,7 +123,7 @@ class RunConfig(BaseModel):
     actors: Actors = Actors()
     """The size of each stage's actor pool."""
     track: TrackSettings = TrackSettings()
-    """A tracker of experiments that is told the final table, too."""
+    """An experiment tracker that also gets the final table."""
 
     @model_validator(mode="after")
     def _distinct_names(self) -> "RunConfig":
@@ -131,15 +131,26 @@ class RunConfig(BaseModel):
             names = [model.name for model in models]
             for name in names:
                 if names.count(name) > 1:
-                    raise ValueError(f"{key}: two are named {name!r}")
+                    raise ValueError(f"{key}: two models are named {name!r}")
         if not sum(self.points.values()):
-            raise ValueError("points: no data point is asked for")
+            raise ValueError("points: no data point is requested")
         return self
 
     @property
     def judges(self) -> tuple[ModelSettings, ...]:
-        """All judges, in the order they are asked."""
+        """All judges, in the order in which they are asked."""
         return (self.judge, *self.further_judges)
+
+
+def as_config(config: RunConfig | Mapping[str, Any] | str | Path) -> RunConfig:
+    """A config as Python code may give it: as it is, as its values, or as a YAML file or its URL.
+
+    Raises:
+        BadInput: naming the key, and the file if it is one.
+    """
+    if isinstance(config, RunConfig):
+        return config
+    return _validated(config, "config") if isinstance(config, Mapping) else load_config(config)
 
 
 def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -160,20 +171,24 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
     except Exception as error:  # each store's client raises its own types
         raise BadInput(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(values, dict):
-        raise BadInput(f"{path}: a config is a mapping of keys; see configs/quickstart.yaml")
+        raise BadInput(f"{path}: must be a mapping of keys; see configs/quickstart.yaml")
     beside(path, values)
     for override in overrides:
         _override(values, override)
+    return _validated(values, str(path))
+
+
+def _validated(values: Mapping[str, Any], where: str) -> RunConfig:
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
-        raise BadInput(f"{path}: {_first_problem(error)}") from error
+        raise BadInput(f"{where}: {_first_problem(error)}") from error
 
 
 def _override(values: dict[str, Any], override: str) -> None:
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise BadInput(f"--set {override}: KEY=VALUE is needed, such as seed=1")
+        raise BadInput(f"--set {override}: must be KEY=VALUE, such as seed=1")
     *parents, last = key.split(".")
     holder: Any = values
     try:
@@ -185,13 +200,13 @@ def _override(values: dict[str, Any], override: str) -> None:
         else:
             holder[last] = value
     except (AttributeError, TypeError, ValueError, IndexError, yaml.YAMLError) as error:
-        raise BadInput(f"--set {override}: no such key, or no YAML value") from error
+        raise BadInput(f"--set {override}: no such key, or the value is not YAML") from error
 
 
 def _first_problem(error: ValidationError) -> str:
     problems = error.errors(include_url=False)
     problem = problems[0]
-    tags = {"openai", "vllm", "simulated"}  # pydantic puts the union's tag into the path
+    tags = {"openai", "vllm", "simulated"}  # pydantic adds the union's tag to the path
     steps = [str(step) for step in problem["loc"] if step not in tags]
     key = ".".join(steps) or "config"
     message = problem["msg"].removeprefix("Value error, ")

@@ -45,12 +45,25 @@ class Outcome(StrEnum):
 
 
 class Stage(StrEnum):
-    """The stages a data point passes: one name for function, Ray operator and report row."""
+    """The stages of a data point: one name for function, Ray operator and report row."""
 
     GENERATE = "generate"
     CHECK = "check"
     EXECUTE = "execute"
     JUDGE = "judge"
+
+    @property
+    def option(self) -> str:
+        """What `--stages` and the manifest call a verifying stage, and its failures `fail_...`."""
+        return STAGE_OPTIONS[self]
+
+
+STAGE_OPTIONS: Mapping[Stage, str] = {
+    Stage.CHECK: "format",
+    Stage.EXECUTE: "execution",
+    Stage.JUDGE: "semantic",
+}
+"""The stages that verify, in order, by the paper's names for them."""
 
 
 class Reason(StrEnum):

@@ -42,7 +42,8 @@ def config(out, *, points=8, sandbox="process", models=None, judge=None, **more)
 
 
 def go(settings, *, fresh=False, console=None, **options):
-    return run(settings, fresh=fresh, console=console or Console(file=io.StringIO()), **options)
+    console = console or Console(file=io.StringIO())
+    return run(settings, fresh=fresh, console=console, **options).exit_code
 
 
 def rows(out):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from apigen_ray.cli.command import Argument, command, make_console
 from apigen_ray.datasets.export.formats import format_names
+from apigen_ray.records import STAGE_OPTIONS
 
 
 @command(
@@ -31,8 +32,8 @@ from apigen_ray.datasets.export.formats import format_names
     ),
     Argument(
         "--stages",
-        "a comma-separated list of format, execution, semantic (default: all three)",
-        default="format,execution,semantic",
+        f"a comma-separated list of {', '.join(STAGE_OPTIONS.values())} (default: all three)",
+        default=",".join(STAGE_OPTIONS.values()),
     ),
     Argument("--config", "a run's config, for judge, check and sandbox"),
     Argument("--out", "the run folder: a path or a URL", required=True),
@@ -57,7 +58,7 @@ def verify(
         out=out,
         config=load_config(config) if config else None,
         console=make_console(),
-    )
+    ).exit_code
 
 
 @command(

@@ -56,7 +56,7 @@ def run(
         console=make_console(),
         keep_replies=not no_cache,
         command=_run_command(config, overrides),
-    )
+    ).exit_code
 
 
 @command(

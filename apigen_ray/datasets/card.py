@@ -6,7 +6,7 @@ from typing import Any
 
 import yaml
 
-from apigen_ray.records import Outcome
+from apigen_ray.records import Outcome, Stage
 from apigen_ray.report.markdown import fenced, table
 from apigen_ray.report.stats import Funnel, Stats
 
@@ -104,9 +104,9 @@ def simulated_warning(manifest: Mapping[str, Any]) -> str:
 def checks(manifest: Mapping[str, Any]) -> str:
     """The stages that the verified rows passed, in words."""
     names = {
-        "format": "a strict format check",
-        "execution": "an execution of its calls in a sandbox",
-        "semantic": "a second model as judge",
+        Stage.CHECK.option: "a strict format check",
+        Stage.EXECUTE.option: "an execution of its calls in a sandbox",
+        Stage.JUDGE.option: "a second model as judge",
     }
     stages = manifest.get("verify", {}).get("stages", list(names))
     *most, last = [names[stage] for stage in names if stage in stages]

@@ -1,4 +1,4 @@
-"""`run --check`: all that a run needs is tried, and each thing gets a line."""
+"""`run --check`: everything a run needs is tried, with a line for each thing."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +27,7 @@ Check = Callable[[], str]
 
 
 def preflight(config: RunConfig, console: Console) -> int:
-    """Try all that a run needs.
+    """Try everything a run needs, and print a line for each thing.
 
     Returns:
         The exit code: 2 if the run would fail at its start, else 0.
@@ -84,7 +84,7 @@ def _output(config: RunConfig) -> str:
 
 def _tracker(config: RunConfig) -> str:
     check_tracker(config.track)
-    return "takes runs"
+    return "accepts runs"
 
 
 def _ray(prepared: list[Executor], own: Sequence[VllmEndpoint]) -> str:

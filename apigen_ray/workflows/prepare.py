@@ -1,22 +1,30 @@
-"""What a run needs before its first prompt: endpoints that answer, a sandbox with the tools."""
+"""What a run needs before its first prompt: models that answer, a sandbox with the tools, Ray."""
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from typing import TypeVar
 
 from rich.console import Console
+from upath import UPath
 
 from apigen_ray.config import ModelSettings, RunConfig
 from apigen_ray.errors import BadInput, EndpointError
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.openai_client import OpenAIModel
+from apigen_ray.models.response_cache import Limits
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.session import ray_session
+from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.pipeline.vllm_engine import engines
 from apigen_ray.prompting.sampler import ONE_TOOL_STYLES
 from apigen_ray.records import JsonObject, PythonBackend, RestBackend, VirtualBackend
+from apigen_ray.run_folder.event_log import forwarding_logs
+from apigen_ray.run_folder.store import RunFolder
 from apigen_ray.stages.execute.dispatch import ExecuteSettings, RestTools
 from apigen_ray.stages.execute.rest import RestSettings
 from apigen_ray.stages.execute.sandbox import (
@@ -29,9 +37,14 @@ from apigen_ray.stages.execute.sandbox import (
 )
 from apigen_ray.tools.library import Library
 
+QUIET = Console(quiet=True, force_terminal=False)
+"""Shows nothing: what functions print to unless they are told otherwise."""
+
+T = TypeVar("T")
+
 
 def check_styles(config: RunConfig, library: Library) -> None:
-    """See that the library has enough tools for the styles asked for.
+    """Check that the library has enough tools for the styles asked for.
 
     Raises:
         BadInput: naming the style, if it doesn't.
@@ -42,7 +55,7 @@ def check_styles(config: RunConfig, library: Library) -> None:
 
 
 def judge_settings(config: RunConfig) -> dict[str, ModelSettings]:
-    """The judges by a key that no generating model has: a name holds no slash."""
+    """The judges, by keys that no generating model can have: names contain no slash."""
     return {f"judge/{judge.name}": judge for judge in config.judges}
 
 
@@ -50,9 +63,9 @@ def judge_settings(config: RunConfig) -> dict[str, ModelSettings]:
 def endpoints_of(
     settings: Mapping[str, ModelSettings], console: Console
 ) -> Iterator[dict[str, Endpoint]]:
-    """The endpoints of models, each seen to answer; simulated ones are served until the end.
+    """The endpoints of models, each probed; simulated models are served while the context is open.
 
-    Models of the cluster's own engines are left out: `engines` serves them, once Ray is up.
+    Models that the cluster serves itself are left out; see `cluster_endpoints_of`.
 
     Raises:
         BadInput: naming the URL, if one doesn't answer.
@@ -61,7 +74,7 @@ def endpoints_of(
     if simulated:
         names = ", ".join(sorted({s.name for s in simulated.values()}))
         console.print(
-            f"{names}: SIMULATED model, with planted faults: its data trains nothing",
+            f"{names}: SIMULATED model, with planted faults: do not train on its data",
             style="yellow",
             soft_wrap=True,
         )
@@ -80,7 +93,7 @@ def endpoints_of(
 def cluster_endpoints_of(
     settings: Mapping[str, ModelSettings], console: Console
 ) -> Iterator[dict[str, Endpoint]]:
-    """The endpoints of models that the cluster serves itself, until the end. Ray must be up.
+    """The endpoints of models that the cluster serves while the context is open. Needs Ray.
 
     Raises:
         BadInput: naming the model, if it can't be served.
@@ -93,17 +106,32 @@ def cluster_endpoints_of(
         yield served
 
 
+@contextmanager
+def coordination(
+    folder: RunFolder, replies: UPath | None, limits: Limits
+) -> Iterator[RemoteCoordinator]:
+    """Ray, and the coordinator that all actors of a run share, while the context is open.
+
+    Args:
+        folder: The run folder, which gets the logs; what its rows cost counts towards the limits.
+        replies: Where replies of models are kept; None to keep none.
+        limits: What the run may spend.
+    """
+    with ray_session(folder.path / "ray.log"):
+        coordinator = RemoteCoordinator(folder.path, replies, limits, *folder.spent())
+        with forwarding_logs(coordinator.log):
+            yield coordinator
+
+
 def probe(endpoint: Endpoint, notice: Callable[[str], object]) -> None:
-    """See that an endpoint answers; of several servers one is enough, `notice` names the others.
+    """Check that an endpoint answers; of several servers one is enough, `notice` names the others.
 
     Raises:
         BadInput: naming its URL, if it doesn't, or if its key is not in the environment.
     """
-    key = None
-    if endpoint.api_key_env:
-        key = os.environ.get(endpoint.api_key_env)
-        if not key:
-            raise BadInput(f"model {endpoint.name}: ${endpoint.api_key_env} is not set")
+    key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
+    if endpoint.api_key_env and not key:
+        raise BadInput(f"model {endpoint.name}: ${endpoint.api_key_env} is not set")
 
     async def ask() -> None:
         model = OpenAIModel(endpoint, key, notice)
@@ -113,7 +141,7 @@ def probe(endpoint: Endpoint, notice: Callable[[str], object]) -> None:
             await model.close()
 
     try:
-        asyncio.run(ask())
+        run_async(ask())
     except EndpointError as error:
         raise BadInput(f"model {endpoint.name}: {error}") from error
 
@@ -126,14 +154,14 @@ def prepare_executor(
     sandbox: SandboxSettings,
     rest: RestSettings,
 ) -> tuple[Executor, JsonObject]:
-    """Choose the sandbox, make its image if it needs one, and see that the tools load in it.
+    """Choose the sandbox, build its image if it needs one, and check that the tools load in it.
 
     Returns:
-        What executor actors need, and what the manifest says of the sandbox.
+        What runs calls, and how the manifest describes the sandbox.
 
     Raises:
-        BadInput: if the sandbox can't be had, or a tool can't be loaded in it, or its API key is
-            not set.
+        BadInput: if this kind of sandbox doesn't work here, a tool can't be loaded in it, or the
+            API key of a tool is not set.
     """
     functions = {
         tool.name: (tool.backend.module, tool.backend.function)
@@ -150,7 +178,7 @@ def prepare_executor(
         _check_keys(rest_tools)
     if not functions:
         return Executor(execute, sandbox, code, rest, rest_tools), {"kind": None}
-    # Sidecars are beside the workers, not here: the pipeline tries them.
+    # Sidecars run beside the workers, not here: the pipeline checks them.
     kind, notice = ("sidecar", None) if sandbox.kind == "sidecar" else choose_kind(sandbox)
     sandbox = sandbox.model_copy(update={"kind": kind})
     described: JsonObject = {"kind": kind}
@@ -163,7 +191,7 @@ def prepare_executor(
         sandbox = sandbox.model_copy(update={"image": image.tag})
         described |= {"image": image.tag, "image_digest": image.digest}
     if kind != "sidecar":
-        asyncio.run(_try_sandbox(sandbox, code))
+        run_async(_try_sandbox(sandbox, code))
     return Executor(execute, sandbox, code, rest, rest_tools), described
 
 
@@ -174,6 +202,16 @@ def _check_keys(rest_tools: RestTools) -> None:
         for key in keys:
             if key and not os.environ.get(key):
                 raise BadInput(f"tool {name}: its API key ${key} is not set")
+
+
+def run_async(coroutine: Coroutine[object, object, T]) -> T:
+    """Run a coroutine to its end, even inside the running event loop of a notebook."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(coroutine)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
 
 
 async def _try_sandbox(settings: SandboxSettings, code: ToolCode) -> None:

@@ -1,7 +1,7 @@
 """What a run asks for, and what its folder still lacks of that."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from apigen_ray.config import RunConfig
 from apigen_ray.prompting.sampler import Cell, PromptSpec, Task, point_id
@@ -24,7 +24,7 @@ class RunPlan:
     """The waves of a run, and its prompts."""
 
     def __init__(self, folder: RunFolder, config: RunConfig, categories: Sequence[str]) -> None:
-        """Take up the stored waves; the first one asks for what the config says."""
+        """Continue from the stored waves; the first one asks for what the config says."""
         self._folder = folder
         self._config = config
         self._goals = goals_of(config.points, config.target, categories)
@@ -33,22 +33,41 @@ class RunPlan:
         self._waves: list[Wave] = [read_wave(w) for w in json.loads(stored)] if stored else [first]
         self.specs = self._specs()
         """The prompts of each model so far."""
-        _, self._tried = folder.attempts_by_id()
+        _, self._attempts_before = folder.attempts_by_id()
 
     @property
     def requested(self) -> int:
         """The data points asked for so far, of all models."""
         return sum(spec.count for specs in self.specs.values() for spec in specs)
 
+    def next_tasks(
+        self, asked: Mapping[str, Sequence[Task]] | None = None
+    ) -> dict[str, list[Task]]:
+        """The tasks to go on with: what is missing, or if nothing is, what the target still lacks.
+
+        Args:
+            asked: What was asked last. If as much is missing now, nothing is asked again: prompts
+                that were put off would be put off once more.
+        """
+        missing = self.missing()
+        if not missing:
+            return self.missing() if self._extend() else {}
+        if asked is not None and _count(missing) >= _count(asked):
+            return {}
+        return missing
+
     def missing(self, prompts_each: int | None = None) -> dict[str, list[Task]]:
         """The tasks of each model: prompts with data points that no committed row settles.
 
-        A data point that has ended in an error too often is given up; one that did since this
-        object was made is left for the next attempt at the run.
+        A data point that has ended in an error too often is given up; one that ended in an error
+        since this object was made is left for the next attempt at the run.
+
+        Args:
+            prompts_each: Only the first prompts of each model.
         """
         settled, tried = self._folder.attempts_by_id()
         most = self._config.max_attempts
-        over = {id_ for id_, times in tried.items() if times > self._tried.get(id_, 0)}
+        over = {id_ for id_, times in tried.items() if times > self._attempts_before.get(id_, 0)}
         over.update(settled, (id_ for id_, times in tried.items() if times >= most))
         tasks: dict[str, list[Task]] = {}
         for model, specs in self.specs.items():
@@ -59,10 +78,10 @@ class RunPlan:
                     tasks.setdefault(model, []).append(Task(spec, wanted))
         return tasks
 
-    def extend(self) -> bool:
-        """Ask for what the target lacks; returns whether anything is to be asked.
+    def _extend(self) -> bool:
+        """Add a wave for what the target lacks; returns whether there is one.
 
-        Not while data points are in error: it is not known whether they would have passed.
+        Not while data points are in error: whether they would have passed is not known.
         """
         if self._config.target.count == "generated":
             return False
@@ -77,14 +96,14 @@ class RunPlan:
             self.specs = self._specs()
         return bool(wave)
 
-    def complaints(self) -> Iterator[str]:
-        """What the run will not bring, a line each."""
+    def shortfalls(self) -> Iterator[str]:
+        """What the run will not deliver, a line each."""
         _, tried = self._folder.attempts_by_id()
         most = self._config.max_attempts
         if given_up := sum(times >= most for times in tried.values()):
             yield (
                 f"{given_up} data points ended in an error {most} times and are given up; to ask "
-                f"them again, run the same command with --set max_attempts={2 * most}"
+                f"for them again, run the same command with --set max_attempts={2 * most}"
             )
         if self._config.target.count == "generated":
             return
@@ -92,11 +111,11 @@ class RunPlan:
             for cell, tally in cells.items():
                 if tally.verified < self._goals[cell]:
                     yield (
-                        f"{model}: {cell}: {tally.verified} of {self._goals[cell]} are verified, "
+                        f"{model}: {cell}: {tally.verified} of {self._goals[cell]} are verified "
                         f"after {tally.asked} were asked for"
                     )
 
-    def surplus(self) -> set[str]:
+    def surplus_ids(self) -> set[str]:
         """The ids of verified data points beyond the target: those of the last prompts."""
         if self._config.target.count == "generated":
             return set()
@@ -140,3 +159,7 @@ class RunPlan:
 
 def _ids(model: str, spec: PromptSpec) -> Iterator[tuple[int, str]]:
     return ((point, point_id(model, spec.index, point)) for point in range(spec.count))
+
+
+def _count(tasks: Mapping[str, Sequence[Task]]) -> int:
+    return sum(map(len, tasks.values()))

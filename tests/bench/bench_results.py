@@ -43,9 +43,9 @@ COMMAND = ["-m", "apigen_ray"]
 CONCLUDE = """
 import sys
 from rich.console import Console
-from apigen_ray.workflows.run import conclude
+from apigen_ray.workflows.finish import finish
 from apigen_ray.run_folder.store import RunFolder
-conclude(RunFolder(sys.argv[1]), int(sys.argv[2]), Console())
+finish(RunFolder(sys.argv[1]), int(sys.argv[2]), Console())
 """
 """What a run does after its last row."""
 FAILURES = {

@@ -332,7 +332,7 @@ def same_prompts(config: Path, rows: list[dict[str, object]]) -> int:
     program = """
 import json, sys
 from pathlib import Path
-from apigen_ray.workflows.run_plan import Asking
+from apigen_ray.workflows.run_plan import RunPlan
 from apigen_ray.config import load_config
 from apigen_ray.prompting.seed_pool import SeedPools
 from apigen_ray.prompting.sampler import Sampler
@@ -343,13 +343,13 @@ config = load_config(Path(sys.argv[1]))
 library = load_library(config.tools)
 seeds, _ = load_seeds(config.seeds, library.by_name())
 folder = RunFolder(config.out)
-asks = Asking(folder, config, []).asks["model"]
+specs = RunPlan(folder, config, []).specs["model"]
 feedback = SeedPools(config.feedback, seeds, library.by_name(), {"model": 0}, folder)
 base = Sampler(library.tools, seeds, config.sampling, config.seed)
 samplers = {pool.round: base.with_pool(pool.pairs) for pool in feedback.ready()}
 hashes = {}
-for ask in asks:
-    prompt = samplers.get(ask.round, base).prompt(ask)
+for spec in specs:
+    prompt = samplers.get(spec.round, base).prompt(spec)
     hashes[prompt.id] = digest(f"{m.role}:{m.content}" for m in prompt.messages)
 print(json.dumps([hashes, len(samplers)]))
 """

@@ -19,7 +19,7 @@ from apigen_ray.prompting.sampler import PromptSpec, Sampler, SamplingSettings, 
 from apigen_ray.records import Style, Tool
 from apigen_ray.run_folder.rows import as_table
 from apigen_ray.stages.check import CheckSettings
-from apigen_ray.workflows.collect import Breaker
+from apigen_ray.workflows.collect import CircuitBreaker
 
 ADD = Tool(
     "add",
@@ -218,10 +218,10 @@ async def test_a_prompt_that_is_too_long_fails_alone():
     async with stub(answer) as url:
         rows = await generated(url)
     assert reasons(rows) == {None: 30, "context_length": 30}
-    breaker = Breaker()
+    breaker = CircuitBreaker()
     for row in rows * 5:
         breaker.add(as_table([row]))
-    assert breaker.hopeless is None
+    assert breaker.tripped is None
 
 
 async def test_a_key_that_expires_stops_the_run_in_the_endpoints_own_words():
@@ -233,11 +233,11 @@ async def test_a_key_that_expires_stops_the_run_in_the_endpoints_own_words():
     async with stub(answer) as url:
         rows = await generated(url)
     assert reasons(rows) == {None: 20, "endpoint": 40}
-    breaker, seen = Breaker(), 0
+    breaker, seen = CircuitBreaker(), 0
     for row in sorted(rows, key=lambda row: row["outcome"] is not None):
-        if breaker.hopeless:
+        if breaker.tripped:
             break
         breaker.add(as_table([row]))
         seen += 1
     assert seen == 40
-    assert "401 the key has expired" in breaker.hopeless
+    assert "401 the key has expired" in breaker.tripped

@@ -14,7 +14,7 @@ from apigen_ray.errors import BadInput
 from apigen_ray.report.tracking import TrackSettings, check_tracker
 from apigen_ray.run_folder.rows import as_table
 from apigen_ray.run_folder.store import RunFolder
-from apigen_ray.workflows.run import finish
+from apigen_ray.workflows.finish import finish
 
 QUICKSTART = "configs/quickstart.yaml"
 
@@ -35,7 +35,7 @@ def concluded(out, rows, requested, settings):
         folder.commit(as_table(rows))
         attempts = [*(folder.read_manifest() or {"attempts": []})["attempts"], {"started": "now"}]
         folder.write_json("manifest.json", {"attempts": attempts, "config": {"seed": 7}})
-        code = finish(folder, requested, console, tracking=settings)
+        code = finish(folder, requested, console, tracking=settings).exit_code
     return code, console.file.getvalue()
 
 

@@ -88,7 +88,7 @@ def test_a_run_in_trouble_says_which_server_and_which_rows(tmp_path):
                 "sandbox": {"kind": "process"},
             }
         )
-        assert run(settings, fresh=False, console=Console(file=io.StringIO())) == 1
+        assert run(settings, fresh=False, console=Console(file=io.StringIO())).exit_code == 1
     lines = [json.loads(line) for line in (tmp_path / NAME).read_text().splitlines()]
     assert {line["run"] for line in lines} == {str(tmp_path)}
     assert [lines[0]["event"], lines[-1]["event"]] == ["run started", "run ended"]

@@ -18,7 +18,7 @@ from apigen_ray.workflows.collect import collect
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setattr(collecting, "WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr(collecting, "RETRY_DELAYS_S", (0.0, 0.0))
     found = RunFolder(tmp_path)
     with found.writing():
         yield found
@@ -96,5 +96,5 @@ def test_what_is_hopeless_is_not_waited_for(folder):
     errors = [[point(str(n), Reason.ENDPOINT)] for n in range(50)]
     went_on, said = collected(errors, folder)
     assert not went_on
-    assert len(ids(folder)) == collecting.IN_A_ROW
+    assert len(ids(folder)) == collecting.CONSECUTIVE_ERRORS
     assert "the last 20 data points ended in an error" in said

@@ -202,7 +202,7 @@ def tiny_disk(tmp_path):
 def test_a_run_on_a_full_disk_stops_with_all_it_could_commit_and_goes_on_with_room(
     tiny_disk, capfd, monkeypatch
 ):
-    monkeypatch.setattr(collecting, "WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr(collecting, "RETRY_DELAYS_S", (0.0, 0.0))
     settings = config(tiny_disk / "run", points=60)
     with pytest.raises(SystemExit) as ended:
         main(["run", str(config_file(settings))])

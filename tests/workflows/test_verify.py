@@ -51,7 +51,7 @@ def verified(tmp_path):
             config=config,
             console=Console(file=said),
             answers=answers,
-        )
+        ).exit_code
         found = [row for table in RunFolder(out).tables() for row in table.to_pylist()]
         return code, {row["id"]: row for row in found}
 
@@ -67,7 +67,7 @@ def test_format_alone_needs_neither_ray_nor_sandbox(tmp_path, monkeypatch):
     def refuse(*_):
         raise AssertionError("Ray was started")
 
-    monkeypatch.setattr("apigen_ray.workflows.verify.ray_session", refuse)
+    monkeypatch.setattr("apigen_ray.workflows.prepare.ray_session", refuse)
     (tmp_path / "mine.py").write_text(TOOLS)
     code = verify(
         str(DATA),
@@ -76,7 +76,7 @@ def test_format_alone_needs_neither_ray_nor_sandbox(tmp_path, monkeypatch):
         out=tmp_path / "out",
         config=None,
         console=Console(file=io.StringIO()),
-    )
+    ).exit_code
     assert code == 0
     found = [row for t in RunFolder(tmp_path / "out").tables() for row in t.to_pylist()]
     assert Counter(row["outcome"] for row in found) == {"verified": 52, "fail_format": 15}
@@ -268,7 +268,7 @@ def test_the_second_row_of_an_id_is_kept_under_another(verified):
         "1": "fail_format",
         "1@2": "verified",
     }
-    assert "1 ids stood more than once, the first '1'" in verified.said()
+    assert "1 rows repeat an id, the first of them '1'" in verified.said()
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ class Exported:
 
 
 def export(
-    source: str | Path, format_name: str, out: Path, against: Sequence[str] = ()
+    source: str | Path, format_name: str, out: str | Path, against: Sequence[str] = ()
 ) -> Exported:
     """Write the verified data of a run folder as JSONL and as Parquet, with a card.
 
@@ -58,6 +58,7 @@ def export(
         BadInput: if the source is not a run folder or has nothing to export, there is no such
             format, test data can't be read, or the target is a run folder or can't be written.
     """
+    out = Path(out)
     format_ = load_format(format_name)
     folder = RunFolder(source)
     manifest = folder.read_manifest()
