@@ -58,7 +58,7 @@ def test_code_that_no_list_names_has_tools_of_its_own(listed, code, tmp_path):
 def test_a_list_without_its_code_can_be_shown_but_not_run(listed):
     library = load_library([str(listed)])
     assert [tool.name for tool in library.tools] == ["double"]
-    with pytest.raises(BadInput, match="'mine' is not in the tool code; name its file"):
+    with pytest.raises(BadInput, match="'mine' is not in the tool code; add its file"):
         pack(library.roots, {"double": ("mine", "double")})
 
 

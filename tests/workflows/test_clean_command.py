@@ -261,7 +261,7 @@ def test_python_tools_are_cleaned_with_their_code(run, tmp_path):
     assert excluded == ["raised", "error_in_body"]
     code, _, err = run("tools", "clean", tools, "--out", tmp_path / "again.jsonl")
     assert code == 2
-    assert "name its file or package among the tools" in err
+    assert "add its file or package to the tools" in err
 
 
 @pytest.mark.parametrize(
