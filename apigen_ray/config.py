@@ -16,7 +16,7 @@ from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.prompting.sampler import SamplingSettings
 from apigen_ray.prompting.seed_pool import FeedbackSettings
 from apigen_ray.prompting.targets import Target
-from apigen_ray.records import Style
+from apigen_ray.records import Strategy, Style
 from apigen_ray.report.tracking import MlflowSettings, TrackSettings
 from apigen_ray.run_folder.remote_files import beside
 from apigen_ray.run_folder.storage import resolve_path
@@ -85,6 +85,9 @@ class RunConfig(BaseModel):
     """The random seed of everything that is sampled."""
     points: dict[Style, Annotated[int, Field(ge=0)]]
     """How many data points each model generates, by style."""
+    strategy: Strategy = "query_and_calls"
+    """Who writes what: the model queries and calls, as in the paper; or, with `calls_first`, the
+    queries of calls that are drawn from examples, seeds and schemas and run before it is asked."""
     target: Target = Target()
     """Whether `points` counts generated data points, as in the paper, or verified ones."""
     feedback: FeedbackSettings = FeedbackSettings()
@@ -126,7 +129,9 @@ class RunConfig(BaseModel):
     """An experiment tracker that also gets the final table."""
 
     @model_validator(mode="after")
-    def _distinct_names(self) -> "RunConfig":
+    def _consistent(self) -> "RunConfig":
+        if self.strategy == "calls_first" and self.sampling.pairs_per_prompt > 1:
+            raise ValueError("sampling.pairs_per_prompt: calls_first asks for one query a prompt")
         for key, models in (("models", self.models), ("further_judges", self.judges)):
             names = [model.name for model in models]
             for name in names:

@@ -65,7 +65,7 @@ def test_every_name_is_there_and_no_other():
 def test_type_checkers_see_the_names(tmp_path):
     assert (ROOT / "apigen_ray" / "py.typed").exists()
     stub = (ROOT / "apigen_ray" / "__init__.py").read_text()
-    seen = re.findall(r"^    from apigen_ray\.([\w.]+) import ([\w, ]+|\([^)]*\))", stub, re.M)
+    seen = re.findall(r"^    from apigen_ray\.([\w.]+) import ([\w, ]+|\([^)]*\))", stub, re.MULTILINE)
     named = {
         (module, name)
         for module, names in seen
@@ -190,7 +190,7 @@ BAD = {
         {"out": "o", "points": {"simple": 1}, "tools": ["t"], "judge": {"kind": "simulated"}}
     ),
     "nowhere.py: no such file": lambda: apigen_ray.load_tools("nowhere.py"),
-    "no tool found": lambda: apigen_ray.load_tools(),
+    "no tool found": apigen_ray.load_tools,
     "style: must be one of simple": lambda: apigen_ray.check(GOOD, (), style="posh"),
     "completion: not JSON": lambda: apigen_ray.check({"query": {1}}, ()),
     "stages: must be of format, execution, semantic, not 'smell'": lambda: apigen_ray.verify(

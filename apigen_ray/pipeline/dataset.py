@@ -34,7 +34,7 @@ from apigen_ray.pipeline.operators import (
 from apigen_ray.pipeline.session import QUEUED_BLOCKS, ending
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.pipeline.sidecars import placed, try_sidecars
-from apigen_ray.prompting.sampler import Sampler, Task
+from apigen_ray.prompting.sampler import PromptSampler, Task
 from apigen_ray.run_folder.rows import SCHEMA
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.judge import Rule
@@ -63,7 +63,7 @@ class Generation:
 def generate(
     generations: Sequence[Generation],
     *,
-    sampler: Sampler,
+    sampler: PromptSampler,
     check: CheckSettings,
     executor: Executor,
     jury: Jury,

@@ -24,7 +24,7 @@ from apigen_ray.pipeline import steps
 from apigen_ray.pipeline.metrics import MeteredModel
 from apigen_ray.pipeline.poison_rows import CrashGuard
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
-from apigen_ray.prompting.sampler import PromptSpec, Sampler, Task
+from apigen_ray.prompting.sampler import PromptSampler, PromptSpec, Task
 from apigen_ray.prompting.seed_pool import LAG
 from apigen_ray.records import Stage, Style
 from apigen_ray.run_folder.event_log import forward_logs
@@ -49,6 +49,10 @@ class Executor:
     rest: RestSettings
     rest_tools: RestTools
 
+    def can_run(self, function: str) -> bool:
+        """Whether there is code or an API for a function."""
+        return function in self.code.functions or function in self.rest_tools
+
 
 def _client(endpoint: Endpoint, coordinator: RemoteCoordinator) -> CachingModel:
     key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
@@ -70,8 +74,8 @@ class GenerateBlock:
         pools: tuple[RemotePools, str],
     ) -> None:
         forward_logs(coordinator.log)
-        self._sampler: Sampler = ray.get(sampler)
-        self._samplers: dict[int, asyncio.Task[Sampler | None]] = {}
+        self._sampler: PromptSampler = ray.get(sampler)
+        self._samplers: dict[int, asyncio.Task[PromptSampler | None]] = {}
         self._pools, self._owner = pools
         self._coordinator = coordinator
         self._model = _client(endpoint, coordinator)
@@ -100,13 +104,13 @@ class GenerateBlock:
     async def _refused(self, task: Task) -> list[Row]:
         return steps.poison_task(task, self._name)
 
-    async def _sampler_of(self, round_: int) -> Sampler | None:
+    async def _sampler_of(self, round_: int) -> PromptSampler | None:
         if round_ not in self._samplers:
             self._samplers.pop(round_ - LAG - 1, None)
             self._samplers[round_] = asyncio.create_task(self._with_pool(round_))
         return await self._samplers[round_]
 
-    async def _with_pool(self, round_: int) -> Sampler | None:
+    async def _with_pool(self, round_: int) -> PromptSampler | None:
         pairs = await self._pools.of(self._owner, round_)
         return None if pairs is None else self._sampler.with_pool(pairs)
 

@@ -17,7 +17,8 @@ from apigen_ray.models.response_cache import SAME_COMMAND, Limits, Summary
 from apigen_ray.pipeline.dataset import Generation, Jury, end_early, generate
 from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
-from apigen_ray.prompting.sampler import Sampler, Task
+from apigen_ray.prompting.calls_first import CallsFirstSampler
+from apigen_ray.prompting.sampler import PromptSampler, Sampler, Task
 from apigen_ray.prompting.seed_pool import SeedPools
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import JsonObject, Seed
@@ -26,6 +27,7 @@ from apigen_ray.run_folder.rows import SCHEMA
 from apigen_ray.run_folder.store import REPLIES, RunFolder, clear
 from apigen_ray.tools.library import Library, load_library
 from apigen_ray.workflows.collect import collect
+from apigen_ray.workflows.drawn_calls import drawn_calls
 from apigen_ray.workflows.finish import RunResult, finish
 from apigen_ray.workflows.manifest import check_same_run, identity_of, manifest_of
 from apigen_ray.workflows.prepare import (
@@ -166,6 +168,22 @@ class _Session:
                 activity=self.coordinator.activity,
             )
 
+    def _sampler(self) -> PromptSampler:
+        config, library, seeds = self.config, self.inputs.library, self.inputs.seeds
+        sampler = Sampler(library.tools, seeds, config.sampling, config.seed)
+        if config.strategy == "query_and_calls":
+            return sampler
+        calls = drawn_calls(
+            self.folder,
+            config,
+            library.tools,
+            seeds,
+            executor=self.executor,
+            coordinator=self.coordinator,
+            console=self.console,
+        )
+        return CallsFirstSampler(sampler, calls)
+
     def _feedback(self, tasks: Mapping[str, Sequence[Task]], run_plan: RunPlan) -> SeedPools:
         rounds = {model: specs[-1].round + 1 for model, specs in run_plan.specs.items()}
         seeds, tools = self.inputs.seeds, self.inputs.library.by_name()
@@ -177,14 +195,14 @@ class _Session:
         self, tasks: Mapping[str, Sequence[Task]], feedback: SeedPools, pools: RemotePools
     ) -> Generator[pa.Table, None, None]:
         """The rows of all models as they come, from every stage."""
-        config, inputs = self.config, self.inputs
+        config = self.config
         judges = tuple(self.endpoints[key] for key in judge_settings(config))
         return generate(
             [
                 Generation(self.endpoints[model], asked, feedback.owner(model))
                 for model, asked in tasks.items()
             ],
-            sampler=Sampler(inputs.library.tools, inputs.seeds, config.sampling, config.seed),
+            sampler=self._sampler(),
             check=config.check,
             executor=self.executor,
             jury=Jury(judges, config.votes),

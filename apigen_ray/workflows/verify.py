@@ -329,7 +329,7 @@ def _with_code(row: Row, executor: Executor | None) -> Row:
         return row
     for call in json.loads(row["answers"] or "[]"):
         name = call["name"]
-        if name not in executor.code.functions and name not in executor.rest_tools:
+        if not executor.can_run(name):
             detail = f"{name}: no code among the tools, so its calls can't be run"
             return rejected_row(row, Stage.EXECUTE, Rejected(Reason.SANDBOX, detail))
     return row

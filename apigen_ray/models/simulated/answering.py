@@ -22,6 +22,7 @@ from apigen_ray.models.simulated.reading import (
     GenerateRequest,
     JudgeRequest,
     ProposeRequest,
+    QueryRequest,
     RewriteRequest,
     Unreadable,
     read,
@@ -84,6 +85,8 @@ def answer(messages: Sequence[Message], profile: Profile, seed: int) -> Answer:
         match request:
             case GenerateRequest():
                 written = _generate(request, profile, key)
+            case QueryRequest():
+                written = _write_query(request, profile, key)
             case JudgeRequest():
                 written = _judge(request, profile, Random(f"{key}:judge"))
             case _:
@@ -147,6 +150,18 @@ def _generate(request: GenerateRequest, profile: Profile, key: str) -> _Text:
     if whole:
         text = faults.OF_COMPLETIONS[whole](random, text)
     return text, "length" if whole is Fault.TRUNCATED else "stop", tuple(planted)
+
+
+def _write_query(request: QueryRequest, profile: Profile, key: str) -> _Text:
+    """The query of given calls; what can be wrong with it here, is that it can't be read."""
+    random = Random(f"{key}:faults")
+    whole = _drawn(random, {f: profile.faults.get(f, 0) for f in faults.OF_COMPLETIONS})
+    query = write_query(Random(f"{key}:words"), request.voice, request.calls, request.tools)
+    text = json.dumps({"query": query}, ensure_ascii=False)
+    if whole:
+        text = faults.OF_COMPLETIONS[whole](random, text)
+    finish: Literal["stop", "length"] = "length" if whole is Fault.TRUNCATED else "stop"
+    return text, finish, (Planted(frozenset(faults.OF_COMPLETIONS), whole),)
 
 
 def _drawn(random: Random, rates: Mapping[Fault, float]) -> Fault | None:

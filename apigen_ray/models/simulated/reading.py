@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from apigen_ray.models.simulated.tool_text import read_tools
 from apigen_ray.records import Call, Message, Style, Tool
@@ -18,6 +18,15 @@ class GenerateRequest:
     style: Style
     voice: str
     count: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueryRequest:
+    """A prompt for the query of given calls."""
+
+    tools: tuple[Tool, ...]
+    calls: tuple[Call, ...]
+    voice: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,7 @@ class RewriteRequest:
     tool: Tool
 
 
-Request: TypeAlias = GenerateRequest | JudgeRequest | ProposeRequest | RewriteRequest
+Request: TypeAlias = GenerateRequest | QueryRequest | JudgeRequest | ProposeRequest | RewriteRequest
 
 
 class Unreadable(ValueError):
@@ -65,6 +74,8 @@ def read(messages: Sequence[Message]) -> Request:
         try:
             if re.search(r"^<function_calls>$", text, re.MULTILINE):
                 return _judge_request(text, asked_again)
+            if text.startswith("You write what a user asks"):
+                return _query_request(texts[-1])
             if "(style: " in text:
                 return _generate_request(text)
             if re.search(r"^<function_to_call>$", text, re.MULTILINE):
@@ -88,6 +99,23 @@ def _generate_request(text: str) -> GenerateRequest:
     voice = _found(r"voice: (\w+)\.", text)
     *_, count = re.findall(r"^Now please generate (\d+)", text, re.MULTILINE)
     return GenerateRequest(read_tools(_block("functions", text)), Style(style), voice, int(count))
+
+
+def _query_request(text: str) -> QueryRequest:
+    voice, *blocks = text.split("\n\n")
+    tools, calls = [], []
+    for block in blocks:
+        head, *lines = block.split("\n")
+        name, _, description = head.partition(": ")
+        arguments: dict[str, Any] = {}
+        properties: dict[str, Any] = {}
+        for line in lines:
+            argument, _, rest = line.removeprefix("- ").partition(" = ")
+            arguments[argument], end = json.JSONDecoder().raw_decode(rest)
+            properties[argument] = {"description": rest[end:].strip(" ()")}
+        tools.append(Tool(name, description, {"properties": properties}, ""))
+        calls.append(Call(name, arguments))
+    return QueryRequest(tuple(tools), tuple(calls), _found(r"voice: (\w+)\.", voice))
 
 
 def _judge_request(text: str, asked_again: bool) -> JudgeRequest:
