@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from apigen_ray.errors import BadInput
 from apigen_ray.models.endpoints import Endpoint
@@ -16,7 +16,7 @@ from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.prompting.sampler import SamplingSettings
 from apigen_ray.prompting.seed_pool import FeedbackSettings
 from apigen_ray.prompting.targets import Target
-from apigen_ray.records import Style
+from apigen_ray.records import Settings, Style
 from apigen_ray.report.tracking import MlflowSettings, TrackSettings
 from apigen_ray.run_folder.remote_files import beside
 from apigen_ray.run_folder.storage import resolve_path
@@ -32,10 +32,8 @@ ModelSettings = Annotated[Endpoint | VllmEndpoint | SimulatedEndpoint, Field(dis
 GRACE_S = 60.0
 
 
-class ActorCount(BaseModel):
+class ActorCount(Settings):
     """How many actors a stage has: a plain number, or from `min` to `max`, as the work asks for."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     min: Annotated[int, Field(ge=1)] = 1
     """As many there are from the start."""
@@ -57,10 +55,8 @@ class ActorCount(BaseModel):
 ONE = ActorCount(min=1, max=1)
 
 
-class Actors(BaseModel):
+class Actors(Settings):
     """How many Ray actors each stage has. Each is one process that holds many calls in flight."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     generate: ActorCount = ONE
     """Actors that ask the generating model; the most there may be share its `concurrency`."""
@@ -70,14 +66,12 @@ class Actors(BaseModel):
     """Actors that ask the judge; the most there may be share its `concurrency`."""
 
 
-class RunConfig(BaseModel):
+class RunConfig(Settings):
     """One run.
 
     Paths are relative to the folder the command is started in; tools and seeds of a config that
     stands at a URL are beside it there.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     out: str
     """The run folder. Running again with the same folder resumes."""
@@ -210,7 +204,7 @@ def _suggestion(steps: Sequence[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-_SECTIONS: tuple[type[BaseModel], ...] = (
+_SECTIONS: tuple[type[Settings], ...] = (
     RunConfig,
     Target,
     FeedbackSettings,

@@ -6,8 +6,6 @@ from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     JsonValue,
     TypeAdapter,
@@ -16,6 +14,7 @@ from pydantic import (
 from pydantic.networks import HttpUrl
 
 from apigen_ray.models.structured_output import ResponseFormat
+from apigen_ray.records import Settings
 
 
 def _plain_base_url(url: str) -> str:
@@ -28,10 +27,8 @@ def _plain_base_url(url: str) -> str:
     return url.rstrip("/")
 
 
-class GenerationSettings(BaseModel):
+class GenerationSettings(Settings):
     """How a model is asked, wherever it is served."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     name: str = Field(pattern=r"^[A-Za-z0-9._-]{1,64}$")
     """The label of the model in rows, ids and reports."""
@@ -52,7 +49,7 @@ class GenerationSettings(BaseModel):
     """How long one attempt may take, in seconds."""
     max_retries: int = Field(default=10, ge=0)
     """How often a request is sent again after a fault that may pass. Ten outlast a minute."""
-    extra_body: dict[str, JsonValue] = {}
+    extra_body: dict[str, JsonValue] = Field(default={})
     """Further fields of the request body, passed through as they are."""
     usd_per_gpu_hour: float = Field(default=0, ge=0)
     """The price of a GPU hour, for a server of one's own: its replies share the time it is busy."""

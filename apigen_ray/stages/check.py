@@ -10,7 +10,6 @@ from copy import deepcopy
 from typing import Any, Literal, TypeAlias
 
 from jsonschema import ValidationError
-from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
 from apigen_ray import strict_json
@@ -22,16 +21,15 @@ from apigen_ray.records import (
     Pair,
     Reason,
     Rejected,
+    Settings,
     Style,
     Tool,
 )
 from apigen_ray.tools.validation import SchemaValidator, validator_of
 
 
-class CheckSettings(BaseModel):
+class CheckSettings(Settings):
     """How strict stage 1 is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     strict: bool = True
     """Refuse JSON inside a code fence or beside prose, as the paper does."""
