@@ -17,9 +17,9 @@ from typing import Any
 import pyarrow as pa
 import ray
 
+from apigen_ray.models.caching_model import CachingModel
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.openai_client import OpenAIModel
-from apigen_ray.models.response_cache import CachingModel
 from apigen_ray.pipeline import steps
 from apigen_ray.pipeline.metrics import MeteredModel
 from apigen_ray.pipeline.poison_rows import CrashGuard

@@ -11,7 +11,7 @@ from upath import UPath
 
 from apigen_ray.cli import main
 from apigen_ray.errors import BadInput, StoreLost
-from apigen_ray.models.response_cache import ReplyStore
+from apigen_ray.models.reply_store import ReplyStore
 from apigen_ray.records import Reply
 from apigen_ray.run_folder import event_log as runlog
 from apigen_ray.run_folder import storage

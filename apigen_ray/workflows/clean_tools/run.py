@@ -16,9 +16,11 @@ from rich.console import Console
 from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput
 from apigen_ray.models import Model
+from apigen_ray.models.caching_model import CachingModel
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.openai_client import OpenAIModel
-from apigen_ray.models.response_cache import CachingModel, Entry, Limits, ResponseCache, Summary
+from apigen_ray.models.reply_store import Entry
+from apigen_ray.models.response_cache import Limits, ResponseCache, Summary
 from apigen_ray.records import JsonObject, PythonBackend, Reply
 from apigen_ray.run_folder.store import digest
 from apigen_ray.stages.execute.dispatch import Dispatcher, ExecuteSettings
