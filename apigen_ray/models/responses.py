@@ -3,17 +3,17 @@
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import aiohttp
 
 from apigen_ray.errors import EndpointError, PromptTooLong
+from apigen_ray.models.retry_after import retry_after_s
 
 MAX_BODY_BYTES = 16 * 2**20
 """No completion is this large; a body that is would only fill the memory."""
 RETRY_AFTER_CAP_S = 60.0
+"""Endpoints that ask for a longer pause are asked again after this time."""
 QUOTED_CHARS = 300
 """How much of an endpoint's own words an error message repeats."""
 
@@ -70,13 +70,13 @@ async def failure_of(response: aiohttp.ClientResponse, secret: str | None) -> Ex
     words = f"{status} {await error_message(response, secret)}"
     if status not in RETRIED and status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return _refusal(status, words)(f"{response.url}: {words}")
-    retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
+    wait_s = _wait_s(response.headers.get("Retry-After"))
     # A 503 with a time to come back is load; without one it is a server that is down.
     load = status == HTTPStatus.TOO_MANY_REQUESTS or (
-        status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after_s is not None
+        status == HTTPStatus.SERVICE_UNAVAILABLE and wait_s is not None
     )
     slow = status == HTTPStatus.SERVICE_UNAVAILABLE
-    return Transient(words, retry_after_s=retry_after_s, load=load, slow=slow)
+    return Transient(words, retry_after_s=wait_s, load=load, slow=slow)
 
 
 async def error_message(response: aiohttp.ClientResponse, secret: str | None) -> str:
@@ -117,20 +117,10 @@ _TOO_LONG = re.compile(
 )
 
 
-def _retry_after_s(header: str | None) -> float | None:
-    """Read a Retry-After header: seconds, or an HTTP date; None where it is neither."""
-    if header is None:
-        return None
-    if re.fullmatch(r"\s*\d+(\.\d+)?\s*", header):
-        seconds = float(header)
-    else:
-        try:
-            moment = parsedate_to_datetime(header)
-        except ValueError:
-            return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (moment - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), RETRY_AFTER_CAP_S)
+def _wait_s(retry_after: str | None) -> float | None:
+    """How long to wait before the next attempt, if the endpoint says so."""
+    asked_s = retry_after_s(retry_after)
+    return None if asked_s is None else min(asked_s, RETRY_AFTER_CAP_S)
 
 
 async def _read_capped(response: aiohttp.ClientResponse) -> bytes:

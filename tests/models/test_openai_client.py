@@ -5,8 +5,6 @@ import socket
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import pytest
 from aiohttp import web
@@ -229,14 +227,6 @@ async def test_giving_up_says_whether_it_was_load(
     with pytest.raises(EndpointError, match=r"asked 3 times, at last: .* busy") as caught:
         await ask(server, max_retries=2)
     assert type(caught.value) is error
-
-
-def test_retry_after_is_read_in_seconds_and_as_a_date() -> None:
-    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=20), usegmt=True)
-    assert answers._retry_after_s("3") == 3
-    assert answers._retry_after_s(soon) == pytest.approx(20, abs=2)
-    assert answers._retry_after_s("99999") == answers.RETRY_AFTER_CAP_S
-    assert [answers._retry_after_s(header) for header in ("-5", "tomorrow", None)] == [None] * 3
 
 
 async def test_retry_after_is_honoured_for_the_whole_endpoint(
