@@ -1,6 +1,5 @@
 """Asks a model for one JSON object, and again where its answer can't be used."""
 
-import json
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -49,18 +48,11 @@ async def ask(model: Model, prompt: str, read: Callable[[JsonObject], Read], sam
 
 def _object(text: str) -> JsonObject:
     """The last JSON object of a text: what a model thinks aloud, comes earlier."""
-    text = text[-READ_CHARACTERS:]
-    decoder, position, found = json.JSONDecoder(), 0, None
-    while (position := text.find("{", position)) >= 0:
-        try:
-            _, end = decoder.raw_decode(text, position)
-            found = strict_json.parse(text[position:end])
-            position = end
-        except (ValueError, RecursionError):
-            position += 1
-    if not isinstance(found, dict):
+    objects = list(strict_json.embedded(text[-READ_CHARACTERS:], "{"))
+    if not objects:
         raise Unusable("it holds no JSON object")
-    return found
+    assert isinstance(objects[-1], dict)
+    return objects[-1]
 
 
 def inert(value: JsonObject) -> str:
