@@ -10,9 +10,7 @@ import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from apigen_ray.errors import BadInput
-from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.simulated import SimulatedEndpoint
-from apigen_ray.models.vllm import VllmEndpoint
+from apigen_ray.models.clients import MODEL_KINDS, MODEL_SETTINGS, ModelSettings
 from apigen_ray.prompting.sampler import SamplingSettings
 from apigen_ray.prompting.seed_pool import FeedbackSettings
 from apigen_ray.prompting.targets import Target
@@ -25,9 +23,6 @@ from apigen_ray.stages.execute.dispatch import ExecuteSettings
 from apigen_ray.stages.execute.rest import RestSettings
 from apigen_ray.stages.execute.sandbox import EgressSettings, SandboxSettings
 from apigen_ray.stages.judge import Rule
-
-ModelSettings = Annotated[Endpoint | VllmEndpoint | SimulatedEndpoint, Field(discriminator="kind")]
-
 
 GRACE_S = 60.0
 
@@ -185,8 +180,8 @@ def _override(values: dict[str, Any], override: str) -> None:
 def _first_problem(error: ValidationError) -> str:
     problems = error.errors(include_url=False)
     problem = problems[0]
-    tags = {"openai", "vllm", "simulated"}  # pydantic puts the union's tag into the path
-    steps = [str(step) for step in problem["loc"] if step not in tags]
+    # pydantic adds the kind of a model to the path
+    steps = [str(step) for step in problem["loc"] if step not in MODEL_KINDS]
     key = ".".join(steps) or "config"
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
@@ -209,9 +204,7 @@ _SECTIONS: tuple[type[Settings], ...] = (
     Target,
     FeedbackSettings,
     SamplingSettings,
-    Endpoint,
-    VllmEndpoint,
-    SimulatedEndpoint,
+    *MODEL_SETTINGS,
     CheckSettings,
     ExecuteSettings,
     SandboxSettings,

@@ -81,8 +81,8 @@ class VllmEndpoint(GenerationSettings):
     @property
     def engine(self) -> str:
         """What tells engines apart: two entries that differ in nothing else share them."""
-        fields = VllmEndpoint.model_fields.keys() - GenerationSettings.model_fields.keys() | {"model"}
-        return self.model_dump_json(include=fields - {"startup_timeout_s"})
+        own = VllmEndpoint.model_fields.keys() - GenerationSettings.model_fields.keys()
+        return self.model_dump_json(include=(own | {"model"}) - {"startup_timeout_s"})
 
     def served_at(self, urls: tuple[str, ...]) -> Endpoint:
         """The same model as an endpoint."""

@@ -12,8 +12,8 @@ import pyarrow as pa
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from apigen_ray.errors import InfrastructureError
+from apigen_ray.models.clients import Client
 from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.records import JsonObject, Message, Reason, Reply
 
 OF_REPLIES = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0]
@@ -52,7 +52,7 @@ class MeteredModel:
     """A model whose requests are counted; what is answered from kept replies never comes here."""
 
     def __init__(
-        self, model: OpenAIModel, endpoint: Endpoint, report_load: Callable[[str, int, int], None]
+        self, model: Client, endpoint: Endpoint, report_load: Callable[[str, int, int], None]
     ) -> None:
         """Count the requests of a model.
 
@@ -81,7 +81,7 @@ class MeteredModel:
     async def complete(
         self, messages: Sequence[Message], schema: JsonObject | None = None, *, sample: str = ""
     ) -> Reply:
-        """See `OpenAIModel.complete`."""
+        """See `Model.complete`."""
         self._telling = self._telling or asyncio.create_task(self._tell())
         try:
             reply = await self._model.complete(messages, schema, sample=sample)

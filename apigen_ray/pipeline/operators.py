@@ -18,8 +18,9 @@ import pyarrow as pa
 import ray
 
 from apigen_ray.models.caching_model import CachingModel
+from apigen_ray.models.clients import client_of
 from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.openai_client import OpenAIModel
+from apigen_ray.models.structured_output import SCHEMATIC
 from apigen_ray.pipeline import steps
 from apigen_ray.pipeline.metrics import MeteredModel
 from apigen_ray.pipeline.poison_rows import CrashGuard
@@ -51,10 +52,8 @@ class Executor:
 
 
 def _client(endpoint: Endpoint, coordinator: RemoteCoordinator) -> CachingModel:
-    key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
-    model = MeteredModel(
-        OpenAIModel(endpoint, key, coordinator.notice), endpoint, coordinator.report_load
-    )
+    client = client_of(endpoint, coordinator.notice)
+    model = MeteredModel(client, endpoint, coordinator.report_load)
     return CachingModel(model, endpoint, coordinator)
 
 
@@ -78,7 +77,7 @@ class GenerateBlock:
         self._watch: asyncio.Task[None] | None = None
         self._name = endpoint.name
         self._check = check
-        self._with_schema = endpoint.response_format in ("json_schema", "guided_json")
+        self._with_schema = endpoint.response_format in SCHEMATIC
         self._watched = CrashGuard(f"generate({endpoint.name})", coordinator)
 
     async def __call__(self, block: pa.Table) -> pa.Table:

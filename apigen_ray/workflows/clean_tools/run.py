@@ -17,8 +17,8 @@ from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput
 from apigen_ray.models import Model
 from apigen_ray.models.caching_model import CachingModel
+from apigen_ray.models.clients import client_of
 from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.models.reply_store import Entry
 from apigen_ray.models.response_cache import Limits, ResponseCache, Summary
 from apigen_ray.records import JsonObject, PythonBackend, Reply
@@ -181,7 +181,7 @@ def _context(executor: "Executor | None") -> str:
 
 
 class _LocalResponseCache:
-    """The keeper of a program that is one process."""
+    """The response cache of a program that is one process."""
 
     def __init__(self, cache: ResponseCache) -> None:
         self._cache = cache
@@ -202,8 +202,7 @@ class _LocalResponseCache:
 def _model(endpoint: Endpoint | None, cache: ResponseCache) -> Model | None:
     if endpoint is None:
         return None
-    key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
-    client = OpenAIModel(endpoint, key, cache.notice)
+    client = client_of(endpoint, cache.notice)
     return CachingModel(client, endpoint, _LocalResponseCache(cache))
 
 
