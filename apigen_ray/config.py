@@ -16,7 +16,7 @@ from apigen_ray.prompting.seed_pool import FeedbackSettings
 from apigen_ray.prompting.targets import Target
 from apigen_ray.records import Settings, Style
 from apigen_ray.report.tracking import MlflowSettings, TrackSettings
-from apigen_ray.run_folder.remote_files import beside
+from apigen_ray.run_folder.remote_files import resolve_sources
 from apigen_ray.run_folder.storage import resolve_path
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
@@ -150,7 +150,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         raise BadInput(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(values, dict):
         raise BadInput(f"{path}: a config is a mapping of keys; see configs/quickstart.yaml")
-    beside(path, values)
+    resolve_sources(path, values)
     for override in overrides:
         _override(values, override)
     try:

@@ -9,11 +9,11 @@ from apigen_ray.models import Model
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.reply_store import Entry
 from apigen_ray.models.response_cache import ResponseCacheClient
-from apigen_ray.models.structured_output import SCHEMATIC
+from apigen_ray.models.structured_output import WITH_SCHEMA
 from apigen_ray.records import JsonObject, Message, Reply
 from apigen_ray.run_folder.store import digest
 
-GROUPED_S = 0.05
+BATCH_WINDOW_S = 0.05
 """Replies that arrive within this time are written together: a write costs more than a reply."""
 
 _KEY_FIELDS = {"model", "temperature", "top_p", "max_tokens", "response_format", "extra_body"}
@@ -68,7 +68,7 @@ class CachingModel:
         group.append((key, reply))
         async with self._writing:
             if group is self._group:  # else another task has written it
-                await asyncio.sleep(GROUPED_S)
+                await asyncio.sleep(BATCH_WINDOW_S)
                 self._group = []
                 self._reached = await self._cache.put(group)
 
@@ -80,7 +80,7 @@ def request_key(
 
     The schema counts only where the request carries it.
     """
-    sent_schema = schema if endpoint.response_format in SCHEMATIC else None
+    sent_schema = schema if endpoint.response_format in WITH_SCHEMA else None
     settings = endpoint.model_dump(mode="json", include=_KEY_FIELDS)
     conversation = [[message.role, message.content] for message in messages]
     return digest([strict_json.canonical([settings, conversation, sent_schema, sample])])

@@ -24,10 +24,10 @@ from apigen_ray import strict_json
 from apigen_ray.records import Reply
 from apigen_ray.run_folder.storage import atomic_write
 
-SYNCED_S = 1.0
+SYNC_DELAY_S = 1.0
 """Written replies are synced to disk after this time: a power cut loses no more than that."""
 
-UPLOADED_EVERY_S = 5.0
+UPLOAD_INTERVAL_S = 5.0
 CHUNK_BYTES = 1 << 14
 
 Entry = tuple[str, Reply]
@@ -92,10 +92,10 @@ class ReplyStore:
             raise
         self._count(entries, position)
         if self._syncing is None:  # else a sync is due anyway
-            self._syncing = threading.Timer(SYNCED_S, self._sync)
+            self._syncing = threading.Timer(SYNC_DELAY_S, self._sync)
             self._syncing.daemon = True
             self._syncing.start()
-        if time.monotonic() - self._uploaded_at > UPLOADED_EVERY_S:
+        if time.monotonic() - self._uploaded_at > UPLOAD_INTERVAL_S:
             self.flush()
 
     def _sync(self) -> None:

@@ -12,7 +12,7 @@ from rich.console import Console
 from apigen_ray.config import RunConfig
 from apigen_ray.datasets.card import dataset_card
 from apigen_ray.errors import BadInput
-from apigen_ray.models.endpoints import shared
+from apigen_ray.models.endpoints import split_limits
 from apigen_ray.models.response_cache import SAME_COMMAND, Limits, Summary
 from apigen_ray.pipeline.dataset import Generation, Jury, end_early, generate
 from apigen_ray.pipeline.session import ray_session
@@ -67,7 +67,7 @@ def run(
         BadInput: if the config, its files or this machine don't allow the run.
     """
     if fresh:
-        clear(config.out, sparing=(REPLIES,) if keep_replies else ())
+        clear(config.out, keeping=(REPLIES,) if keep_replies else ())
     folder = RunFolder(config.out)
     with folder.writing():
         run_plan = generate_missing(
@@ -118,7 +118,9 @@ def generate_missing(
         manifest = manifest_of(config, identity, image, folder)
         console.print("starting Ray ...", style="dim")
         stack.enter_context(ray_session(folder.path / "ray.log"))
-        endpoints = shared(endpoints | stack.enter_context(cluster_endpoints_of(settings, console)))
+        endpoints = split_limits(
+            endpoints | stack.enter_context(cluster_endpoints_of(settings, console))
+        )
         replies = folder.path / REPLIES if keep_replies else None
         limits = Limits(config.budget_usd, config.max_tokens_total, command)
         coordinator = RemoteCoordinator(folder.path, replies, limits, *folder.spent())

@@ -13,7 +13,7 @@ from apigen_ray import strict_json
 from apigen_ray.config import GRACE_S, Actors, RunConfig
 from apigen_ray.datasets.external import Batch, open_source, read_answers, read_batches
 from apigen_ray.errors import BadInput
-from apigen_ray.models.endpoints import shared
+from apigen_ray.models.endpoints import split_limits
 from apigen_ray.models.response_cache import Limits
 from apigen_ray.pipeline.dataset import Jury, end_early
 from apigen_ray.pipeline.dataset import verify as verified
@@ -122,7 +122,7 @@ def verify(
             if len(endpoints) < len(settings):  # the cluster serves the others
                 stack.enter_context(ray_session(folder.path / "ray.log"))
                 endpoints |= stack.enter_context(cluster_endpoints_of(settings, console))
-            jury = Jury(tuple(shared(endpoints)[key] for key in settings), config.votes)
+            jury = Jury(tuple(split_limits(endpoints)[key] for key in settings), config.votes)
         folder.write_json("manifest.json", manifest)
         batches = read_batches(source.chunks, library.tools, strictness, apart)
         reading = _Reading(batches, folder)

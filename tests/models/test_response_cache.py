@@ -133,7 +133,7 @@ def test_what_was_put_is_soon_on_the_disk_and_not_one_by_one(tmp_path, monkeypat
             synced.put(str(path))
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(reply_store, "SYNCED_S", 0.3)
+    monkeypatch.setattr(reply_store, "SYNC_DELAY_S", 0.3)
     store = ReplyStore(tmp_path)
     for _round in range(2):
         for number in range(50):

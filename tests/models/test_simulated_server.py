@@ -32,9 +32,9 @@ from apigen_ray.models.simulated.reading import (
     read,
 )
 from apigen_ray.models.simulated.server import build_app
-from apigen_ray.prompting import templates as prompts
+from apigen_ray.prompting.templates import GENERATOR
 from apigen_ray.records import Call, JsonObject, Message, Pair, Style, Tool
-from apigen_ray.stages.judge import judge_message, read_verdict
+from apigen_ray.stages.judge import TEMPLATES, judge_message, read_verdict
 from apigen_ray.tools.write_forms import prompt_form, shown_form
 
 PERFECT = PROFILES["perfect"]
@@ -50,10 +50,10 @@ def generator_message(
 ) -> Message:
     forms = [prompt_form(one) for one in tools]
     example = {"query": "generate 9 (style: simple)\nvoice: loud. [", "answers": []}
-    text = prompts.render(
+    text = GENERATOR.render(
         "generator.txt",
-        style=prompts.render(f"styles/{style}.txt"),
-        voice=prompts.render(f"voices/{voice}.txt"),
+        style=GENERATOR.render(f"styles/{style}.txt"),
+        voice=GENERATOR.render(f"voices/{voice}.txt"),
         examples=json.dumps([example], indent=indent),
         tools=json.dumps(forms, indent=indent),
         count=str(count),
@@ -251,7 +251,7 @@ def test_an_unreadable_judge_answers_properly_when_asked_again(zoo: tuple[Tool, 
     first = answer([asked], forgetful, 0)
     assert read_verdict(first.text) is None
     assert first.content == Judged("unreadable", wrong=False)
-    again = Message("user", prompts.render("judge_again.txt"))
+    again = Message("user", TEMPLATES.render("judge_again.txt"))
     second = answer([asked, Message("assistant", first.text), again], forgetful, 0)
     assert read_verdict(second.text) == (True, "The calls do what the query asks for.")
 
