@@ -7,18 +7,16 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from apigen_ray.errors import BadInput
-from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.simulated import SimulatedEndpoint
-from apigen_ray.models.vllm import VllmEndpoint
+from apigen_ray.models.clients import MODEL_KINDS, MODEL_SETTINGS, ModelSettings
 from apigen_ray.prompting.sampler import SamplingSettings
 from apigen_ray.prompting.seed_pool import FeedbackSettings
 from apigen_ray.prompting.targets import Target
-from apigen_ray.records import Strategy, Style
+from apigen_ray.records import Settings, Strategy, Style
 from apigen_ray.report.tracking import MlflowSettings, TrackSettings
-from apigen_ray.run_folder.remote_files import beside
+from apigen_ray.run_folder.remote_files import resolve_sources
 from apigen_ray.run_folder.storage import resolve_path
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
@@ -26,16 +24,11 @@ from apigen_ray.stages.execute.rest import RestSettings
 from apigen_ray.stages.execute.sandbox import EgressSettings, SandboxSettings
 from apigen_ray.stages.judge import Rule
 
-ModelSettings = Annotated[Endpoint | VllmEndpoint | SimulatedEndpoint, Field(discriminator="kind")]
-
-
 GRACE_S = 60.0
 
 
-class ActorCount(BaseModel):
+class ActorCount(Settings):
     """How many actors a stage has: a fixed number, or `min` to `max`, depending on the load."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     min: Annotated[int, Field(ge=1)] = 1
     """The number at the start."""
@@ -57,10 +50,8 @@ class ActorCount(BaseModel):
 ONE = ActorCount(min=1, max=1)
 
 
-class Actors(BaseModel):
+class Actors(Settings):
     """How many Ray actors each stage has. Each is one process that holds many calls in flight."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     generate: ActorCount = ONE
     """Actors that ask the generating model; `max` of them share its `concurrency`."""
@@ -70,14 +61,12 @@ class Actors(BaseModel):
     """Actors that ask the judge; `max` of them share its `concurrency`."""
 
 
-class RunConfig(BaseModel):
+class RunConfig(Settings):
     """One run.
 
     Paths are relative to the working directory. If the config is read from a URL, its tools and
     seeds are relative to that URL.
     """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     out: str
     """The run folder. Running again with the same folder resumes."""
@@ -177,7 +166,7 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         raise BadInput(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(values, dict):
         raise BadInput(f"{path}: must be a mapping of keys; see configs/quickstart.yaml")
-    beside(path, values)
+    resolve_sources(path, values)
     for override in overrides:
         _override(values, override)
     return _validated(values, str(path))
@@ -211,8 +200,8 @@ def _override(values: dict[str, Any], override: str) -> None:
 def _first_problem(error: ValidationError) -> str:
     problems = error.errors(include_url=False)
     problem = problems[0]
-    tags = {"openai", "vllm", "simulated"}  # pydantic adds the union's tag to the path
-    steps = [str(step) for step in problem["loc"] if step not in tags]
+    # pydantic adds the kind of a model to the path
+    steps = [str(step) for step in problem["loc"] if step not in MODEL_KINDS]
     key = ".".join(steps) or "config"
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
@@ -230,14 +219,12 @@ def _suggestion(steps: Sequence[str]) -> str:
     return f"; did you mean {close[0]!r}?" if close else ""
 
 
-_SECTIONS: tuple[type[BaseModel], ...] = (
+_SECTIONS: tuple[type[Settings], ...] = (
     RunConfig,
     Target,
     FeedbackSettings,
     SamplingSettings,
-    Endpoint,
-    VllmEndpoint,
-    SimulatedEndpoint,
+    *MODEL_SETTINGS,
     CheckSettings,
     ExecuteSettings,
     SandboxSettings,

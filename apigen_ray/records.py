@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
+from pydantic import BaseModel, ConfigDict
+
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | JsonObject | None"
 JsonObject: TypeAlias = dict[str, Json]
 
@@ -67,7 +69,7 @@ STAGE_OPTIONS: Mapping[Stage, str] = {
 
 
 class Reason(StrEnum):
-    """Why a data point was not verified. `OUTCOME_OF` groups them."""
+    """Why a data point was not verified. `REASONS_OF` groups them by outcome."""
 
     TRUNCATED = "truncated"
     INVALID_JSON = "invalid_json"
@@ -115,43 +117,53 @@ class Reason(StrEnum):
     """A fault in this program. The log has the traceback."""
 
 
-OUTCOME_OF: dict[Reason, Outcome] = {
-    Reason.TRUNCATED: Outcome.FAIL_FORMAT,
-    Reason.INVALID_JSON: Outcome.FAIL_FORMAT,
-    Reason.MISSING_PAIR: Outcome.FAIL_FORMAT,
-    Reason.MISSING_FIELD: Outcome.FAIL_FORMAT,
-    Reason.EMPTY_QUERY: Outcome.FAIL_FORMAT,
-    Reason.NO_CALLS: Outcome.FAIL_FORMAT,
-    Reason.UNKNOWN_FUNCTION: Outcome.FAIL_FORMAT,
-    Reason.UNKNOWN_ARGUMENT: Outcome.FAIL_FORMAT,
-    Reason.MISSING_ARGUMENT: Outcome.FAIL_FORMAT,
-    Reason.WRONG_TYPE: Outcome.FAIL_FORMAT,
-    Reason.CONSTRAINT: Outcome.FAIL_FORMAT,
-    Reason.DUPLICATE_KEY: Outcome.FAIL_FORMAT,
-    Reason.DUPLICATE_CALL: Outcome.FAIL_FORMAT,
-    Reason.STYLE_MISMATCH: Outcome.FAIL_FORMAT,
-    Reason.INVALID_TOOL: Outcome.FAIL_FORMAT,
-    Reason.RAISED: Outcome.FAIL_EXECUTION,
-    Reason.TIMEOUT: Outcome.FAIL_EXECUTION,
-    Reason.CRASHED: Outcome.FAIL_EXECUTION,
-    Reason.MEMORY: Outcome.FAIL_EXECUTION,
-    Reason.OUTPUT_TOO_LARGE: Outcome.FAIL_EXECUTION,
-    Reason.NOT_SERIALIZABLE: Outcome.FAIL_EXECUTION,
-    Reason.HTTP_STATUS: Outcome.FAIL_EXECUTION,
-    Reason.ERROR_IN_BODY: Outcome.FAIL_EXECUTION,
-    Reason.CONNECTION: Outcome.FAIL_EXECUTION,
-    Reason.EGRESS_DENIED: Outcome.FAIL_EXECUTION,
-    Reason.EMPTY_RESULT: Outcome.FAIL_EXECUTION,
-    Reason.JUDGED_NO: Outcome.FAIL_SEMANTIC,
-    Reason.COPIED: Outcome.FAIL_SEMANTIC,
-    Reason.ENDPOINT: Outcome.ERROR,
-    Reason.RATE_LIMITED: Outcome.ERROR,
-    Reason.CONTEXT_LENGTH: Outcome.ERROR,
-    Reason.SANDBOX: Outcome.ERROR,
-    Reason.JUDGE_UNREADABLE: Outcome.ERROR,
-    Reason.BUDGET: Outcome.ERROR,
-    Reason.WORKER_DIED: Outcome.ERROR,
-    Reason.INTERNAL: Outcome.ERROR,
+REASONS_OF: Mapping[Outcome, tuple[Reason, ...]] = {
+    Outcome.FAIL_FORMAT: (
+        Reason.TRUNCATED,
+        Reason.INVALID_JSON,
+        Reason.MISSING_PAIR,
+        Reason.MISSING_FIELD,
+        Reason.EMPTY_QUERY,
+        Reason.NO_CALLS,
+        Reason.UNKNOWN_FUNCTION,
+        Reason.UNKNOWN_ARGUMENT,
+        Reason.MISSING_ARGUMENT,
+        Reason.WRONG_TYPE,
+        Reason.CONSTRAINT,
+        Reason.DUPLICATE_KEY,
+        Reason.DUPLICATE_CALL,
+        Reason.STYLE_MISMATCH,
+        Reason.INVALID_TOOL,
+    ),
+    Outcome.FAIL_EXECUTION: (
+        Reason.RAISED,
+        Reason.TIMEOUT,
+        Reason.CRASHED,
+        Reason.MEMORY,
+        Reason.OUTPUT_TOO_LARGE,
+        Reason.NOT_SERIALIZABLE,
+        Reason.HTTP_STATUS,
+        Reason.ERROR_IN_BODY,
+        Reason.CONNECTION,
+        Reason.EGRESS_DENIED,
+        Reason.EMPTY_RESULT,
+    ),
+    Outcome.FAIL_SEMANTIC: (Reason.JUDGED_NO, Reason.COPIED),
+    Outcome.ERROR: (
+        Reason.ENDPOINT,
+        Reason.RATE_LIMITED,
+        Reason.CONTEXT_LENGTH,
+        Reason.SANDBOX,
+        Reason.JUDGE_UNREADABLE,
+        Reason.BUDGET,
+        Reason.WORKER_DIED,
+        Reason.INTERNAL,
+    ),
+}
+"""The reasons of each outcome but `verified`; every reason stands in one of them."""
+
+OUTCOME_OF: Mapping[Reason, Outcome] = {
+    reason: outcome for outcome, reasons in REASONS_OF.items() for reason in reasons
 }
 
 
@@ -343,3 +355,9 @@ class Vote:
     judge: str
     passed: bool
     thought: str
+
+
+class Settings(BaseModel):
+    """A section of the configuration: frozen, without unknown keys, each field described."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

@@ -1,13 +1,14 @@
-"""JSON as a program must read it when a model wrote it.
+"""The strict reader of JSON that a model or a tool wrote.
 
 Python's `json` accepts duplicate keys (the last wins), `NaN`, numbers that overflow to infinity and
-lone surrogates, and its recursion depth is the interpreter's. Each of these would make two readers
-of one text see two values, so none is accepted.
+lone surrogates, and its recursion depth is the interpreter's. Each of these lets two readers of the
+same text see different values, so none is accepted.
 """
 
 import json
 import math
 import re
+from collections.abc import Iterator
 
 import jiter
 import msgspec
@@ -20,23 +21,28 @@ _NO_BRACKETS = re.compile(r'"(?:[^"\\]++|\\.?)*+(?:"|\Z)|[^"\[\]{}]++', re.DOTAL
 
 
 class NotJson(ValueError):
-    """The text is not JSON that every reader reads alike."""
+    """The text is not JSON, or JSON that readers may read differently."""
 
 
 class DuplicateKey(NotJson):
     """An object of the text names a key twice."""
 
 
-def parse(text: str) -> Json:
+def parse(text: str, *, max_characters: int = MAX_CHARACTERS, max_depth: int = MAX_DEPTH) -> Json:
     """Read one JSON value, with nothing but white space around it.
+
+    Args:
+        text: The JSON text.
+        max_characters: A longer text is refused unread.
+        max_depth: How many objects and lists may be nested.
 
     Raises:
         DuplicateKey: if an object names a key twice.
-        NotJson: for everything else, with the position where there is one.
+        NotJson: for every other problem, with its position where it has one.
     """
-    if len(text) > MAX_CHARACTERS:
-        raise NotJson(f"{len(text)} characters, more than {MAX_CHARACTERS}")
-    _check_depth(text)
+    if len(text) > max_characters:
+        raise NotJson(f"{len(text)} characters, more than {max_characters}")
+    _check_depth(text, max_depth)
     try:
         value: Json = jiter.from_json(
             text.encode("utf-8"), allow_inf_nan=False, catch_duplicate_keys=True
@@ -44,24 +50,43 @@ def parse(text: str) -> Json:
     except UnicodeEncodeError as error:
         raise NotJson("a string holds half of a surrogate pair") from error
     except ValueError as error:
-        said = str(error)
-        raise (DuplicateKey if said.startswith("Detected duplicate key") else NotJson)(
-            said
-        ) from error
+        message = str(error)
+        duplicate = message.startswith("Detected duplicate key")
+        raise (DuplicateKey if duplicate else NotJson)(message) from error
     if _is_infinite(value):
         raise NotJson("a number is too large")
     return value
 
 
+def embedded(text: str, opening: str = "{[") -> Iterator[Json]:
+    """The JSON values that stand in a text, in order. Those inside another value don't count.
+
+    Args:
+        text: Prose, or whatever surrounds the values.
+        opening: The brackets that a value may begin with.
+    """
+    bracket = re.compile(f"[{re.escape(opening)}]")
+    position = 0
+    while match := bracket.search(text, position):
+        try:
+            _, end = _DECODER.raw_decode(text, match.start())
+            value = parse(text[match.start() : end])
+        except (ValueError, RecursionError):
+            position = match.end()
+            continue
+        yield value
+        position = end
+
+
 def items(text: str) -> list[str]:
-    """The texts of the items of a JSON array, each still to be parsed; or of a single value.
+    """The texts of the items of a JSON array, not yet parsed; or the text itself if it is no array.
 
     Raises:
-        NotJson: if the text is not JSON apart from these.
+        NotJson: if the text is not JSON. The items may still have problems of their own.
     """
     try:
         return [bytes(item).decode() for item in _ARRAY.decode(text)]
-    except ValueError:  # no array, or not JSON
+    except ValueError:  # not an array, or not JSON
         value = parse(text)
         return [dumps(item) for item in value] if isinstance(value, list) else [text]
 
@@ -76,18 +101,18 @@ def canonical(value: Json) -> str:
     return _CANONICAL_ENCODER.encode(value)
 
 
-def _check_depth(text: str) -> None:
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+def _check_depth(text: str, max_depth: int) -> None:
+    if text.count("[") + text.count("{") <= max_depth:
         return
     depth = 0
     for bracket in _NO_BRACKETS.sub("", text):
         depth += 1 if bracket in "[{" else -1
-        if depth > MAX_DEPTH:
-            raise NotJson(f"nested deeper than {MAX_DEPTH} levels")
+        if depth > max_depth:
+            raise NotJson(f"nested deeper than {max_depth} levels")
 
 
 def _is_infinite(value: Json) -> bool:
-    """Whether a number occurs that was too large to be read as one."""
+    """Whether a number in it was too large to be read."""
     if isinstance(value, dict):
         return any(map(_is_infinite, value.values()))
     if isinstance(value, list):
@@ -95,6 +120,7 @@ def _is_infinite(value: Json) -> bool:
     return isinstance(value, float) and math.isinf(value)
 
 
+_DECODER = json.JSONDecoder()
 _ARRAY = msgspec.json.Decoder(list[msgspec.Raw])
 _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False)
 _CANONICAL_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), allow_nan=False)

@@ -65,7 +65,9 @@ def test_every_name_is_there_and_no_other():
 def test_type_checkers_see_the_names(tmp_path):
     assert (ROOT / "apigen_ray" / "py.typed").exists()
     stub = (ROOT / "apigen_ray" / "__init__.py").read_text()
-    seen = re.findall(r"^    from apigen_ray\.([\w.]+) import ([\w, ]+|\([^)]*\))", stub, re.MULTILINE)
+    seen = re.findall(
+        r"^    from apigen_ray\.([\w.]+) import ([\w, ]+|\([^)]*\))", stub, re.MULTILINE
+    )
     named = {
         (module, name)
         for module, names in seen

@@ -61,6 +61,31 @@ def test_text_over_the_cap_is_refused_unread():
         strict_json.parse("[" + " " * strict_json.MAX_CHARACTERS + "]")
 
 
+def test_other_limits_can_be_given():
+    assert strict_json.parse("[" * 90 + "]" * 90, max_depth=90)
+    longer = "[" + " " * strict_json.MAX_CHARACTERS + "]"
+    assert strict_json.parse(longer, max_characters=len(longer)) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("", []),
+        ("no value", []),
+        ('so {"a": [1]} and [2], done', [{"a": [1]}, [2]]),
+        ('broken {"a": {"b": 1} and {"c": 2}', [{"b": 1}, {"c": 2}]),
+        ('{"a": 1, "a": 2} [NaN] {"b": 3}', [{"b": 3}]),
+        ('"{}" in quotes', [{}]),
+    ],
+)
+def test_values_in_prose_are_found_in_order(text, values):
+    assert list(strict_json.embedded(text)) == values
+
+
+def test_only_values_with_the_brackets_asked_for_are_found():
+    assert list(strict_json.embedded('[1] {"a": 1} [{"b": 2}]', "{")) == [{"a": 1}, {"b": 2}]
+
+
 def test_canonical_text_ignores_the_order_of_keys():
     assert strict_json.canonical({"b": 1, "a": [2]}) == strict_json.canonical({"a": [2], "b": 1})
 

@@ -1,7 +1,7 @@
-"""The one way to talk to a model.
+"""Models: one protocol for all, and the clients, limits and cache behind it.
 
-`openai` speaks to any OpenAI-compatible endpoint; `vllm` is such an endpoint, started by the run;
-`simulated` is one, too, with planted faults and no model behind it.
+`openai_client` talks to any OpenAI-compatible endpoint; `vllm` is such an endpoint, started by the
+run; `simulated` is one, too, with planted faults and no language model behind it.
 """
 
 from collections.abc import Sequence
@@ -20,8 +20,8 @@ class Model(Protocol):
 
         Args:
             messages: The conversation.
-            schema: The JSON Schema that the completion is held to, if any.
-            sample: Tells requests apart that say the same but shall not get the same reply.
+            schema: The JSON Schema that the completion must match, if any.
+            sample: Distinguishes equal requests that must not share a cached reply.
 
         Raises:
             EndpointError: if the endpoint can't be reached or refuses, after retries.
@@ -30,7 +30,7 @@ class Model(Protocol):
         ...
 
     def end(self, why: str) -> None:
-        """Ask nothing more: what is not in flight yet raises `BudgetSpent`."""
+        """Send no more requests: those not yet in flight raise `BudgetSpent`."""
         ...
 
     async def close(self) -> None:

@@ -1,7 +1,7 @@
 """A client for any endpoint that speaks OpenAI's chat completions (vLLM, SGLang, hosted ones).
 
-What an endpoint may do is sorted in `answers`: some faults pass by themselves and are tried again
-(`Transient`); others are told to the user in the endpoint's own words.
+`responses` classifies what an endpoint answers: transient faults are retried (`Transient`); others
+are reported to the user in the endpoint's own words.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import aiohttp
 
 from apigen_ray.errors import BudgetSpent, EndpointError, RateLimited
 from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.pacing import Gate, Pace, Turn
+from apigen_ray.models.pacing import AdaptiveLimit, Attempt, RequestLimiter
 from apigen_ray.models.replicas import Replicas
 from apigen_ray.models.responses import (
     Completion,
@@ -60,23 +60,25 @@ class OpenAIModel:
         Args:
             endpoint: Where and how to ask.
             api_key: The key, if the endpoint wants one.
-            notice: Is told what the user should know, such as that a schema is not supported.
+            notice: Called with what the user should know, such as that a schema is not supported.
         """
         self._endpoint = endpoint
         self._api_key = api_key.strip() if api_key else None
         self._notice = notice
-        self._gate = Gate(
-            Pace(endpoint.concurrency), endpoint.requests_per_minute, endpoint.tokens_per_minute
+        self._limiter = RequestLimiter(
+            AdaptiveLimit(endpoint.concurrency),
+            endpoint.requests_per_minute,
+            endpoint.tokens_per_minute,
         )
         self._replicas = Replicas(endpoint.urls)
-        self._guide = StructuredOutput(endpoint.response_format)
+        self._structured_output = StructuredOutput(endpoint.response_format)
         self._session: aiohttp.ClientSession | None = None
         self._ending: str | None = None
 
     async def complete(
         self, messages: Sequence[Message], schema: JsonObject | None = None, *, sample: str = ""
     ) -> Reply:
-        """Ask for one chat completion; `sample` is not needed, an endpoint draws anew each time.
+        """Ask for one chat completion; `sample` is not used: an endpoint samples anew each time.
 
         Raises:
             EndpointError: if the endpoint can't be reached or refuses, after retries.
@@ -84,7 +86,7 @@ class OpenAIModel:
             RateLimited: if it kept refusing for load.
         """
         refused: set[int] = set()
-        for level, fields in self._guide.fields(schema).items():
+        for level, fields in self._structured_output.fields(schema).items():
             try:
                 reply = await self._ask({**self._body(messages), **fields})
             except Unacceptable:
@@ -92,53 +94,53 @@ class OpenAIModel:
                     raise
                 refused.add(level)
                 continue
-            if words := self._guide.fallback_used(level, refused):
-                self._notice(f"model {self._endpoint.name}: {words}")
+            if message := self._structured_output.fallback_used(level, refused):
+                self._notice(f"model {self._endpoint.name}: {message}")
             return reply
-        raise AssertionError("the last level asks for nothing")
+        raise AssertionError("the last level has no fields, which no endpoint refuses")
 
     @property
     def load(self) -> tuple[int, int]:
         """The requests in flight, and how many there may be."""
-        return self._gate.load
+        return self._limiter.load
 
     async def _ask(self, fields: dict[str, object]) -> Reply:
-        """Send a request until it is answered, or our patience ends."""
+        """Send a request until it is answered, or no retries are left."""
         body = json.dumps(fields).encode()
-        attempt, started = 1, None
+        attempts, started = 1, None
         while True:
-            # The slot is free while we wait to try again.
-            async with self._gate.turn() as turn:
+            # The slot is free during the pause before a retry.
+            async with self._limiter.attempt() as attempt:
                 if self._ending:
                     raise BudgetSpent(self._ending)
-                started = started or turn.started
+                started = started or attempt.started
                 try:
-                    answer = await self._attempt(body, turn)
+                    answer = await self._send(body, attempt)
                     break
                 except Transient as fault:
                     failed = fault
-            if attempt > self._endpoint.max_retries:
-                raise self._given_up(failed, attempt) from None
-            await asyncio.sleep(_pause(attempt, failed.retry_after_s))
-            attempt += 1
+            if attempts > self._endpoint.max_retries:
+                raise self._final_error(failed, attempts) from None
+            await asyncio.sleep(_pause(attempts, failed.retry_after_s))
+            attempts += 1
         return Reply(
             text=answer.text,
             finish_reason=answer.finish_reason,
             input_tokens=answer.input_tokens,
             output_tokens=answer.output_tokens,
-            cost_usd=self._cost(answer, turn.share_s),
+            cost_usd=self._cost(answer, attempt.share_s),
             seconds=time.monotonic() - started,
-            attempts=attempt,
+            attempts=attempts,
         )
 
-    async def _attempt(self, body: bytes, turn: Turn) -> Completion:
-        """Send the request once, to the replica with the least to do."""
-        with self._replicas.chosen(time.monotonic()) as replica:
+    async def _send(self, body: bytes, attempt: Attempt) -> Completion:
+        """Send the request once, to the least loaded replica."""
+        with self._replicas.least_loaded(time.monotonic()) as replica:
             try:
                 answer = await self._post(replica.url, body)
             except Transient as fault:
-                turn.outcome = "refused" if fault.slow else "failed"
-                turn.retry_after_s = fault.retry_after_s
+                attempt.outcome = "refused" if fault.slow else "failed"
+                attempt.retry_after_s = fault.retry_after_s
                 if not fault.load:
                     replica.failed(time.monotonic())
                 log.warning(
@@ -146,16 +148,16 @@ class OpenAIModel:
                     extra={"endpoint": self._endpoint.name, "url": replica.url, "why": str(fault)},
                 )
                 raise
-            replica.answered(time.monotonic() - turn.started)
-        turn.outcome = "answered"
-        turn.tokens = answer.input_tokens + answer.output_tokens
+            replica.answered(time.monotonic() - attempt.started)
+        attempt.outcome = "answered"
+        attempt.tokens = answer.input_tokens + answer.output_tokens
         return answer
 
     async def probe(self) -> None:
-        """Find out with one cheap request to each server whether the endpoint can be used at all.
+        """Check with one cheap request to each server that the endpoint can be used.
 
         Raises:
-            EndpointError: if none can, in one line that names the URL and what to do.
+            EndpointError: if no server can, in one line that names the URL and what to do.
         """
         faults = []
         for url in self._endpoint.urls:
@@ -174,7 +176,7 @@ class OpenAIModel:
         try:
             async with self._connect().get(url, timeout=timeout, allow_redirects=False) as response:
                 status = response.status
-                words = await error_message(response, self._api_key)
+                message = await error_message(response, self._api_key)
         except TimeoutError:
             raise EndpointError(
                 f"{url}: no answer within {timeout.total:g} s; is the server up and not overloaded?"
@@ -182,16 +184,16 @@ class OpenAIModel:
         except aiohttp.ClientConnectorDNSError:
             raise EndpointError(f"{url}: no such host; check base_url") from None
         except (aiohttp.ClientError, OSError) as error:
-            words = one_line(str(error), self._api_key)
-            raise EndpointError(f"{url}: {words}; start the server or correct base_url") from None
+            message = one_line(str(error), self._api_key)
+            raise EndpointError(f"{url}: {message}; start the server or correct base_url") from None
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-            raise EndpointError(f"{url}: {status} {words}; {self._key_advice()}")
-        # Not every endpoint lists its models: "not found" was said by a server that is there.
+            raise EndpointError(f"{url}: {status} {message}; {self._key_advice()}")
+        # Not every endpoint lists its models: a "not found" still comes from a running server.
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or HTTPStatus(300) <= status < 400:
-            raise EndpointError(f"{url}: {status} {words}; check base_url and the server's log")
+            raise EndpointError(f"{url}: {status} {message}; check base_url and the server's log")
 
     def end(self, why: str) -> None:
-        """Ask nothing more."""
+        """Send no more requests."""
         self._ending = why
 
     async def close(self) -> None:
@@ -207,7 +209,7 @@ class OpenAIModel:
             self._session = aiohttp.ClientSession(
                 headers=headers,
                 timeout=aiohttp.ClientTimeout(total=self._endpoint.timeout_s),
-                connector=aiohttp.TCPConnector(limit=0),  # the gate is the limit
+                connector=aiohttp.TCPConnector(limit=0),  # `RequestLimiter` sets it
                 cookie_jar=aiohttp.DummyCookieJar(),
                 # Proxy settings from the environment; no proxy can reach this machine's loopback.
                 trust_env=not all(map(_is_loopback, self._endpoint.urls)),
@@ -230,7 +232,7 @@ class OpenAIModel:
         url = f"{base_url}/chat/completions"
         headers = {"Content-Type": "application/json"}
         try:
-            # A redirect would turn the POST into a GET; it is told to the user instead.
+            # A redirect would turn the POST into a GET; it is reported to the user instead.
             async with self._connect().post(
                 url, data=body, headers=headers, allow_redirects=False
             ) as response:
@@ -242,15 +244,16 @@ class OpenAIModel:
         except (aiohttp.ClientError, OSError) as error:
             raise Transient(one_line(f"{type(error).__name__}: {error}", self._api_key)) from None
 
-    def _given_up(self, fault: Transient, attempts: int) -> EndpointError:
+    def _final_error(self, fault: Transient, attempts: int) -> EndpointError:
         kind = RateLimited if fault.load else EndpointError
-        times = "once" if attempts == 1 else f"{attempts} times"
-        words = one_line(str(fault), self._api_key)
-        return kind(f"{', '.join(self._endpoint.urls)}: asked {times}, at last: {words}")
+        message = one_line(str(fault), self._api_key)
+        if attempts > 1:
+            message = f"failed after {attempts} attempts; last error: {message}"
+        return kind(f"{', '.join(self._endpoint.urls)}: {message}")
 
     def _key_advice(self) -> str:
         if self._endpoint.api_key_env is None:
-            return "name the environment variable that holds the key in api_key_env"
+            return "set api_key_env to the environment variable that holds the key"
         return f"check the key in the environment variable {self._endpoint.api_key_env}"
 
     def _cost(self, answer: Completion, busy_s: float) -> float:

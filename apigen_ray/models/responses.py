@@ -1,28 +1,28 @@
-"""What an endpoint answers: a completion, a fault that may pass, or a refusal."""
+"""Reads responses of endpoints: a completion, a transient fault, or a final refusal."""
 
 import json
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 
 import aiohttp
 
 from apigen_ray.errors import EndpointError, PromptTooLong
+from apigen_ray.models.retry_after import retry_after_s
 
 MAX_BODY_BYTES = 16 * 2**20
-"""No completion is this large; a body that is would only fill the memory."""
+"""No completion is this large; a larger body would only fill the memory."""
 RETRY_AFTER_CAP_S = 60.0
+"""Endpoints that ask for a longer pause are asked again after this time."""
 QUOTED_CHARS = 300
-"""How much of an endpoint's own words an error message repeats."""
+"""How much of an endpoint's error message is quoted."""
 
 RETRIED = frozenset({408, 409, 425, 429})
-"""Client-side statuses that pass by themselves, as does everything from 500 on."""
+"""Statuses below 500 that are retried; from 500 on, all are."""
 
 
 class Transient(Exception):
-    """A fault that may pass: the request is worth sending again."""
+    """A transient fault: the request is worth a retry."""
 
     def __init__(
         self,
@@ -35,18 +35,18 @@ class Transient(Exception):
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.load = load
-        """The endpoint says that it has too much to do."""
+        """The endpoint says that it is overloaded."""
         self.slow = slow or load
-        """It has, or seems to have, too much to do."""
+        """It is, or seems to be, overloaded."""
 
 
 class Unacceptable(EndpointError):
-    """The endpoint won't have the request as it is: 400 or 422."""
+    """The endpoint rejects the request as it is: 400 or 422."""
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What is kept of a response body."""
+    """The fields of a response body that are used."""
 
     text: str
     finish_reason: str
@@ -59,7 +59,7 @@ async def completion_of(response: aiohttp.ClientResponse) -> Completion:
     """The completion in a response.
 
     Raises:
-        Transient: if it can't be read; the next one may be all right.
+        Transient: if it can't be read; a retry may bring one that can.
     """
     return _parse(await _read_capped(response))
 
@@ -67,27 +67,27 @@ async def completion_of(response: aiohttp.ClientResponse) -> Completion:
 async def failure_of(response: aiohttp.ClientResponse, secret: str | None) -> Exception:
     """What a status other than 200 means: a `Transient`, or an `EndpointError` that is final."""
     status = response.status
-    words = f"{status} {await error_message(response, secret)}"
+    message = f"{status} {await error_message(response, secret)}"
     if status not in RETRIED and status < HTTPStatus.INTERNAL_SERVER_ERROR:
-        return _refusal(status, words)(f"{response.url}: {words}")
-    retry_after_s = _retry_after_s(response.headers.get("Retry-After"))
-    # A 503 with a time to come back is load; without one it is a server that is down.
+        return _refusal(status, message)(f"{response.url}: {message}")
+    wait_s = _wait_s(response.headers.get("Retry-After"))
+    # A 503 with a Retry-After means overload; without one, a server that is down.
     load = status == HTTPStatus.TOO_MANY_REQUESTS or (
-        status == HTTPStatus.SERVICE_UNAVAILABLE and retry_after_s is not None
+        status == HTTPStatus.SERVICE_UNAVAILABLE and wait_s is not None
     )
     slow = status == HTTPStatus.SERVICE_UNAVAILABLE
-    return Transient(words, retry_after_s=retry_after_s, load=load, slow=slow)
+    return Transient(message, retry_after_s=wait_s, load=load, slow=slow)
 
 
 async def error_message(response: aiohttp.ClientResponse, secret: str | None) -> str:
-    """Read what the endpoint says about a failure: its message, else the body as it is."""
+    """The endpoint's message about a failure, or else the whole body."""
     try:
         text = (await _read_capped(response)).decode("utf-8", "replace")
     except (Transient, aiohttp.ClientError) as fault:
         return one_line(str(fault), secret)
     try:
-        said = json.loads(text)
-        error = said.get("error", said)
+        body = json.loads(text)
+        error = body.get("error", body)
         message = error if isinstance(error, str) else error["message"]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         message = text
@@ -95,18 +95,18 @@ async def error_message(response: aiohttp.ClientResponse, secret: str | None) ->
 
 
 def one_line(text: str, secret: str | None) -> str:
-    """Shorten `text` to a line in which the key, which endpoints like to repeat, is hidden."""
+    """Shorten a text to one line, and hide the key, which endpoints like to repeat."""
     if secret:
         text = text.replace(secret, "***")
     text = " ".join(text.split())
     return text if len(text) <= QUOTED_CHARS else text[:QUOTED_CHARS] + "…"
 
 
-def _refusal(status: int, words: str) -> type[EndpointError]:
-    """What a refusal means that asking again would not change."""
+def _refusal(status: int, message: str) -> type[EndpointError]:
+    """The kind of a refusal that a retry would not change."""
     if status not in (400, 413, 422):
         return EndpointError
-    return PromptTooLong if _TOO_LONG.search(words) else Unacceptable
+    return PromptTooLong if _TOO_LONG.search(message) else Unacceptable
 
 
 _TOO_LONG = re.compile(
@@ -117,20 +117,10 @@ _TOO_LONG = re.compile(
 )
 
 
-def _retry_after_s(header: str | None) -> float | None:
-    """Read a Retry-After header: seconds, or an HTTP date; None where it is neither."""
-    if header is None:
-        return None
-    if re.fullmatch(r"\s*\d+(\.\d+)?\s*", header):
-        seconds = float(header)
-    else:
-        try:
-            moment = parsedate_to_datetime(header)
-        except ValueError:
-            return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (moment - datetime.now(UTC)).total_seconds()
-    return min(max(seconds, 0.0), RETRY_AFTER_CAP_S)
+def _wait_s(retry_after: str | None) -> float | None:
+    """How long to wait before the next attempt, if the endpoint says so."""
+    asked_s = retry_after_s(retry_after)
+    return None if asked_s is None else min(asked_s, RETRY_AFTER_CAP_S)
 
 
 async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
@@ -139,12 +129,12 @@ async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
     async for chunk in response.content.iter_any():
         body += chunk
         if len(body) > MAX_BODY_BYTES:
-            raise Transient(f"a body of more than {MAX_BODY_BYTES // 2**20} MiB")
+            raise Transient(f"the response is larger than {MAX_BODY_BYTES // 2**20} MiB")
     return bytes(body)
 
 
 def _parse(body: bytes) -> Completion:
-    """Read a chat completion. One that can't be read may come right at the next attempt."""
+    """Read a chat completion; one that can't be read is worth a retry."""
     try:
         completion = json.loads(body)
         choice = completion["choices"][0]

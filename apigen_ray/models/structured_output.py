@@ -1,7 +1,7 @@
-"""Structured output: how a schema is asked for, and what is left of it where an engine refuses it.
+"""Structured output: how a schema is sent, and what is sent where an engine refuses it.
 
-Engines know JSON Schema to different depths, and say so with a 400 or 422. Then the same request
-goes out with less and less of the schema; stage 1 checks all of it in any case.
+Engines support different parts of JSON Schema, and answer 400 or 422 to the rest. Then the same
+request is sent with less and less of the schema; stage 1 checks all of it in any case.
 """
 
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ _STRUCTURAL = {
     "type", "properties", "required", "additionalProperties", "items", "enum", "const", "anyOf",
     "oneOf", "$ref", "$defs", "definitions",
 }  # fmt: skip
-"""What every engine with structured output understands."""
+"""Keywords that every engine with structured output supports."""
 
 _RARE = {
     "uniqueItems", "contains", "minContains", "maxContains", "not", "if", "then", "else",
@@ -23,45 +23,45 @@ _RARE = {
     "unevaluatedProperties", "unevaluatedItems", "minProperties", "maxProperties", "format",
     "minLength", "maxLength",
 }  # fmt: skip
-"""What few engines understand."""
+"""Keywords that few engines support."""
 
 _JSON_OBJECT: JsonObject = {"response_format": {"type": "json_object"}}
-_LEFT = (
+_LEVELS = (
     "the whole schema",
     "the schema without its rare keywords",
     "the schema without ranges, lengths, patterns and formats",
     "the schema without the tools' arguments",
-    "JSON, of any form",
-    "nothing",
+    "JSON of any shape",
+    "no constraint",
 )
 
 
-SCHEMATIC: frozenset[ResponseFormat] = frozenset({"json_schema", "guided_json"})
-"""The kinds that take a schema."""
+WITH_SCHEMA: frozenset[ResponseFormat] = frozenset({"json_schema", "guided_json"})
+"""The formats that take a schema."""
 
 
 class StructuredOutput:
-    """What an engine is asked to hold its completions to; learns what it refuses."""
+    """The constraint that an engine is asked to put on completions; learns what it refuses."""
 
     def __init__(self, kind: ResponseFormat) -> None:
         self._kind = kind
-        self._taken: set[int] = set()
+        self._accepted: set[int] = set()
         self._refused: set[int] = set()
 
     def fields(self, schema: JsonObject | None) -> Mapping[int, JsonObject]:
-        """The fields of the request body that ask for it, the fullest first, by level."""
+        """The fields of the request body that ask for it, by level, the strictest first."""
         levels: dict[int, JsonObject] = {5: {}}
         if self._kind != "none":
             levels = {4: _JSON_OBJECT} | levels
-        if self._kind in SCHEMATIC and schema is not None:
+        if self._kind in WITH_SCHEMA and schema is not None:
             shapes = (schema, common(schema), structural(schema), without_arguments(schema))
             different = [n for n, shape in enumerate(shapes) if shape not in shapes[:n]]
             levels = {level: self._wrap(shapes[level]) for level in different} | levels
-        # A single schema may be beyond an engine that takes the others.
+        # An engine may refuse a single schema and accept others.
         return {
             level: fields
             for level, fields in levels.items()
-            if level in self._taken or level not in self._refused
+            if level in self._accepted or level not in self._refused
         }
 
     def _wrap(self, schema: JsonObject) -> JsonObject:
@@ -71,17 +71,17 @@ class StructuredOutput:
         return {"response_format": {"type": "json_schema", "json_schema": inner}}
 
     def fallback_used(self, level: int, refused: set[int]) -> str | None:
-        """Learn from a request; returns what the run should say, if it is new."""
-        self._taken.add(level)
+        """Learn from a request; returns a notice for the user, if a fallback was used anew."""
+        self._accepted.add(level)
         new = refused - self._refused
         self._refused |= refused
         if not new:
             return None
-        return f"does not take {_LEFT[min(new)]}; held to {_LEFT[level]} instead"
+        return f"does not accept {_LEVELS[min(new)]}; falls back to {_LEVELS[level]}"
 
 
 def common(schema: Json) -> JsonObject:
-    """A schema without the keywords that few engines know."""
+    """A schema without the keywords that few engines support."""
     return _filtered(schema, lambda key: key not in _RARE)
 
 
@@ -91,7 +91,7 @@ def structural(schema: Json) -> JsonObject:
 
 
 def _filtered(schema: Json, kept: Callable[[str], bool]) -> JsonObject:
-    """A schema with those of its keywords that are kept, at every depth."""
+    """A schema with only the keywords for which `kept` is true, at every depth."""
     assert isinstance(schema, dict)
 
     def inner(key: str, value: Json) -> Json:
@@ -108,7 +108,7 @@ def _filtered(schema: Json, kept: Callable[[str], bool]) -> JsonObject:
 
 
 def without_arguments(schema: Json) -> JsonObject:
-    """The frame of a pair's schema: what stands under `arguments` is any object."""
+    """The outline of a pair's schema: `arguments` may be any object."""
 
     def walk(value: Json) -> Json:
         if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Prompt templates: text files that stand beside the code which fills them in."""
+"""Prompt templates: text files beside the code that fills them in."""
 
 from functools import cache
 from importlib.resources import files
@@ -20,7 +20,7 @@ class Templates:
         return Template(self.text(name)).substitute(values)
 
     def text(self, name: str) -> str:
-        """The template `name` as it stands in its file."""
+        """The text of the template `name`, not filled in."""
         return _read(self._package, name)
 
 

@@ -1,13 +1,13 @@
-"""vLLM inside the cluster: what the config says of it, and one server of it as a child process.
+"""vLLM inside the cluster: its settings, and one vLLM server as a child process.
 
-An engine is vLLM's own OpenAI server, started on a node that has the GPUs (by `engines`, which
-knows Ray), and asked by the one client there is: pace, retries, replicas, prices and kept replies
-are the same as for any endpoint. The other two ways that Ray has were left: `ray.data.llm` owns the
-dataset and its stages, so that a single completion can't be awaited, asked again or kept before
-it is used; `ray.serve.llm` would be asked the same way as this, but wants vLLM in our own
-environment, and puts a controller, a proxy and a queue of its own between.
+An engine is vLLM's own OpenAI server, started on a node that has the GPUs (by
+`pipeline.vllm_engine`, which knows Ray). It is used through the same client as any endpoint, with
+the same pacing, retries, replicas, prices and response cache. Ray's two alternatives don't fit:
+`ray.data.llm` owns the dataset and its stages, so that a single completion can't be awaited,
+retried or cached before it is used; `ray.serve.llm` needs vLLM in our own environment, and adds a
+controller, a proxy and a queue.
 
-An engine that dies is not started again: the other replicas serve, or the run stops and says why.
+An engine that dies is not restarted: the other replicas serve, or the run stops and says why.
 """
 
 import json
@@ -29,8 +29,8 @@ from apigen_ray.models.endpoints import Endpoint, GenerationSettings
 GUIDED: dict[str, JsonValue] = {
     "structured_outputs_config": {"backend": "guidance", "disable_any_whitespace": True}
 }
-"""Held to a schema, a model may go on writing white space until its tokens run out. Of vLLM 0.32's
-engines for that, this one keeps to most of a schema."""
+"""With a schema, a model may write white space until its tokens run out. Of the backends for
+structured output in vLLM 0.32, this one enforces most of a schema."""
 
 SUPERVISED = """
 exec 3<&0
@@ -45,55 +45,53 @@ engine=$!
 exec 3<&-
 wait $engine
 """
-"""Runs a command until standard input is closed, by whatever end of the process that holds it; then
-nothing of its process group is left."""
+"""Runs a command until standard input is closed, however the process that holds it ends; then the
+whole process group is killed."""
 
 STOP_S = 20.0
 
 
 class VllmEndpoint(GenerationSettings):
-    """A model served by vLLM on the cluster's GPUs, for as long as the run takes."""
+    """A model served by vLLM on the cluster's GPUs for the duration of the run."""
 
     kind: Literal["vllm"] = "vllm"
     """Started before the run and stopped after it; `model` is a name on the Hub or a folder."""
     replicas: int = Field(default=1, ge=1)
     """How many engines serve the model, each on GPUs of its own."""
     tensor_parallel_size: int = Field(default=1, ge=1)
-    """Over how many GPUs of one node an engine spreads the model."""
+    """How many GPUs of one node each engine uses for tensor parallelism."""
     num_gpus: int | None = Field(default=None, ge=0)
-    """GPUs for each engine, where that is not `tensor_parallel_size`; 0 for an engine on CPUs."""
+    """GPUs per engine; by default, `tensor_parallel_size`; 0 for an engine on CPUs."""
     dtype: str = "auto"
-    """The type of weights and activations."""
+    """The data type of weights and activations."""
     engine_args: dict[str, JsonValue] = Field(default={})
-    """Further options of vLLM's server, such as `max_model_len: 16384`."""
+    """More options of vLLM's server, such as `max_model_len: 16384`."""
     python: str | None = None
-    """The Python that has vLLM, on every node with GPUs; without it, that of Ray."""
+    """The Python interpreter that has vLLM, on every node with GPUs; by default, Ray's own."""
     env: dict[str, str] = Field(default={})
-    """Environment variables for the engine."""
+    """Environment variables of the engine."""
     startup_timeout_s: float = Field(default=1800, gt=0)
     """How long loading the model may take, in seconds."""
 
     @property
     def gpus_each(self) -> int:
-        """GPUs of one engine."""
+        """GPUs per engine."""
         return self.tensor_parallel_size if self.num_gpus is None else self.num_gpus
 
     @property
     def engine(self) -> str:
-        """What tells engines apart: two entries that differ in nothing else share them."""
-        fields = VllmEndpoint.model_fields.keys() - GenerationSettings.model_fields.keys() | {
-            "model"
-        }
-        return self.model_dump_json(include=fields - {"startup_timeout_s"})
+        """The settings of the engine itself: entries that agree in them share engines."""
+        own = VllmEndpoint.model_fields.keys() - GenerationSettings.model_fields.keys()
+        return self.model_dump_json(include=(own | {"model"}) - {"startup_timeout_s"})
 
     def served_at(self, urls: tuple[str, ...]) -> Endpoint:
-        """The same model as an endpoint."""
-        asking = self.model_dump(include=set(GenerationSettings.model_fields))
+        """The endpoint of the model, served at these URLs."""
+        settings = self.model_dump(include=set(GenerationSettings.model_fields))
         gpus = max(1, self.replicas * self.gpus_each)
-        return Endpoint(base_urls=urls, gpus=gpus, **asking)
+        return Endpoint(base_urls=urls, gpus=gpus, **settings)
 
     def command(self, host: str, port: int) -> list[str]:
-        """How one engine is started."""
+        """The command that starts one engine."""
         options: dict[str, JsonValue] = {
             "model": self.model,
             "host": host,
@@ -116,13 +114,13 @@ def _option(name: str, value: JsonValue) -> str:
 
 
 class Engine:
-    """One server, as a child process that ends with this one."""
+    """One vLLM server, as a child process that ends with this process."""
 
     def __init__(self, settings: VllmEndpoint, host: str) -> None:
         """Start it; it is not ready yet.
 
         Args:
-            settings: What is served.
+            settings: The model and how to serve it.
             host: The address of this machine under which the run's actors reach it.
         """
         with socket.create_server((host, 0)) as free:
@@ -141,15 +139,13 @@ class Engine:
             )
 
     def ready(self) -> bool:
-        """Whether it answers by now.
+        """Whether it answers yet.
 
         Raises:
-            EndpointError: if it has ended, with its own words.
+            EndpointError: if it has exited, with its last error message.
         """
         if self._process.poll() is not None:
-            raise EndpointError(
-                f"vLLM did not start: {self._last_words()} (all of it: {self._log})"
-            )
+            raise EndpointError(f"vLLM did not start: {self._last_error()} (full log: {self._log})")
         try:
             health = self.url.removesuffix("/v1") + "/health"
             with urllib.request.urlopen(health, timeout=5) as answer:  # noqa: S310 - our own
@@ -158,14 +154,14 @@ class Engine:
             return False
 
     def stop(self) -> None:
-        """End it, and all that it started. Its log stays if it ended before."""
+        """Stop it and all its processes. The log is kept if it had exited before."""
         if self._process.poll() is None:
             self._log.unlink()
         assert self._process.stdin is not None
         self._process.stdin.close()
         self._process.wait(STOP_S)
 
-    def _last_words(self) -> str:
+    def _last_error(self) -> str:
         lines = [line.strip() for line in self._log.read_text(errors="replace").splitlines()]
         errors = [line for line in lines if "Error" in line or "error:" in line]
-        return (errors or [line for line in lines if line] or ["it said nothing"])[-1][:300]
+        return (errors or [line for line in lines if line] or ["no output"])[-1][:300]

@@ -1,4 +1,4 @@
-"""The Ray shell: what knows Ray Data, and nothing else of the program does."""
+"""The Ray pipeline: the only room that imports Ray."""
 
 import os
 

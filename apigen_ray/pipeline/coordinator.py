@@ -1,4 +1,4 @@
-"""What a run keeps in processes of its own, for all others: the keeper, and the pools.
+"""The two actors that all actors of a run share: the coordinator and the pools of seed pairs.
 
 They import little, and no Ray Data, so that their processes start in half the time.
 """
@@ -44,22 +44,22 @@ class InFlightTracker:
 
 
 class Coordinator(ResponseCache, CrashTracker, InFlightTracker):
-    """All that lives as long as the run, on the machine of the driver: one process will do."""
+    """All state that lives as long as the run, in one process on the driver's machine."""
 
-    def __init__(self, folder: UPath, *kept: Any) -> None:
+    def __init__(self, folder: UPath, *cache: Any) -> None:
         self._log = RunLog(folder)
         forward_logs(self._log.add)
-        ResponseCache.__init__(self, *kept)
+        ResponseCache.__init__(self, *cache)
         CrashTracker.__init__(self)
         InFlightTracker.__init__(self)
 
     def log(self, line: JsonObject) -> None:
-        """Note a line of the log."""
+        """Write a line of the log."""
         self._log.add(line)
 
     def activity(self) -> Activity:
-        """What is being worked on."""
-        return Activity(self.at_work(), self.requests())
+        """What is in progress."""
+        return Activity(self.in_progress(), self.requests())
 
     def summary(self) -> Summary:
         """See `ResponseCache.summary`; the log is written by then."""
@@ -76,19 +76,19 @@ class Pools:
         self._changed = asyncio.Condition()
 
     async def of(self, owner: str, round_: int) -> Any:
-        """A pool, once it is there; None if it never will be."""
+        """Wait for a pool; None if the run ends before there is one."""
         async with self._changed:
             await self._changed.wait_for(lambda: self._closed or (owner, round_) in self._pools)
             return self._pools.get((owner, round_))
 
     async def publish(self, owner: str, round_: int, boxed: list[Any]) -> None:
-        """Let those go on that wait for a pool."""
+        """Make a pool available to those that wait for it."""
         async with self._changed:
             self._pools[owner, round_] = boxed[0]
             self._changed.notify_all()
 
     async def close(self) -> None:
-        """Send those away that wait."""
+        """Release those that wait: no more pools will come."""
         async with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,8 +1,8 @@
-"""A run as one dataset.
+"""A run as one Ray dataset.
 
-Each model has its `tasks -> generate(model)`, stage 1 within, in actors of its own; the streams of
-all models are one from there on, `-> execute -> judge`, through actors that they share. Rows stream
-into the driver, which alone writes.
+Each model has its own `tasks -> generate(model)`, stage 1 included, in actors of its own. From
+there on, the streams of all models are one, `-> execute -> judge`, with shared actors. Rows stream
+to the driver, the only process that writes.
 """
 
 import math
@@ -21,7 +21,7 @@ import ray.data
 from ray.data import ActorPoolStrategy, Dataset
 
 from apigen_ray.config import ActorCount, Actors
-from apigen_ray.models.endpoints import Endpoint, part_of
+from apigen_ray.models.endpoints import Endpoint, share_of
 from apigen_ray.pipeline import steps
 from apigen_ray.pipeline.metrics import RowMeter
 from apigen_ray.pipeline.operators import (
@@ -33,19 +33,19 @@ from apigen_ray.pipeline.operators import (
 )
 from apigen_ray.pipeline.session import QUEUED_BLOCKS, ending
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
-from apigen_ray.pipeline.sidecars import placed, try_sidecars
+from apigen_ray.pipeline.sidecars import check_sidecars, placement
 from apigen_ray.prompting.sampler import PromptSampler, Task
 from apigen_ray.run_folder.rows import SCHEMA
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.judge import Rule
 
-MOST_ROWS_PER_BLOCK = 64
-"""A block takes some 5 ms of CPU at each operator and twice that of the driver, however small."""
+MAX_ROWS_PER_BLOCK = 64
+"""Even a small block costs about 5 ms of CPU at each operator, and twice that in the driver."""
 
 
 @dataclass(frozen=True)
 class Jury:
-    """What a judge actor needs."""
+    """The judges of a run, and how their votes are combined."""
 
     endpoints: tuple[Endpoint, ...]
     rule: Rule
@@ -53,7 +53,7 @@ class Jury:
 
 @dataclass(frozen=True)
 class Generation:
-    """The tasks of one model, and whose pools its prompts draw from."""
+    """The tasks of one model, and the owner of the pools that its prompts use."""
 
     endpoint: Endpoint
     tasks: Sequence[Task]
@@ -71,11 +71,11 @@ def generate(
     pools: RemotePools,
     actors: Actors,
 ) -> Generator[pa.Table, None, None]:
-    """Run the tasks of all models side by side. A prompt that is not asked after all has no row.
+    """Run the tasks of all models side by side. A prompt that is never sent has no rows.
 
     Yields:
-        Tables of settled rows as they come, and an empty one when a moment passes without any, so
-        that the caller's clock goes on.
+        Tables of settled rows as they arrive, and an empty one when half a second passes without
+        any, so that the caller can check the time.
     """
     shared = ray.put(sampler)
     streams = []
@@ -102,7 +102,7 @@ def generate(
 def end_early(
     coordinator: RemoteCoordinator | None = None, pools: RemotePools | None = None
 ) -> None:
-    """Have what is in flight finish, and nothing more asked: `generate` and `verify` end soon."""
+    """Let work in flight finish, and start no more: `generate` and `verify` end soon."""
     ending.set()
     if coordinator:
         coordinator.end()
@@ -118,7 +118,7 @@ def verify(
     coordinator: RemoteCoordinator,
     actors: Actors,
 ) -> Iterator[pa.Table]:
-    """Take rows that passed stage 1 through the stages that are given; yields like `generate`."""
+    """Run rows that passed stage 1 through the stages that are given; yields like `generate`."""
     per_block = _rows_per_block(jury.endpoints if jury else ())
     blocks = [rows.slice(at, per_block) for at in range(0, len(rows), per_block)]
     source = ray.data.from_arrow(blocks)
@@ -135,13 +135,13 @@ def _verified(
     per_block: int,
 ) -> Dataset:
     if executor:
-        try_sidecars(executor)
+        check_sidecars(executor)
         rows = rows.map_batches(
             _named("execute", ExecuteBlock),
             fn_constructor_args=(executor, coordinator),
-            compute=_pool(actors.execute, _calls_at_once(executor), per_block),
+            compute=_pool(actors.execute, _concurrent_calls(executor), per_block),
             **_BLOCKWISE,
-            **placed(executor),
+            **placement(executor),
         )
     if jury:
         shares = [_share(endpoint, actors.judge) for endpoint in jury.endpoints]
@@ -154,36 +154,36 @@ def _verified(
     return rows
 
 
-def _calls_at_once(executor: Executor) -> int:
-    """How many calls an executor actor can have under way: in its sandboxes, and to a few hosts."""
+def _concurrent_calls(executor: Executor) -> int:
+    """How many calls an executor actor can have in flight: in its sandboxes, and to a few hosts."""
     return executor.sandbox.slots + (
         4 * executor.rest.per_host_concurrency if executor.rest_tools else 0
     )
 
 
-# Actors wait for others nearly all of their time: with whole CPUs, a small machine would deadlock
-# before all stages run at once; with none, Ray would put them all on the head node.
+# Actors are idle nearly all of the time. With whole CPUs, a small machine could not run all stages
+# at once, and would deadlock; with none, Ray would put all actors on the head node.
 _BLOCKWISE: dict[str, Any] = {"num_cpus": 0.1, "batch_size": None, "batch_format": "pyarrow"}
 
 
 def _named(name: str, operator: type) -> type:
-    """An operator by the name that Ray's metrics, logs and dashboard show."""
+    """The operator class, renamed: Ray's metrics, logs and dashboard show its name."""
     return type(name, (operator,), {})
 
 
 def _rows_per_block(endpoints: Iterable[Endpoint]) -> int:
-    """Few where replies are few, so that they get on soon; more where a block costs more."""
-    concurrency = max((endpoint.concurrency for endpoint in endpoints), default=MOST_ROWS_PER_BLOCK)
-    return min(max(4, concurrency // 2), MOST_ROWS_PER_BLOCK)
+    """Small blocks at a low concurrency, so that rows move on soon; larger ones at a high one."""
+    concurrency = max((endpoint.concurrency for endpoint in endpoints), default=MAX_ROWS_PER_BLOCK)
+    return min(max(4, concurrency // 2), MAX_ROWS_PER_BLOCK)
 
 
 def _pool(actors: ActorCount, concurrency: int, rows_per_block: int) -> ActorPoolStrategy:
     """Actors, each with enough blocks in flight for `concurrency` calls, whose times vary widely.
 
-    A block ends with its slowest call: as many times later than the mean call, with log-normal
-    times (sigma 1), as the factor below says. None queues at an actor: calls may start in another
-    order than they were sent, and a block that waits for the pool of its round would stand before
-    those that the pool is made of.
+    A block ends with its slowest call: with log-normal times (sigma 1), the factor below is how
+    much longer that takes than the mean call. No block queues at an actor: actor calls may start in
+    another order than they were sent, and a block that waits for the pool of its round could block
+    those that the pool is made from.
     """
     slowest = 0.5 + math.log2(rows_per_block)
     blocks = 4 + math.ceil(concurrency * slowest / rows_per_block)
@@ -196,17 +196,16 @@ def _pool(actors: ActorCount, concurrency: int, rows_per_block: int) -> ActorPoo
 
 
 def _share(endpoint: Endpoint, actors: ActorCount) -> Endpoint:
-    """What each of the actors may ask of an endpoint, and pays for its time.
+    """Each actor's share of an endpoint's limits and price.
 
-    Shares are fixed: what the others do shows itself in the latency and the refusals that each
-    one sees.
+    Shares are fixed: actors notice each other only by the latency and the refusals that they see.
     """
     concurrency = max(1, endpoint.concurrency // actors.max)
-    return part_of(endpoint, actors.max).model_copy(update={"concurrency": concurrency})
+    return share_of(endpoint, actors.max).model_copy(update={"concurrency": concurrency})
 
 
 def _source(items: Sequence[Mapping[str, Any]], items_per_block: int) -> Dataset:
-    """Blocks of one round each: rows leave with their block, and later rounds wait for them."""
+    """The tasks in blocks, each of one round: later rounds wait for the rows of whole blocks."""
     blocks = []
     for _, of_round in groupby(items, key=itemgetter("round")):
         rows = [dict(item) for item in of_round]
@@ -219,15 +218,15 @@ _END = object()
 
 
 def _stream(dataset: Dataset) -> Iterator[pa.Table]:
-    """The rows of a dataset as they come; a thread of its own runs it."""
-    # Bounded: while the driver can't write, as with a full disk, nothing more is paid for.
+    """The rows of a dataset as they arrive; it runs in a thread of its own."""
+    # Bounded: while the driver can't write, as with a full disk, no more replies are paid for.
     arrived: queue.Queue[Any] = queue.Queue(QUEUED_BLOCKS)
     stopped = threading.Event()
     meter = RowMeter()
 
     def consume() -> None:
         try:
-            # Prefetching would hold back a block until the next one comes, which may wait for it.
+            # Prefetching would hold a block back until the next arrives, which may depend on it.
             for block in dataset.iter_batches(
                 batch_size=None, batch_format="pyarrow", prefetch_batches=0
             ):
@@ -235,7 +234,7 @@ def _stream(dataset: Dataset) -> Iterator[pa.Table]:
                 if stopped.is_set():
                     break
             arrived.put(_END)
-        except BaseException as error:  # raised again by the caller's thread, below
+        except BaseException as error:  # raised again in the caller's thread, below
             arrived.put(error)
 
     ending.clear()
@@ -256,8 +255,8 @@ def _stream(dataset: Dataset) -> Iterator[pa.Table]:
             meter.count(rows)
             yield rows
     finally:
-        stopped.set()  # the caller has enough: what is in flight ends with its block
+        stopped.set()  # the caller is done: blocks in flight are the last
         with suppress(queue.Empty):
-            while True:  # the thread may be waiting for a place in the queue
+            while True:  # the thread may be waiting for room in the queue
                 arrived.get_nowait()
-        consumer.join(2.0)  # so that Ray is not, if possible, shut down under it
+        consumer.join(2.0)  # it should end before Ray is shut down

@@ -1,7 +1,7 @@
-"""What Prometheus gets to know, through the metrics port of each Ray node.
+"""Prometheus metrics, exported through the metrics port of each Ray node.
 
-Rows are counted by the driver as they settle; requests by the actors that make them. No label holds
-what a model wrote.
+The driver counts rows as they are settled, actors count the requests that they make. No label
+contains text that a model wrote.
 """
 
 import asyncio
@@ -12,19 +12,19 @@ import pyarrow as pa
 from ray.util.metrics import Counter, Gauge, Histogram
 
 from apigen_ray.errors import InfrastructureError
+from apigen_ray.models.clients import Client
 from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.records import JsonObject, Message, Reason, Reply
 
-OF_REPLIES = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0]
-OF_CALLS = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
+REPLY_BUCKETS_S = [0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0]
+CALL_BUCKETS_S = [0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0]
 
-LOAD_TOLD_S = 1.0
+LOAD_INTERVAL_S = 1.0
 _ROW_TAGS = ("model", "stage", "outcome", "reason")
 
 
 class RowMeter:
-    """Counts rows that are settled, and the calls that were made for them."""
+    """Counts settled rows, and the calls made for them."""
 
     def __init__(self) -> None:
         self._rows = Counter(
@@ -33,11 +33,13 @@ class RowMeter:
             _ROW_TAGS,
         )
         self._calls = Counter("apigen_calls", "Calls of tools, by what came of them", ("result",))
-        self._seconds = Histogram("apigen_call_seconds", "Wall time of a call of a tool", OF_CALLS)
+        self._seconds = Histogram(
+            "apigen_call_seconds", "Wall time of a call of a tool", CALL_BUCKETS_S
+        )
         self._denied = Counter("apigen_egress_denials", "Calls that asked for a forbidden address")
 
     def count(self, rows: pa.Table) -> None:
-        """Take rows into account."""
+        """Count rows."""
         for row in rows.select([*_ROW_TAGS, "execution_results"]).to_pylist():
             self._rows.inc(1, {name: row[name] or "" for name in _ROW_TAGS})
             for result in json.loads(row["execution_results"] or "[]"):
@@ -49,28 +51,30 @@ class RowMeter:
 
 
 class MeteredModel:
-    """A model whose requests are counted; what is answered from kept replies never comes here."""
+    """A model whose requests are counted; replies from the cache are not requests."""
 
     def __init__(
-        self, model: OpenAIModel, endpoint: Endpoint, report_load: Callable[[str, int, int], None]
+        self, model: Client, endpoint: Endpoint, report_load: Callable[[str, int, int], None]
     ) -> None:
         """Count the requests of a model.
 
         Args:
             model: The model.
-            endpoint: Where it is.
-            report_load: Is told each second how many requests it has in flight, and may have.
+            endpoint: Its endpoint.
+            report_load: Called every second with the requests in flight, and their limit.
         """
         self._model = model
         self._name = endpoint.name
         self._report_load = report_load
-        self._telling: asyncio.Task[None] | None = None
+        self._reporting: asyncio.Task[None] | None = None
         tags = {"model": endpoint.name}
         self._requests = Counter("apigen_requests", "Requests to models", ("model", "result"))
         self._retries = Counter("apigen_retries", "Requests that were sent again", ("model",))
         self._tokens = Counter("apigen_tokens", "Tokens paid for", ("model", "direction"))
         self._cost = Counter("apigen_cost_usd", "Dollars spent on models", ("model",))
-        self._seconds = Histogram("apigen_reply_seconds", "Time to a reply", OF_REPLIES, ("model",))
+        self._seconds = Histogram(
+            "apigen_reply_seconds", "Time to a reply", REPLY_BUCKETS_S, ("model",)
+        )
         self._limit = Gauge("apigen_concurrency", "Requests a model may have in flight", ("model",))
         self._in_flight = Gauge("apigen_in_flight", "Requests a model has in flight", ("model",))
         for metric in (self._requests, self._retries, self._tokens, self._cost, self._seconds):
@@ -81,8 +85,8 @@ class MeteredModel:
     async def complete(
         self, messages: Sequence[Message], schema: JsonObject | None = None, *, sample: str = ""
     ) -> Reply:
-        """See `OpenAIModel.complete`."""
-        self._telling = self._telling or asyncio.create_task(self._tell())
+        """See `Model.complete`."""
+        self._reporting = self._reporting or asyncio.create_task(self._report())
         try:
             reply = await self._model.complete(messages, schema, sample=sample)
         except InfrastructureError as error:
@@ -102,19 +106,19 @@ class MeteredModel:
         return reply
 
     def end(self, why: str) -> None:
-        """Ask nothing more."""
+        """Send no more requests."""
         self._model.end(why)
 
     async def close(self) -> None:
         """Close connections."""
-        if self._telling:
-            self._telling.cancel()
+        if self._reporting:
+            self._reporting.cancel()
         await self._model.close()
 
-    async def _tell(self) -> None:
+    async def _report(self) -> None:
         while True:
             in_flight, limit = self._model.load
             self._in_flight.set(in_flight)
             self._limit.set(limit)
             self._report_load(self._name, in_flight, limit)
-            await asyncio.sleep(LOAD_TOLD_S)
+            await asyncio.sleep(LOAD_INTERVAL_S)

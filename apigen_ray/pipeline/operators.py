@@ -1,9 +1,9 @@
-"""The operators of the dataset: each takes a small block of rows through a stage of `stages`.
+"""The operators of the dataset: each runs a small block of rows through a stage.
 
-Operators are async; many blocks are in flight on each actor, and the gate of its model client is
-what bounds the calls (measured: 98 % of the ideal rate, where Ray's defaults reach 18 %). Rows are
-never lost to an exception: the steps of `stages` don't raise. Rows travel in the columns of
-`samples`, where what a model wrote is text: Arrow types nothing of it.
+Operators are async. Many blocks are in flight on each actor, and the request limiter of its model
+client bounds the calls (measured: 98 % of the ideal rate; Ray's defaults reach 18 %). No row is
+lost to an exception: the functions in `steps` don't raise. Rows have the columns of `samples`,
+where everything that a model wrote is text: Arrow infers no types from it.
 """
 
 import asyncio
@@ -17,9 +17,10 @@ from typing import Any
 import pyarrow as pa
 import ray
 
+from apigen_ray.models.caching_model import CachingModel
+from apigen_ray.models.clients import client_of
 from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.openai_client import OpenAIModel
-from apigen_ray.models.response_cache import CachingModel
+from apigen_ray.models.structured_output import WITH_SCHEMA
 from apigen_ray.pipeline import steps
 from apigen_ray.pipeline.metrics import MeteredModel
 from apigen_ray.pipeline.poison_rows import CrashGuard
@@ -35,13 +36,13 @@ from apigen_ray.stages.execute.rest import RestCaller, RestSettings
 from apigen_ray.stages.execute.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
 from apigen_ray.stages.judge import Judge, Rule
 
-ENDING_SEEN_S = 1.0
-"""How soon generating actors know that nothing more is to be asked."""
+ENDING_POLL_S = 1.0
+"""How often generating actors check whether the run is ending."""
 
 
 @dataclass(frozen=True)
 class Executor:
-    """What an executor actor needs to run calls anywhere in the cluster."""
+    """Everything an executor actor needs to run calls, anywhere in the cluster."""
 
     settings: ExecuteSettings
     sandbox: SandboxSettings
@@ -55,15 +56,13 @@ class Executor:
 
 
 def _client(endpoint: Endpoint, coordinator: RemoteCoordinator) -> CachingModel:
-    key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
-    model = MeteredModel(
-        OpenAIModel(endpoint, key, coordinator.notice), endpoint, coordinator.report_load
-    )
+    client = client_of(endpoint, coordinator.notice)
+    model = MeteredModel(client, endpoint, coordinator.report_load)
     return CachingModel(model, endpoint, coordinator)
 
 
 class GenerateBlock:
-    """Prompts to rows that stage 1 has checked."""
+    """Generation and stage 1: from prompts to checked rows."""
 
     def __init__(
         self,
@@ -82,18 +81,18 @@ class GenerateBlock:
         self._watch: asyncio.Task[None] | None = None
         self._name = endpoint.name
         self._check = check
-        self._with_schema = endpoint.response_format in ("json_schema", "guided_json")
-        self._watched = CrashGuard(f"generate({endpoint.name})", coordinator)
+        self._with_schema = endpoint.response_format in WITH_SCHEMA
+        self._crash_guard = CrashGuard(f"generate({endpoint.name})", coordinator)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
-        """Take a block through."""
-        self._watch = self._watch or asyncio.create_task(self._see_the_end())
+        """Process a block."""
+        self._watch = self._watch or asyncio.create_task(self._watch_for_the_end())
         tasks = [_item_task(item) for item in block.to_pylist()]
         by_prompt = {str(task.spec.index): task for task in tasks}
-        rows = await self._watched.each(by_prompt, self._generated, self._refused)
+        rows = await self._crash_guard.each(by_prompt, self._generate, self._refuse)
         return as_table(list(chain.from_iterable(rows)))
 
-    async def _generated(self, task: Task) -> list[Row]:
+    async def _generate(self, task: Task) -> list[Row]:
         sampler = await self._sampler_of(task.spec.round)
         if sampler is None:
             return []
@@ -101,7 +100,7 @@ class GenerateBlock:
             task, sampler, self._model, self._name, self._check, with_schema=self._with_schema
         )
 
-    async def _refused(self, task: Task) -> list[Row]:
+    async def _refuse(self, task: Task) -> list[Row]:
         return steps.poison_task(task, self._name)
 
     async def _sampler_of(self, round_: int) -> PromptSampler | None:
@@ -114,9 +113,9 @@ class GenerateBlock:
         pairs = await self._pools.of(self._owner, round_)
         return None if pairs is None else self._sampler.with_pool(pairs)
 
-    async def _see_the_end(self) -> None:
+    async def _watch_for_the_end(self) -> None:
         while not await self._coordinator.ending():  # noqa: ASYNC110 - it is in another process
-            await asyncio.sleep(ENDING_SEEN_S)
+            await asyncio.sleep(ENDING_POLL_S)
         self._model.end("the run is ending")
 
 
@@ -126,20 +125,22 @@ class ExecuteBlock:
     def __init__(self, executor: Executor, coordinator: RemoteCoordinator) -> None:
         forward_logs(coordinator.log)
         self._executor = executor
-        self._watched = CrashGuard("execute", coordinator)
+        self._crash_guard = CrashGuard("execute", coordinator)
         self._sandbox: Sandbox | None = None
         self._opening = asyncio.Lock()
         rest = RestCaller(executor.rest, os.environ)
-        self._runner = Dispatcher(executor.rest_tools, rest, self._opened, executor.settings.errors)
+        self._runner = Dispatcher(
+            executor.rest_tools, rest, self._open_sandbox, executor.settings.errors
+        )
 
     async def __call__(self, block: pa.Table) -> pa.Table:
-        """Take a block through."""
-        return await _advanced(block, self._executed, self._watched, Stage.EXECUTE)
+        """Process a block."""
+        return await _process(block, self._execute, self._crash_guard, Stage.EXECUTE)
 
-    async def _executed(self, row: Row) -> Row:
+    async def _execute(self, row: Row) -> Row:
         return await steps.execute_step(row, self._runner, self._executor.settings)
 
-    async def _opened(self) -> Sandbox:
+    async def _open_sandbox(self) -> Sandbox:
         async with self._opening:
             if self._sandbox is None:
                 self._sandbox = await open_sandbox(self._executor.sandbox, self._executor.code)
@@ -157,28 +158,28 @@ class JudgeBlock:
             Judge(endpoint.name, _client(endpoint, coordinator)) for endpoint in endpoints
         ]
         self._rule = rule
-        self._watched = CrashGuard("judge", coordinator)
+        self._crash_guard = CrashGuard("judge", coordinator)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
-        """Take a block through."""
-        return await _advanced(block, self._judged, self._watched, Stage.JUDGE)
+        """Process a block."""
+        return await _process(block, self._judge, self._crash_guard, Stage.JUDGE)
 
-    async def _judged(self, row: Row) -> Row:
+    async def _judge(self, row: Row) -> Row:
         return await steps.judge_step(row, self._judges, self._rule)
 
 
-async def _advanced(
-    block: pa.Table, step: Callable[[Row], Awaitable[Row]], watched: CrashGuard, stage: Stage
+async def _process(
+    block: pa.Table, step: Callable[[Row], Awaitable[Row]], crash_guard: CrashGuard, stage: Stage
 ) -> pa.Table:
-    """Take the rows of a block that are still in the race through a stage, all at once."""
+    """Run the rows of a block that are not settled yet through a stage, all at once."""
 
     async def refuse(row: Row) -> Row:
         return steps.poison_row(row, stage)
 
     rows = as_rows(block)
-    racing = {row["id"]: row for row in rows if not row["outcome"]}
-    moved = dict(zip(racing, await watched.each(racing, step, refuse), strict=True))
-    return as_table([moved.get(row["id"], row) for row in rows])
+    pending = {row["id"]: row for row in rows if not row["outcome"]}
+    processed = dict(zip(pending, await crash_guard.each(pending, step, refuse), strict=True))
+    return as_table([processed.get(row["id"], row) for row in rows])
 
 
 def task_item(task: Task) -> dict[str, Any]:

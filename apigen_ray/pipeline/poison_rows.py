@@ -1,8 +1,8 @@
-"""Rows that kill the process that works on them are found out, and then left alone.
+"""Poison rows, which kill the process that works on them, are identified and not retried.
 
-When a process dies, all rows that it was working on are done again: nearly always, none of them is
-to blame. Those that were there twice are done again one at a time, so that the third death has one
-cause.
+When a process dies, all rows that it was working on are retried: nearly always, none of them is to
+blame. Rows that were there at two crashes are retried one at a time, so that a third crash has a
+single cause.
 """
 
 import asyncio
@@ -14,22 +14,22 @@ from typing import Protocol, TypeVar
 log = logging.getLogger(__name__)
 
 ISOLATE_AFTER = 2
-"""Deaths after which a row is worked on alone."""
+"""Crashes after which a row is processed alone."""
 CRASH_LIMIT = 3
-"""Deaths after which a row is not worked on again."""
+"""Crashes after which a row is not retried."""
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 class CrashTracker:
-    """Which rows are being worked on, at which stage, and how often that had no end."""
+    """Which rows are in progress at which stage, and how often they began without finishing."""
 
     def __init__(self) -> None:
         self._begun: Counter[tuple[str, str]] = Counter()
 
     def begin(self, stage: str, ids: Collection[str]) -> frozenset[str]:
-        """Begin rows together, all but the suspects among them, which are returned."""
+        """Begin rows together, except the suspects among them, which are returned."""
         if again := [id_ for id_ in ids if self._begun[stage, id_]]:
             log.warning("process died", extra={"stage": stage, "rows": again})
         suspects = frozenset(id_ for id_ in ids if self._begun[stage, id_] >= ISOLATE_AFTER)
@@ -37,24 +37,24 @@ class CrashTracker:
         return suspects
 
     def begin_alone(self, stage: str, id_: str) -> bool:
-        """Begin a suspect; returns whether that may be."""
+        """Begin a suspect, unless it has reached the crash limit; returns whether it was begun."""
         if self._begun[stage, id_] >= CRASH_LIMIT:
             return False
         self._begun[stage, id_] += 1
         return True
 
     def done(self, stage: str, ids: Collection[str]) -> None:
-        """Rows whose process has lived through them."""
+        """Mark rows as done: their process survived them."""
         for id_ in ids:
             del self._begun[stage, id_]
 
-    def at_work(self) -> dict[str, int]:
-        """How many rows each stage has begun and not done."""
+    def in_progress(self) -> dict[str, int]:
+        """How many rows are in progress at each stage."""
         return dict(Counter(stage for stage, _ in self._begun))
 
 
 class CrashTrackerClient(Protocol):
-    """A watchlist, wherever it lives: it must outlive the processes that it watches."""
+    """A crash tracker in another process, which must outlive those that it tracks."""
 
     async def begin(self, stage: str, ids: Collection[str]) -> frozenset[str]:
         """See `CrashTracker.begin`."""
@@ -70,11 +70,11 @@ class CrashTrackerClient(Protocol):
 
 
 class CrashGuard:
-    """Works on rows under the eyes of a watcher."""
+    """Processes rows, and isolates those that may crash the process."""
 
-    def __init__(self, stage: str, watcher: CrashTrackerClient) -> None:
+    def __init__(self, stage: str, tracker: CrashTrackerClient) -> None:
         self._stage = stage
-        self._watcher = watcher
+        self._tracker = tracker
         self._alone = asyncio.Lock()
 
     async def each(
@@ -83,19 +83,19 @@ class CrashGuard:
         step: Callable[[Item], Awaitable[Result]],
         refuse: Callable[[Item], Awaitable[Result]],
     ) -> list[Result]:
-        """Take rows through a step, all at once but for suspects; `refuse` those found guilty."""
-        suspects = await self._watcher.begin(self._stage, items.keys())
+        """Run a step on all rows at once, but suspects one by one; `refuse` the poison rows."""
+        suspects = await self._tracker.begin(self._stage, items.keys())
 
         async def one(id_: str) -> Result:
             if id_ not in suspects:
                 return await step(items[id_])
             async with self._alone:
-                if not await self._watcher.begin_alone(self._stage, id_):
+                if not await self._tracker.begin_alone(self._stage, id_):
                     return await refuse(items[id_])
                 result = await step(items[id_])
-                await self._watcher.done(self._stage, [id_])
+                await self._tracker.done(self._stage, [id_])
                 return result
 
         results = await asyncio.gather(*map(one, items))
-        await self._watcher.done(self._stage, items.keys() - suspects)
+        await self._tracker.done(self._stage, items.keys() - suspects)
         return results

@@ -1,4 +1,4 @@
-"""Ray as a run needs it: found or started, and Ray Data set up for rows that are small and slow."""
+"""Ray for a run: joined or started, with Ray Data configured for rows that are small and slow."""
 
 import logging
 import os
@@ -23,14 +23,14 @@ from apigen_ray.errors import BadInput
 from apigen_ray.run_folder.storage import is_local
 
 QUEUED_BLOCKS = 6
-"""An operator rests while the next one has this many blocks waiting: what is paid for is soon
-written. Ray's own back-pressure counts bytes, and rows are small."""
+"""An operator pauses while the next one has this many blocks queued, so that rows that are paid for
+are soon written. Ray's own back-pressure counts bytes, and rows are small."""
 
-FULL = 0.9
-"""The part of a pool's places that is taken when one more actor would be of use."""
+POOL_UPSCALING_THRESHOLD = 0.9
+"""The utilization of a pool above which Ray Data adds an actor."""
 
 ending = threading.Event()
-"""Set when the run in this process is to ask nothing more."""
+"""Set when the run in this process should start no more work."""
 
 
 @contextmanager
@@ -38,8 +38,8 @@ def ray_session(log: UPath) -> Iterator[None]:
     """Use the Ray this program has, join the one `RAY_ADDRESS` names, or start one on this machine.
 
     Args:
-        log: Where the messages go that Ray's native code writes into the middle of our output. An
-            object store can't take them: they stay there, which is the log of a job.
+        log: The file for messages that Ray's native code writes to stderr. If it is on an object
+            store, they stay on stderr, which is the log of a Ray job.
     """
     with _stderr_to(log) if is_local(log) else nullcontext():
         started = not ray.is_initialized()
@@ -54,7 +54,7 @@ def ray_session(log: UPath) -> Iterator[None]:
 
 
 def ray_nodes() -> str:
-    """What the cluster has, in words."""
+    """A one-line description of the cluster."""
     alive = sum(node["Alive"] for node in ray.nodes())
     return f"{alive} nodes, {ray.cluster_resources().get('CPU', 0):g} CPUs, Ray {ray.__version__}"
 
@@ -75,7 +75,7 @@ def _start_ray() -> None:
     address = os.environ.get("RAY_ADDRESS", "local")
     local = address == "local"
     if not local:
-        _see_that_it_answers(address)
+        _check_reachable(address)
     sizes = {"object_store_memory": 1 << 30, "include_dashboard": False} if local else {}
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **sizes)
@@ -84,8 +84,8 @@ def _start_ray() -> None:
         raise BadInput(f"no Ray at RAY_ADDRESS={address}: {why}") from error
 
 
-def _see_that_it_answers(address: str) -> None:
-    """Ray itself would take minutes to give up."""
+def _check_reachable(address: str) -> None:
+    """Fail fast: Ray itself would take minutes to give up."""
     host, colon, port = address.removeprefix("ray://").rpartition(":")
     if not colon:
         return  # `auto`
@@ -99,14 +99,14 @@ def _set_up_ray_data() -> None:
     context = DataContext.get_current()
     context.enable_progress_bars = False
     context.print_on_execution_start = False
-    context.execution_no_progress_timeout_s = 24 * 3600  # our own time-outs end what hangs
+    context.execution_no_progress_timeout_s = 24 * 3600  # our own timeouts end what hangs
     context.issue_detectors_config.detectors = []
-    # The cap below bounds memory by itself; Ray's budgets take a third of the driver's time here,
-    # and its watch over the memory of tasks starts a thread for each.
+    # The queue cap below bounds memory by itself. Ray's budgets take a third of the driver's time
+    # here, and its memory monitoring starts a thread for each task.
     context.op_resource_reservation_enabled = False
     context.memory_usage_poll_interval_s = None
-    # No block queues at an actor: a pool is full, and may grow, when its actors' places are taken.
-    context.autoscaling_config.actor_pool_util_upscaling_threshold = FULL
+    # No block queues at an actor: a pool is full, and may grow, when its actors' slots are taken.
+    context.autoscaling_config.actor_pool_util_upscaling_threshold = POOL_UPSCALING_THRESHOLD
     context.set_config(ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY, [_QueueCap])
     logging.getLogger("ray.data").setLevel(logging.ERROR)
 
@@ -122,7 +122,7 @@ class _QueueCap(BackpressurePolicy):  # type: ignore[misc]
                 queued.clear()  # as if the dataset ended here
         following = list(_downstream(op))
         waiting = [self._topology[d].total_enqueued_input_blocks() for d in following]
-        if not following:  # what the driver has yet to take
+        if not following:  # what the driver has not fetched yet
             waiting = [self._topology[op].output_queue.num_blocks]
         return all(blocks < QUEUED_BLOCKS for blocks in waiting)
 
@@ -131,7 +131,7 @@ class _QueueCap(BackpressurePolicy):  # type: ignore[misc]
 
 
 def _downstream(op: Any) -> Iterator[Any]:
-    """The operators that work on what `op` gives; a union only hands it on."""
+    """The operators that process the output of `op`; a union only passes it on."""
     for following in op.output_dependencies:
         if isinstance(following, UnionOperator):
             yield from _downstream(following)

@@ -1,4 +1,4 @@
-"""What the actors of a run share, wherever they are: the keeper, and the pools of seed pairs."""
+"""Handles of what the actors of a run share: the coordinator, and the pools of seed pairs."""
 
 import asyncio
 from collections.abc import Collection, Sequence
@@ -10,19 +10,20 @@ from ray.exceptions import RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from upath import UPath
 
-from apigen_ray.models.response_cache import Entry, Limits, Summary
+from apigen_ray.models.reply_store import Entry
+from apigen_ray.models.response_cache import Limits, Summary
 from apigen_ray.pipeline.coordinator import Coordinator, Pools
 from apigen_ray.prompting.seed_pool import LAG, Pool
 from apigen_ray.records import JsonObject, Reply, Seed
 from apigen_ray.report.activity import Activity
 
-PATIENCE_S = 600.0
-"""How long a prompt waits for the pool of its round before it is put off to the end. It must not
-wait for ever: what the pool depends on may stand behind it in the queue, after a worker's death."""
+POOL_TIMEOUT_S = 600.0
+"""How long a prompt waits for the pool of its round before it is postponed to the end. It can't
+wait forever: after a worker has died, what the pool depends on may be queued behind the prompt."""
 
 
 class RemoteCoordinator:
-    """The keeper as an actor on the machine of the driver, which holds the run folder."""
+    """The coordinator as an actor on the machine of the driver, which holds the run folder."""
 
     def __init__(
         self,
@@ -40,7 +41,7 @@ class RemoteCoordinator:
                 folder.absolute(), replies.absolute() if replies else None, limits, cost_usd, tokens
             )
         )
-        self._asking: ray.ObjectRef | None = None
+        self._pending: ray.ObjectRef | None = None
         self._activity = Activity()
 
     async def known(self) -> tuple[frozenset[str], str | None]:
@@ -77,13 +78,13 @@ class RemoteCoordinator:
         self._actor.report_load.remote(model, client, in_flight, limit)
 
     def activity(self) -> Activity:
-        """What is being worked on, as of a moment ago: this waits for nothing."""
-        if self._asking is None:
-            self._asking = self._actor.activity.remote()
-        elif ray.wait([self._asking], timeout=0)[0]:
+        """What was in progress a moment ago; does not block."""
+        if self._pending is None:
+            self._pending = self._actor.activity.remote()
+        elif ray.wait([self._pending], timeout=0)[0]:
             with suppress(RayError):
-                self._activity = ray.get(self._asking)
-            self._asking = None
+                self._activity = ray.get(self._pending)
+            self._pending = None
         return self._activity
 
     def end(self) -> None:
@@ -104,7 +105,7 @@ class RemoteCoordinator:
 
 
 class RemotePools:
-    """The pools of a run's rounds: the driver makes them, the generating actors draw from them."""
+    """The pools of a run's rounds: made by the driver, used by the generating actors."""
 
     def __init__(self) -> None:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
@@ -112,20 +113,20 @@ class RemotePools:
         self._actor = ray.remote(Pools).options(**options).remote()
 
     async def of(self, owner: str, round_: int) -> tuple[Seed, ...] | None:
-        """The pairs of a pool, once there are any; None if there won't be, or not soon."""
+        """Wait for the pairs of a pool; None if it does not come, or not in time."""
         if round_ < LAG:
             return ()
         try:
-            found = await asyncio.wait_for(self._actor.of.remote(owner, round_), PATIENCE_S)
+            found = await asyncio.wait_for(self._actor.of.remote(owner, round_), POOL_TIMEOUT_S)
         except (TimeoutError, RayActorError):
             return None
         return None if found is None else cast("tuple[Seed, ...]", await found)
 
     def publish(self, pool: Pool) -> None:
-        """Let those go on that wait for a pool."""
-        # In a list: a bare reference would be taken for its value.
+        """Make a pool available to those that wait for it."""
+        # In a list: Ray replaces a bare reference by its value.
         self._actor.publish.remote(pool.owner, pool.round, [ray.put(pool.pairs)])
 
     def close(self) -> None:
-        """Send those away that wait: there will be no more pools."""
+        """Release those that wait: no more pools will come."""
         self._actor.close.remote()

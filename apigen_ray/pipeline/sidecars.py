@@ -1,4 +1,4 @@
-"""Runners that wait beside an executor, in a container of the same pod."""
+"""Sandbox runners in a sidecar container of the executor's pod."""
 
 import asyncio
 from typing import Any
@@ -10,36 +10,36 @@ from apigen_ray.errors import BadInput, SandboxLost
 from apigen_ray.pipeline.operators import Executor
 from apigen_ray.stages.execute.sandbox import open_sandbox
 
-SANDBOX = "sandbox"
-"""The resource of Ray nodes that have runner sidecars: 1, however many runners."""
+SANDBOX_RESOURCE = "sandbox"
+"""The Ray resource of nodes with a sidecar: 1, however many runners it has."""
 
 
-def try_sidecars(executor: Executor, timeout_s: float = 600.0) -> None:
-    """See that a node has runner sidecars, if calls run in such, and that the tools load in them.
+def check_sidecars(executor: Executor, timeout_s: float = 600.0) -> None:
+    """If calls run in sidecars, check that a node has them, and that the tools load there.
 
     Args:
-        executor: What will run there.
+        executor: The executor that will run there.
         timeout_s: How long to wait for such a node; an autoscaler may have to start it.
 
     Raises:
-        BadInput: if there is none, or the tools don't load.
+        BadInput: if there is no such node, or the tools don't load.
     """
     if executor.sandbox.kind != "sidecar" or not executor.code.functions:
         return
-    trial = ray.remote(_trial).options(num_cpus=0.1, **placed(executor)).remote(executor)
+    trial = ray.remote(_open_sandbox).options(num_cpus=0.1, **placement(executor)).remote(executor)
     try:
-        complaint = ray.get(trial, timeout=timeout_s)
+        problem = ray.get(trial, timeout=timeout_s)
     except GetTimeoutError as error:
         ray.cancel(trial)
         raise BadInput(
-            f"sandbox.kind is sidecar, but no free Ray node has a resource {SANDBOX!r}: start those"
-            f" that have runners beside them with --resources='{{\"{SANDBOX}\": 1}}'"
+            f"sandbox.kind is sidecar, but no free Ray node has a resource {SANDBOX_RESOURCE!r}: "
+            f"start nodes that have a sidecar with --resources='{{\"{SANDBOX_RESOURCE}\": 1}}'"
         ) from error
-    if complaint:
-        raise BadInput(f"sandbox sidecars: {complaint}")
+    if problem:
+        raise BadInput(f"sandbox sidecars: {problem}")
 
 
-def _trial(executor: Executor) -> str | None:
+def _open_sandbox(executor: Executor) -> str | None:
     async def open_one() -> None:
         settings = executor.sandbox.model_copy(update={"slots": 1})
         await (await open_sandbox(settings, executor.code)).close()
@@ -51,6 +51,6 @@ def _trial(executor: Executor) -> str | None:
     return None
 
 
-def placed(executor: Executor) -> dict[str, Any]:
-    """One executor a node, where there are runners beside it."""
-    return {"resources": {SANDBOX: 1}} if executor.sandbox.kind == "sidecar" else {}
+def placement(executor: Executor) -> dict[str, Any]:
+    """Ray options that put one executor on each node with a sidecar, if it needs one."""
+    return {"resources": {SANDBOX_RESOURCE: 1}} if executor.sandbox.kind == "sidecar" else {}

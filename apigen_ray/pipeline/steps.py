@@ -1,7 +1,7 @@
-"""The stages as steps from row to row: what the Ray pipeline runs, and tests run without Ray.
+"""The stages as steps from row to row, which run in the Ray pipeline and, in tests, without Ray.
 
-A step never raises. Whatever goes wrong in it is classified here, in `_settling`: a bad sample is
-a row that says why, and so is broken infrastructure.
+A step never raises: `_errors_as_rows` turns every exception into rows of outcome `error`. A bad
+sample is a row with a reason, too.
 """
 
 import json
@@ -63,15 +63,15 @@ async def generate_step(
     *,
     with_schema: bool = False,
 ) -> list[Row]:
-    """Ask for a prompt's data points, and check what comes: generation and stage 1.
+    """Generate the data points of a prompt, and check them: generation and stage 1.
 
     Args:
-        task: What is asked.
-        sampler: Draws the prompt.
+        task: The prompt, and which of its data points are wanted.
+        sampler: Makes the prompt.
         model: The generating model.
         name: Its label.
         settings: How strict stage 1 is.
-        with_schema: Hold the completion to the schema of the tools shown.
+        with_schema: Constrain the completion to the schema of the tools shown.
     """
     prompt = sampler.prompt(task.spec)
     hashed = digest(f"{message.role}:{message.content}" for message in prompt.messages)
@@ -96,13 +96,13 @@ async def generate_step(
         reply = await model.complete(prompt.messages, schema, sample=prompt.id)
         return await check_step(rows, reply, prompt, settings)
 
-    return await _settling(list(rows.values()), Stage.GENERATE, generate())
+    return await _errors_as_rows(list(rows.values()), Stage.GENERATE, generate())
 
 
 async def check_step(
     rows: Mapping[int, Row], reply: Reply, prompt: Prompt, settings: CheckSettings
 ) -> list[Row]:
-    """Give each row its data point of a completion, or the reason why there is none.
+    """Give each row its data point of a completion, or the reason for having none.
 
     Args:
         rows: The wanted rows, by the index of their data point in the completion.
@@ -128,7 +128,7 @@ async def check_step(
         )
         return [_with_copied(checked_row(r, results[i]), prompt) for i, r in answered.items()]
 
-    return await _settling(list(answered.values()), Stage.CHECK, checked())
+    return await _errors_as_rows(list(answered.values()), Stage.CHECK, checked())
 
 
 def _with_copied(row: Row, prompt: Prompt) -> Row:
@@ -146,15 +146,15 @@ async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) 
         run = execute_twice if settings.check_determinism else execute
         done = await run(_pair(row).calls, runner)
         results = strict_json.dumps([result_form(result) for result in done.results])
-        seconds = done.seconds if done.results else None  # nothing was to be called
+        seconds = done.seconds if done.results else None  # there was no call
         ran = with_values(row, execution_results=results, execute_s=seconds)
         return [rejected_row(ran, Stage.EXECUTE, done.rejection) if done.rejection else ran]
 
-    return (await _settling([row], Stage.EXECUTE, executed()))[0]
+    return (await _errors_as_rows([row], Stage.EXECUTE, executed()))[0]
 
 
 async def judge_step(row: Row, judges: Sequence[Judge], rule: Rule) -> Row:
-    """Have a row judged: stage 3."""
+    """Judge a row: stage 3."""
 
     async def judged() -> list[Row]:
         if row["copied"]:  # needs no judge
@@ -173,7 +173,7 @@ async def judge_step(row: Row, judges: Sequence[Judge], rule: Rule) -> Row:
                 {"judge": vote.judge, "pass": vote.passed, "thought": vote.thought}
                 for vote in ballot.votes
             ]
-            thought = ballot.votes[-1].thought  # of the vote that decided
+            thought = ballot.votes[-1].thought  # of the deciding vote
             voted = with_values(voted, thought=thought, votes=strict_json.dumps(votes))
         if ballot.passed:
             return [voted]
@@ -184,19 +184,21 @@ async def judge_step(row: Row, judges: Sequence[Judge], rule: Rule) -> Row:
         refused = Rejected(Reason.JUDGED_NO, voted["thought"] or "judged no, without a thought")
         return [rejected_row(voted, Stage.JUDGE, refused)]
 
-    return (await _settling([row], Stage.JUDGE, judged()))[0]
+    return (await _errors_as_rows([row], Stage.JUDGE, judged()))[0]
 
 
 def finished(rows: pa.Table) -> pa.Table:
-    """Rows that came through every stage asked for are verified."""
+    """Mark rows that passed every stage as verified."""
     outcome = pa.compute.fill_null(rows["outcome"], Outcome.VERIFIED.value)
     return with_column(rows, "outcome", outcome)
 
 
-async def _settling(rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]]) -> list[Row]:
-    """The rows that a step gives; if it raises, the rows it had, as errors.
+async def _errors_as_rows(
+    rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]]
+) -> list[Row]:
+    """The rows that a step returns; if it raises, the rows it was given, as errors.
 
-    The one place where exceptions become rows.
+    This is the only place where exceptions become rows.
     """
     try:
         with log_context(
@@ -212,7 +214,7 @@ async def _settling(rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]
 
 
 def poison_task(task: Task, name: str) -> list[Row]:
-    """The rows of a prompt that is not tried again; not even its tools are drawn."""
+    """The rows of a prompt that is not retried; not even its tools are sampled."""
     spec = task.spec
     rows = [
         new_row(
@@ -229,8 +231,8 @@ def poison_task(task: Task, name: str) -> list[Row]:
 
 
 def poison_row(row: Row, stage: Stage) -> Row:
-    """A row that is not tried again: the process that worked on it died each time."""
-    detail = f"the process of the stage {stage} died {CRASH_LIMIT} times while it worked on this"
+    """A row that is not retried: the process that worked on it died each time."""
+    detail = f"the {stage} process died {CRASH_LIMIT} times while it worked on this row"
     return rejected_row(row, stage, Rejected(Reason.WORKER_DIED, detail))
 
 
@@ -241,7 +243,7 @@ def _pair(row: Row) -> Pair:
 
 
 def _shares(reply: Reply, count: int) -> list[dict[str, Any]]:
-    """Split what a completion took over its data points, to the last token."""
+    """Split the tokens and cost of a completion among its data points, to the last token."""
 
     def split(total: int) -> list[int]:
         each, rest = divmod(total, count)

@@ -1,4 +1,4 @@
-"""vLLM on the cluster's GPUs: one actor holds one engine, where Ray finds room for it."""
+"""vLLM on the cluster's GPUs: one actor per engine, on a node with free GPUs."""
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,11 +12,11 @@ from apigen_ray.errors import BadInput, EndpointError
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.vllm import STOP_S, Engine, VllmEndpoint
 
-POLLED_S = 1.0
+POLL_INTERVAL_S = 1.0
 
 
 class _Engine:
-    """The actor. Its end, however it comes, is the end of the engine."""
+    """The actor. However it ends, its engine ends with it."""
 
     def start(self, settings: VllmEndpoint, *, alone: bool) -> str:
         """Start the engine; returns its URL."""
@@ -36,10 +36,10 @@ class _Engine:
 def engines(
     settings: Mapping[str, VllmEndpoint], notice: Callable[[str], object]
 ) -> Iterator[dict[str, Endpoint]]:
-    """Serve models until the end, each seen to answer. Ray must be up.
+    """Serve models while the context is open, each once it answers. Needs Ray.
 
     Raises:
-        BadInput: naming the model, if the cluster has no room for it, or it doesn't start.
+        BadInput: naming the model, if the cluster has too few GPUs for it, or it doesn't start.
     """
     different: dict[str, VllmEndpoint] = {}
     for entry in settings.values():
@@ -47,7 +47,7 @@ def engines(
     for entry in different.values():
         check_gpu_capacity(entry)
     with ExitStack() as stack:
-        # All are started before any is waited for.
+        # Start all engines before waiting for any.
         actors = {
             key: [stack.enter_context(_actor(entry)) for _ in range(entry.replicas)]
             for key, entry in different.items()
@@ -60,29 +60,29 @@ def engines(
 
 
 def check_gpu_capacity(entry: VllmEndpoint) -> None:
-    """See that the cluster has the GPUs for the engines of a model. Ray must be up.
+    """Check that the cluster has the GPUs for the engines of a model. Needs Ray.
 
     Raises:
-        BadInput: naming the model, if it hasn't.
+        BadInput: naming the model, if it has not.
     """
-    most = max(node["Resources"].get("GPU", 0) for node in ray.nodes() if node["Alive"])
-    whole = ray.cluster_resources().get("GPU", 0)
-    if most < entry.gpus_each:
+    largest = max(node["Resources"].get("GPU", 0) for node in ray.nodes() if node["Alive"])
+    total = ray.cluster_resources().get("GPU", 0)
+    if largest < entry.gpus_each:
         raise BadInput(
-            f"model {entry.name}: an engine takes {entry.gpus_each} of one node's GPUs, and no "
-            f"node has more than {most:g}; give the cluster GPUs, or set num_gpus and "
+            f"model {entry.name}: an engine needs {entry.gpus_each} GPU(s) of one node, but no "
+            f"node has more than {largest:g}; add GPUs to the cluster, or set num_gpus and "
             "tensor_parallel_size"
         )
-    if whole < entry.gpus_each * entry.replicas:
+    if total < entry.gpus_each * entry.replicas:
         raise BadInput(
-            f"model {entry.name}: {entry.replicas} engines take {entry.gpus_each} GPUs each, and "
-            f"the cluster has {whole:g} in all; set replicas"
+            f"model {entry.name}: {entry.replicas} engines need {entry.gpus_each} GPU(s) each, but "
+            f"the cluster has {total:g} in total; lower replicas"
         )
 
 
 @contextmanager
 def _actor(entry: VllmEndpoint) -> Iterator[Any]:
-    # Next to no CPUs: on a small machine, whole ones would leave none for the run.
+    # A fraction of a CPU: on a small machine, whole CPUs would leave none for the run.
     actor = ray.remote(_Engine).options(num_cpus=0.1, num_gpus=entry.gpus_each).remote()
     try:
         yield actor
@@ -93,20 +93,20 @@ def _actor(entry: VllmEndpoint) -> Iterator[Any]:
 
 
 def _ready(entry: VllmEndpoint, actors: Sequence[Any]) -> tuple[str, ...]:
-    """The URLs of engines, once all of them answer."""
+    """Wait until all engines answer; returns their URLs."""
     timeout_s = entry.startup_timeout_s
-    until = time.monotonic() + timeout_s
+    deadline = time.monotonic() + timeout_s
     alone = len(ray.nodes()) == 1
     try:
         urls = ray.get([a.start.remote(entry, alone=alone) for a in actors], timeout=timeout_s)
         while not all(ray.get([a.ready.remote() for a in actors], timeout=timeout_s)):
-            if time.monotonic() > until:
+            if time.monotonic() > deadline:
                 raise TimeoutError
-            time.sleep(POLLED_S)
-    except TimeoutError:  # as Ray's own
+            time.sleep(POLL_INTERVAL_S)
+    except TimeoutError:  # Ray's GetTimeoutError is one, too
         raise BadInput(
-            f"model {entry.name}: vLLM is not ready after {timeout_s:g} s; is there room for its "
-            "GPUs? raise startup_timeout_s if the model only takes long to load"
+            f"model {entry.name}: vLLM is not ready after {timeout_s:g} s; are enough GPUs free? "
+            "If the model only takes long to load, raise startup_timeout_s"
         ) from None
     except RayTaskError as error:
         if isinstance(error.cause, EndpointError | OSError):

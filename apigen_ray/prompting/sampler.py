@@ -13,11 +13,11 @@ from itertools import zip_longest
 from random import Random
 from typing import Annotated, NamedTuple, Protocol
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
 from apigen_ray import strict_json
 from apigen_ray.prompting.templates import GENERATOR, VOICES
-from apigen_ray.records import JsonObject, Message, Prompt, Seed, Style, Tool
+from apigen_ray.records import JsonObject, Message, Prompt, Seed, Settings, Style, Tool
 from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.tools.prompt_text import tools_text
 from apigen_ray.tools.write_forms import prompt_form
@@ -25,10 +25,8 @@ from apigen_ray.tools.write_forms import prompt_form
 ONE_TOOL_STYLES = (Style.SIMPLE, Style.PARALLEL)
 
 
-class Range(BaseModel):
+class Range(Settings):
     """A range from which a whole number is drawn, both ends included."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     min: Annotated[int, Field(ge=0)]
     """The smallest number drawn."""
@@ -46,10 +44,8 @@ class Range(BaseModel):
         return random.randint(self.min, self.max)
 
 
-class SamplingSettings(BaseModel):
+class SamplingSettings(Settings):
     """How prompts are sampled. The paper says "from a predefined range" and gives no numbers."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     tools_shown: Range = Range(min=2, max=4)
     """How many tools are shown in the styles that show several."""

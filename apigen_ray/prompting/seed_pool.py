@@ -18,12 +18,12 @@ from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 import pyarrow.compute
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from apigen_ray import strict_json
 from apigen_ray.datasets.near_duplicates import NearDuplicateIndex
 from apigen_ray.prompting.sampler import Task, point_id
-from apigen_ray.records import Call, Outcome, Pair, Seed, Style, Tool
+from apigen_ray.records import Call, Outcome, Pair, Seed, Settings, Style, Tool
 from apigen_ray.run_folder.rows import Row, as_rows, pair_form
 from apigen_ray.run_folder.store import RunFolder, digest
 from apigen_ray.stages.similarity import functions_text
@@ -39,10 +39,8 @@ def _word(value: Any) -> Any:
     return {True: "per_model", False: "off"}[value] if isinstance(value, bool) else value
 
 
-class FeedbackSettings(BaseModel):
+class FeedbackSettings(Settings):
     """Whether verified pairs are shown as examples. `feedback: off` for short."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     pool: Annotated[Literal["off", "per_model", "shared"], BeforeValidator(_word)] = "per_model"
     """Whose verified pairs a model is shown: none; its own, as in the paper, where each model makes

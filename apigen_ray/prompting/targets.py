@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from apigen_ray.prompting.sampler import Cell, PromptSpec, plan
-from apigen_ray.records import Style
+from apigen_ray.records import Settings, Style
 
 Wave: TypeAlias = Mapping[str, Mapping[Cell, int]]
 """The data points requested from each model, by cell."""
@@ -23,10 +23,8 @@ MARGIN = 2.0
 time than a few surplus data points."""
 
 
-class Target(BaseModel):
+class Target(Settings):
     """How the numbers in `points` are meant."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     count: Literal["generated", "verified"] = "generated"
     """`generated`: this many are requested, as in the paper. `verified`: this many are in the data

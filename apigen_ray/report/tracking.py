@@ -9,10 +9,10 @@ import os
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from apigen_ray.errors import BadInput
-from apigen_ray.records import Outcome
+from apigen_ray.records import Outcome, Settings
 from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.run_folder.store import RunFolder
 
@@ -23,10 +23,8 @@ TRACKED = "tracked.json"
 """The file of a run folder that has the id of its run in the tracker."""
 
 
-class MlflowSettings(BaseModel):
+class MlflowSettings(Settings):
     """An MLflow server or database. MLflow takes credentials from the environment."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     uri: str
     """The tracking URI, such as `https://mlflow.example.com` or `sqlite:///mlflow.db`."""
@@ -41,10 +39,8 @@ class MlflowSettings(BaseModel):
         return uri
 
 
-class TrackSettings(BaseModel):
+class TrackSettings(Settings):
     """Where the results of a run are logged, besides its folder."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     mlflow: MlflowSettings | None = None
     """MLflow; needs the extra `mlflow`."""

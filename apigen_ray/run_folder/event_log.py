@@ -1,8 +1,8 @@
-"""What happens in a run, in `log.jsonl` of its folder: a line of JSON for each event.
+"""The event log of a run, `log.jsonl` in its folder: one line of JSON per event.
 
-Modules log as usual, an event by a name that does not vary and `extra=` for what does;
-`log_context` names the model and the rows that are being worked on. A `ForwardingHandler` in each
-process hands the lines to the one `RunLog`, which lives in the coordinator.
+Modules use `logging` as usual: the message is a constant event name, `extra=` holds the details,
+and `log_context` adds the model and the rows in progress. A `ForwardingHandler` in each process
+sends the lines to the only `RunLog`, in the coordinator.
 """
 
 import json
@@ -23,26 +23,26 @@ from apigen_ray.records import Json, JsonObject
 from apigen_ray.run_folder.storage import is_local
 
 NAME = "log.jsonl"
-MOST_A_MINUTE = 30
-"""Lines of one event from one process; the next line says how many were left out."""
-SECONDS_PER_OBJECT = 5.0
+MAX_PER_MINUTE = 30
+"""Lines per event and process; the next line says how many were left out."""
+UPLOAD_INTERVAL_S = 5.0
 
-_OF_ANY_RECORD = vars(logging.makeLogRecord({})).keys()
-_about: ContextVar[JsonObject] = ContextVar("about")
+_STANDARD_ATTRIBUTES = vars(logging.makeLogRecord({})).keys()
+_context: ContextVar[JsonObject] = ContextVar("log_context")
 
 
 @contextmanager
 def log_context(**labels: Json) -> Iterator[None]:
-    """Add labels to what is logged inside, here and in the tasks that are started here."""
-    token = _about.set(_about.get({}) | labels)
+    """Add labels to everything logged in the context, tasks that it starts included."""
+    token = _context.set(_context.get({}) | labels)
     try:
         yield
     finally:
-        _about.reset(token)
+        _context.reset(token)
 
 
 class ForwardingHandler(logging.Handler):
-    """Turns records into lines, and sends them where the log is written."""
+    """Turns log records into lines, and sends them to the `RunLog`."""
 
     def __init__(self, send: Callable[[JsonObject], object]) -> None:
         super().__init__(logging.INFO)
@@ -52,13 +52,13 @@ class ForwardingHandler(logging.Handler):
         self._left_out: Counter[str] = Counter()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Send a record, unless there were many of its event."""
+        """Send a record, unless its event was logged too often in this minute."""
         minute = int(record.created // 60)
         if minute != self._minute:
             self._minute = minute
             self._lines.clear()
         self._lines[record.msg] += 1
-        if self._lines[record.msg] > MOST_A_MINUTE:
+        if self._lines[record.msg] > MAX_PER_MINUTE:
             self._left_out[record.msg] += 1
             return
         line = _line(record)
@@ -71,7 +71,7 @@ class ForwardingHandler(logging.Handler):
 
 
 def forward_logs(send: Callable[[JsonObject], object]) -> ForwardingHandler:
-    """Send what this process logs from here on."""
+    """Send everything this process logs from now on."""
     logger = logging.getLogger("apigen_ray")
     logger.setLevel(logging.INFO)
     handler = ForwardingHandler(send)
@@ -81,7 +81,7 @@ def forward_logs(send: Callable[[JsonObject], object]) -> ForwardingHandler:
 
 @contextmanager
 def forwarding_logs(send: Callable[[JsonObject], object]) -> Iterator[None]:
-    """Send what this process logs inside."""
+    """Send everything this process logs in the context."""
     handler = forward_logs(send)
     try:
         yield
@@ -96,11 +96,11 @@ def _line(record: logging.LogRecord) -> JsonObject:
         "level": record.levelname.lower(),
         "event": record.getMessage(),
     }
-    line |= _about.get({})
+    line |= _context.get({})
     line |= {
         key: value
         for key, value in vars(record).items()
-        if key not in _OF_ANY_RECORD and not key.startswith("_")  # Ray's own
+        if key not in _STANDARD_ATTRIBUTES and not key.startswith("_")  # Ray's own
     }
     if record.exc_info:
         line["traceback"] = "".join(traceback.format_exception(*record.exc_info))
@@ -108,23 +108,24 @@ def _line(record: logging.LogRecord) -> JsonObject:
 
 
 class RunLog:
-    """The log of a run folder. What can't be written is dropped: a log never ends a run.
+    """The log of a run folder. Lines that can't be written are dropped: a log never ends a run.
 
-    An object can't be appended to: on an object store it is put whole, some seconds after a line.
+    Objects can't be appended to: on an object store, the whole log is uploaded again, some seconds
+    after a new line.
     """
 
     def __init__(self, folder: UPath) -> None:
         self._path = folder / NAME
         self._run = str(folder)
         self._lines: list[str] = []
-        self._putting = threading.Lock()
+        self._uploading = threading.Lock()
         self._timer: threading.Timer | None = None
         if not is_local(self._path):
             with suppress(FileNotFoundError):
                 self._lines = [self._path.read_text("utf-8")]
 
     def add(self, line: JsonObject) -> None:
-        """Write a line, with the run's name."""
+        """Write a line, with the path of the run folder."""
         first = {"time": line["time"], "level": line["level"], "run": self._run}
         text = json.dumps(first | line, default=str) + "\n"
         if is_local(self._path):
@@ -133,14 +134,14 @@ class RunLog:
             return
         self._lines.append(text)
         if self._timer is None:
-            self._timer = threading.Timer(SECONDS_PER_OBJECT, self.flush)
+            self._timer = threading.Timer(UPLOAD_INTERVAL_S, self.flush)
             self._timer.daemon = True
             self._timer.start()
 
     def flush(self) -> None:
-        """Put what an object store lacks."""
+        """Upload lines that the object store lacks."""
         if self._timer is None:
             return
-        self._timer = None  # first: a line that comes from here on starts another
-        with self._putting, suppress(Exception):
+        self._timer = None  # first: a later line starts another timer
+        with self._uploading, suppress(Exception):
             self._path.fs.pipe_file(self._path.path, "".join(self._lines).encode())

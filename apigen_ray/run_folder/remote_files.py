@@ -1,4 +1,4 @@
-"""Configs, tools and data that stand elsewhere: `https://`, `s3://` and what else fsspec knows."""
+"""Configs, tools and data at a URL: `https://`, `s3://` and all others that fsspec supports."""
 
 import atexit
 import shutil
@@ -13,11 +13,11 @@ from upath import UPath
 from apigen_ray.errors import BadInput
 from apigen_ray.run_folder.storage import is_local, resolve_path
 
-ROWS = (".jsonl", ".json", ".parquet")
+DATA_FILES = (".jsonl", ".json", ".parquet")
 
 
-def beside(config: UPath, values: dict[str, Any]) -> None:
-    """Have the tools and seeds that a config at a URL names by relative paths stand beside it."""
+def resolve_sources(config: UPath, values: dict[str, Any]) -> None:
+    """Make relative paths of tools and seeds relative to the config, if that is at a URL."""
     if is_local(config):
         return
     for key in ("tools", "seeds"):
@@ -32,15 +32,15 @@ def beside(config: UPath, values: dict[str, Any]) -> None:
 def _is_relative(source: Any, key: str) -> bool:
     if not isinstance(source, str) or "://" in source or Path(source).is_absolute():
         return False
-    return key == "tools" or source.endswith(ROWS)  # else the name of a data set
+    return key == "tools" or source.endswith(DATA_FILES)  # else the name of a data set
 
 
 @cache
 def local_copy(source: str) -> Path:
-    """The path of a local source, or of a copy that lives as long as this process.
+    """The path of a local source, or of a copy that is deleted when this process ends.
 
     Raises:
-        BadInput: naming the URL, if nothing can be read there.
+        BadInput: naming the URL, if it can't be read.
     """
     there = resolve_path(source)
     if is_local(there):
@@ -54,5 +54,5 @@ def local_copy(source: str) -> Path:
     except Exception as error:  # each store's client raises its own types
         raise BadInput(f"{source}: can't be read: {error or type(error).__name__}") from error
     if not here.exists():  # a prefix that no object has
-        raise BadInput(f"{source}: nothing is there")
+        raise BadInput(f"{source}: no such file or folder")
     return here

@@ -1,4 +1,4 @@
-"""One row a data point: its columns, and how a row comes to be, goes on and is rejected."""
+"""One row per data point: its columns, and how rows are created, changed and rejected."""
 
 from collections.abc import Sequence
 from typing import Any, TypedDict, cast, get_type_hints
@@ -63,7 +63,7 @@ _TYPES = {"str": pa.string(), "int": pa.int64(), "float": pa.float64()}
 
 
 def _arrow_type(hint: Any) -> pa.DataType:
-    """The type of a column: that of its annotation, which may allow None besides."""
+    """The Arrow type of a column, from its annotation, which may allow None."""
     return _TYPES[str(getattr(hint, "__name__", hint)).partition(" ")[0]]
 
 
@@ -80,7 +80,7 @@ RELEASED = (
     "model",
     "execution_results",
 )
-"""The columns of `dataset`: those of xlam-function-calling-60k, then what is worth knowing."""
+"""The columns of `dataset`: those of xlam-function-calling-60k, then additional ones."""
 
 
 def new_row(
@@ -95,12 +95,12 @@ def new_row(
     categories: str = "[]",
     round_: int = 0,
 ) -> Row:
-    """A data point of which nothing is known but that it is wanted.
+    """The row of a data point that is still to be generated.
 
     Args:
         id_: Its id.
         model: The label of the generating model.
-        style: The style asked for, if any was.
+        style: The style asked for, if any.
         prompt_id: The prompt that asks for it.
         tried: How often it was asked for before.
         strategy: How it comes about; None of data made elsewhere.
@@ -144,7 +144,7 @@ def checked_row(row: Row, result: Checked | Rejected) -> Row:
 
 
 def rejected_row(row: Row, stage: Stage, rejected: Rejected) -> Row:
-    """A row that goes no further, with the reason."""
+    """A rejected row, with the reason."""
     return with_values(
         row,
         outcome=OUTCOME_OF[rejected.reason].value,
@@ -155,7 +155,7 @@ def rejected_row(row: Row, stage: Stage, rejected: Rejected) -> Row:
 
 
 def pair_form(pair: Pair) -> JsonObject:
-    """A pair as prompts and completions write it."""
+    """A pair in the form of prompts and completions."""
     answers: list[Json] = [{"name": call.name, "arguments": call.arguments} for call in pair.calls]
     return {"query": pair.query, "answers": answers}
 
@@ -166,7 +166,7 @@ def as_table(rows: Sequence[Row]) -> pa.Table:
 
 
 def as_rows(table: pa.Table) -> list[Row]:
-    """The rows of a table, as far as it has their columns."""
+    """The rows of a table, with the columns that it has."""
     return cast("list[Row]", table.to_pylist())
 
 

@@ -1,4 +1,4 @@
-"""Rows put in order that are too many to be in memory at once."""
+"""External sorting, for rows that don't fit into memory."""
 
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -11,41 +11,41 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute
 
-Places: TypeAlias = npt.NDArray[np.int64]
-"""Of each row, the place where it is to stand: all numbers from 0 on."""
+Ranks: TypeAlias = npt.NDArray[np.int64]
+"""For each row, its position in the sorted order, from 0 on."""
 
 
-def places_of(keys: pa.ChunkedArray) -> Places:
-    """The places of rows that are put in the order of a key."""
-    places = np.empty(len(keys), np.int64)
-    places[pa.compute.sort_indices(keys).to_numpy()] = np.arange(len(keys))
-    return places
+def ranks_of(keys: pa.ChunkedArray) -> Ranks:
+    """The ranks of rows that are sorted by a key."""
+    ranks = np.empty(len(keys), np.int64)
+    ranks[pa.compute.sort_indices(keys).to_numpy()] = np.arange(len(keys))
+    return ranks
 
 
 def in_order(
-    tables: Iterable[pa.Table], places: Places, size: int, folder: Path | None = None
+    tables: Iterable[pa.Table], ranks: Ranks, size: int, folder: Path | None = None
 ) -> Iterator[pa.Table]:
-    """The rows in their places, `size` of them at a time.
+    """The rows in sorted order, `size` of them at a time.
 
-    They wait in a file without a name, which is gone with the process, however that ends.
+    They are stored in an unnamed temporary file, which vanishes with the process, however it ends.
 
     Args:
         tables: The rows.
-        places: Their places.
+        ranks: Their ranks.
         size: How many rows are in memory at once.
-        folder: Where the file is; by default, where the system keeps temporary files.
+        folder: Where the file is; by default, in the system's folder for temporary files.
     """
     tables = iter(tables)
     if (first := next(tables, None)) is None:
         return
     memory = pa.default_memory_pool()
-    bounds = np.arange(size, len(places), size)
-    held: list[list[Places]] = []
+    bounds = np.arange(size, len(ranks), size)
+    held: list[list[Ranks]] = []
     with tempfile.TemporaryFile(dir=folder) as file:
         with pa.ipc.new_file(file, first.schema, options=_COMPRESSED) as writer:
             for chunk in _chunks(chain([first], tables), size):
-                memory.release_unused()  # Arrow keeps what is freed, of every slice anew
-                own, places = places[: len(chunk)], places[len(chunk) :]
+                memory.release_unused()  # Arrow keeps freed memory, that of every slice
+                own, ranks = ranks[: len(chunk)], ranks[len(chunk) :]
                 held.append(_write(chunk, own, bounds, writer))
         reader = pa.ipc.open_file(file)
         for number, pieces in enumerate(zip(*held, strict=True)):
@@ -56,7 +56,7 @@ def in_order(
 
 
 def _chunks(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
-    """The same rows, at least `size` at a time, but for the last."""
+    """The same rows, at least `size` at a time, except for the last chunk."""
     waiting: list[pa.Table] = []
     for table in tables:
         waiting.append(table)
@@ -68,12 +68,12 @@ def _chunks(tables: Iterable[pa.Table], size: int) -> Iterator[pa.Table]:
 
 
 def _write(
-    chunk: pa.Table, places: Places, bounds: Places, writer: pa.ipc.RecordBatchFileWriter
-) -> list[Places]:
-    """Write rows in order, cut into batches where slices of the whole end; return their places."""
-    order = np.argsort(places)
+    chunk: pa.Table, ranks: Ranks, bounds: Ranks, writer: pa.ipc.RecordBatchFileWriter
+) -> list[Ranks]:
+    """Write rows in order, in one batch per slice of the whole; return the ranks of each batch."""
+    order = np.argsort(ranks)
     [batch] = chunk.take(order).combine_chunks().to_batches()
-    pieces = np.split(places[order], np.searchsorted(places[order], bounds))
+    pieces = np.split(ranks[order], np.searchsorted(ranks[order], bounds))
     for piece in pieces:
         writer.write_batch(batch.slice(0, len(piece)))
         batch = batch.slice(len(piece))

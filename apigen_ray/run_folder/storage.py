@@ -1,10 +1,10 @@
-"""Local folders and object stores, with the same promises: files are whole, one process writes.
+"""Local folders and object stores, with the same guarantees: atomic writes, a single writer.
 
-A file of a local folder is written aside, synced and renamed; an object is put by one request. The
-writer of a local folder holds a lock on a file. On an object store it holds a lease: an object of
-its own, which only one process can create, and which it renews. A writer that dies leaves a lease
-that ends by itself; one that is cut off finds, when it is back, that a later one has begun, and
-stops. Clocks of machines that write one folder must agree to some seconds.
+A local file is written to a temporary file, synced and renamed; an object is uploaded by a single
+request. The writer of a local folder holds a file lock. On an object store it holds a lease: an
+object of its own, which only one process can create, and which it renews. The lease of a writer
+that dies expires; a writer that was cut off and comes back sees that a later attempt has begun, and
+stops. The clocks of machines that write to the same folder must agree to within some seconds.
 """
 
 import fcntl
@@ -27,16 +27,16 @@ from apigen_ray.errors import BadInput, StoreLost
 log = logging.getLogger(__name__)
 
 LEASE_S = 60.0
-RENEWED_EVERY_S = 15.0
-WAITS_S = (1, 2, 4, 8, 16)
-"""Between tries to write an object. The clients of object stores try some times themselves."""
+RENEWAL_INTERVAL_S = 15.0
+RETRY_DELAYS_S = (1, 2, 4, 8, 16)
+"""Pauses between attempts to write an object, on top of the retries of the store's client."""
 
 LOCK, LEASES = ".lock", ".leases"
-_HOPELESS = (PermissionError, FileNotFoundError, NotImplementedError)
+_PERMANENT_ERRORS = (PermissionError, FileNotFoundError, NotImplementedError)
 
 
 def resolve_path(path: str | Path | UPath) -> UPath:
-    """A local path, or a URL of any store that fsspec knows.
+    """A local path, or a URL of any store that fsspec supports.
 
     Raises:
         BadInput: if the kind of URL is unknown, or its package is missing.
@@ -45,37 +45,37 @@ def resolve_path(path: str | Path | UPath) -> UPath:
         found = UPath(path)
         if found.protocol in ("", "file", "local"):
             return UPath(found.path)
-        found = UPath(path, use_listings_cache=False)  # others write there, too
-        found.fs  # noqa: B018 - made when it is first asked for
+        found = UPath(path, use_listings_cache=False)  # other processes write there, too
+        found.fs  # noqa: B018 - created at its first use, which may fail
     except (ImportError, ValueError) as error:
         raise BadInput(f"{path}: {error}") from error
     return found
 
 
 def is_local(path: UPath) -> bool:
-    """Whether a path is of this machine's own file system."""
+    """Whether a path is in the local file system."""
     return isinstance(path, Path)
 
 
 @contextmanager
 def atomic_write(path: UPath) -> Iterator[IO[bytes]]:
-    """Write a file so that readers see the old one or the new one.
+    """Write a file so that readers see either the old or the new version.
 
     Raises:
-        StoreLost: if an object store keeps refusing.
+        StoreLost: if the object store keeps failing.
     """
     if not is_local(path):
         handle = io.BytesIO()
         yield handle
-        _patiently(path, lambda: path.fs.pipe_file(path.path, handle.getvalue()))
+        _with_retries(path, lambda: path.fs.pipe_file(path.path, handle.getvalue()))
         return
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.tmp")
-    with aside.open("wb") as file:
+    temporary = path.with_name(f".{path.name}.tmp")
+    with temporary.open("wb") as file:
         yield file
         file.flush()
         os.fsync(file.fileno())
-    aside.replace(path)
+    temporary.replace(path)
     folder = os.open(str(path.parent), os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -84,13 +84,13 @@ def atomic_write(path: UPath) -> Iterator[IO[bytes]]:
 
 
 def remove(path: UPath) -> None:
-    """Delete a file, or a folder with all that is in it, if it is there."""
+    """Delete a file, or a folder with its content, if it exists."""
     if path.exists():
         path.fs.rm(path.path, recursive=True)
 
 
 class Lock:
-    """The right to write to a local folder."""
+    """The exclusive right to write to a local folder."""
 
     def __init__(self, folder: UPath, after: int) -> None:
         self.attempt = after + 1
@@ -103,7 +103,7 @@ class Lock:
             raise BadInput(f"{folder}: another process is writing to this run folder") from error
 
     def check(self) -> None:
-        """Nobody can take it."""
+        """Does nothing: a file lock can't be lost."""
 
     def release(self) -> None:
         """Let others write."""
@@ -111,18 +111,18 @@ class Lock:
 
 
 class Lease:
-    """The right to write to a folder of an object store, for as long as it is renewed."""
+    """The exclusive right to write to a folder of an object store, while it is renewed."""
 
     def __init__(self, folder: UPath, after: int) -> None:
         numbers = _numbers(folder)
         if numbers:
             last = _lease(folder, numbers[-1])
-            held = json.loads(last.fs.cat_file(last.path))  # in one request: it may change
+            held = json.loads(last.fs.cat_file(last.path))  # in one request: its content may change
             left = held["until"] - time.time()
             if left > 0:
                 raise BadInput(
                     f"{folder}: {held['owner']} is writing to this run folder; if it is dead, its"
-                    f" lease ends in {left:.0f} s"
+                    f" lease expires in {left:.0f} s"
                 )
         self.attempt = max(after, *numbers, 0) + 1
         self._folder = folder
@@ -135,10 +135,10 @@ class Lease:
         threading.Thread(target=self._renew, daemon=True).start()
 
     def check(self) -> None:
-        """See that the right is still ours.
+        """Check that the lease is still ours.
 
         Raises:
-            StoreLost: if it isn't.
+            StoreLost: if it is not.
         """
         if self._lost or time.time() > self._until:
             raise StoreLost(f"{self._folder}: {self._lost or 'the lease could not be renewed'}")
@@ -147,16 +147,16 @@ class Lease:
         """Let others write."""
         self._released.set()
         if not self._lost:
-            _patiently(self._folder, lambda: self._write(0.0, "overwrite"))
+            _with_retries(self._folder, lambda: self._write(0.0, "overwrite"))
 
     def _renew(self) -> None:
-        while not self._released.wait(RENEWED_EVERY_S):
+        while not self._released.wait(RENEWAL_INTERVAL_S):
             try:
                 if _numbers(self._folder)[-1] > self.attempt:
                     self._lost = "a later attempt is writing to this run folder"
                     return
                 self._write(LEASE_S, "overwrite")
-            except Exception as error:  # the next try is soon; `check` knows
+            except Exception as error:  # tried again soon; `check` sees the expiry
                 log.warning("lease not renewed", extra={"why": str(error)})
 
     def _write(self, seconds: float, mode: str) -> None:
@@ -169,11 +169,11 @@ class Lease:
 
 
 def lock(folder: UPath, after: int = 0) -> Lock | Lease:
-    """Become the one writer of a folder.
+    """Become the only writer of a folder.
 
     Args:
-        folder: It is made if need be.
-        after: The number of the last attempt that has left something there.
+        folder: The folder, which is created if needed.
+        after: The number of the last attempt that left files there.
 
     Raises:
         BadInput: if another process is writing to it.
@@ -189,14 +189,14 @@ def _lease(folder: UPath, number: int) -> UPath:
     return folder / LEASES / f"{number:04d}.json"
 
 
-def _patiently(path: UPath, write: Callable[[], object]) -> None:
-    for wait in (*WAITS_S, None):
+def _with_retries(path: UPath, write: Callable[[], object]) -> None:
+    for delay in (*RETRY_DELAYS_S, None):
         try:
             write()
         except Exception as error:  # each store's client raises its own types
-            if wait is None or isinstance(error, _HOPELESS):
+            if delay is None or isinstance(error, _PERMANENT_ERRORS):
                 raise StoreLost(f"{path}: can't be written: {error}") from error
             log.warning("write failed", extra={"path": str(path), "why": str(error)})
-            time.sleep(wait)
+            time.sleep(delay)
         else:
             return

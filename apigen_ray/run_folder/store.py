@@ -1,13 +1,13 @@
-"""The run folder: parts of rows committed whole, the manifest, the data set, and what is settled.
+"""The run folder: parts of rows, each committed atomically, the manifest and the data set.
 
 - `manifest.json`: what the run was made with
-- `samples/part-*.parquet`: every data point, whatever became of it
+- `samples/part-*.parquet`: every data point, with its outcome
 - `dataset/`: the verified ones, in the released columns
-- `replies/`: what the models answered, written by `models.replies`
-- `pools/`: the verified pairs that the prompts of each round could draw from, written by `feedback`
-- `asked.json`: how many data points were asked for, wave by wave, written by `run`
+- `replies/`: the replies of the models, written by `models.reply_store`
+- `pools/`: the verified pairs that prompts of each round may show, by `prompting.seed_pool`
+- `asked.json`: how many data points were asked for, wave by wave, by `workflows.run_plan`
 - `stats.json`, `report.html`: the funnel
-- `log.jsonl`: what happened, written by `runlog`
+- `log.jsonl`: the event log, written by `event_log`
 
 It is a local folder, or a URL of an object store; see `storage`.
 """
@@ -27,7 +27,7 @@ from upath import UPath
 from apigen_ray.errors import BadInput
 from apigen_ray.records import JsonObject, Outcome
 from apigen_ray.run_folder.rows import RELEASED, SCHEMA, with_value
-from apigen_ray.run_folder.sorting import in_order, places_of
+from apigen_ray.run_folder.sorting import in_order, ranks_of
 from apigen_ray.run_folder.storage import (
     LEASES,
     LOCK,
@@ -38,18 +38,18 @@ from apigen_ray.run_folder.storage import (
     resolve_path,
 )
 
-SLICE = 20_000
-"""Rows of the data set that are in memory at once."""
+ROWS_IN_MEMORY = 20_000
+"""Rows of the data set that are sorted in memory at once."""
 
 REPLIES = "replies"
-"""The folder of a run folder that keeps every reply of a model."""
+"""The subfolder with every reply of a model."""
 
-_LEFT_BY_AN_EARLY_END = {LOCK, LEASES, "samples", REPLIES, "ray.log", "log.jsonl"}
-"""What a run folder may hold before it has a manifest."""
+_BEFORE_THE_MANIFEST = {LOCK, LEASES, "samples", REPLIES, "ray.log", "log.jsonl"}
+"""What a run folder may contain before it has a manifest."""
 
 
 class RunFolder:
-    """A run folder. Anyone may read it; one process at a time may write."""
+    """A run folder. Any process may read it; one at a time may write."""
 
     def __init__(self, path: str | Path | UPath) -> None:
         self.path = resolve_path(path)
@@ -58,12 +58,12 @@ class RunFolder:
 
     @property
     def passed_over(self) -> list[str]:
-        """A line on each part met so far that can't be read: its rows count as missing."""
+        """A line for each part so far that can't be read: its rows count as missing."""
         return list(self._passed_over.values())
 
     @contextmanager
     def writing(self) -> Iterator[None]:
-        """Make the folder if needed, and keep other writers out.
+        """Create the folder if needed, and lock it for writing.
 
         Raises:
             BadInput: if it can't be written, or another process is writing to it.
@@ -90,13 +90,13 @@ class RunFolder:
         return sorted((self.path / "samples").glob("part-*.parquet"))
 
     def commit(self, rows: pa.Table) -> None:
-        """Write a part: it is there as a whole, or not at all.
+        """Write a part, completely or not at all.
 
         Args:
             rows: In the columns of `SCHEMA`.
 
         Raises:
-            StoreLost: if it can't be written, or this process may not write any more.
+            StoreLost: if it can't be written, or this process has lost the right to write.
         """
         self._lock.check()
         self._sequence += 1
@@ -104,7 +104,7 @@ class RunFolder:
         _write_parquet(self.path / "samples" / name, rows)
 
     def spent(self) -> tuple[float, int]:
-        """Dollars and tokens of all rows, superseded ones too: they were paid for."""
+        """Dollars and tokens of all rows; superseded rows count, since they were paid for."""
         columns = ["cost_usd", "input_tokens", "output_tokens"]
         cost_usd, tokens = 0.0, 0
         for part in self.parts():
@@ -126,13 +126,13 @@ class RunFolder:
         return settled, {id_: tries for id_, tries in tried.items() if id_ not in settled}
 
     def tables(self, columns: Sequence[str] = tuple(SCHEMA.names)) -> Iterator[pa.Table]:
-        """The rows that count, part by part: an `error` that was asked again is superseded.
+        """The current rows, part by part: an `error` that was retried is superseded.
 
         Args:
-            columns: Which of their columns.
+            columns: The columns to read.
         """
         parts = self.parts()
-        if parts != self._counting[0]:  # parts don't change: their ids are compared once
+        if parts != self._counting[0]:  # parts never change: ids are compared once
             ids = {part.name: self._read(part, ["id"])["id"].combine_chunks() for part in parts}
             self._counting = parts, _last_of_each(ids)
         for part in parts:
@@ -141,21 +141,23 @@ class RunFolder:
             yield table.filter(counting) if counting is not None and len(table) else table
 
     def _read(self, part: UPath, columns: Sequence[str]) -> pa.Table:
-        """Columns of a part; nothing, if it is half-written, or made by another version."""
+        """Columns of a part; no rows, if it is truncated, or written by another version."""
         schema = pa.schema([SCHEMA.field(name) for name in columns])
         try:
-            # Not `read_table`: threads of Arrow's data sets may outlive it, and drop a Python
-            # object when there is no interpreter any more, which aborts the process at its end.
+            # Not `read_table`: threads of Arrow's data sets may outlive it, and release a Python
+            # object after the interpreter has ended, which aborts the process.
             with part.open("rb") as handle, pq.ParquetFile(handle) as parquet:
                 if missing := sorted({*columns}.difference(parquet.schema_arrow.names)):
-                    raise pa.ArrowInvalid(f"made by another version, without {', '.join(missing)}")
+                    raise pa.ArrowInvalid(
+                        f"written by another version, without {', '.join(missing)}"
+                    )
                 table = parquet.read(list(columns), use_threads=False)
             return table.select(list(columns)).cast(schema)
         except (OSError, pa.ArrowException) as error:
-            if isinstance(error, OSError) and error.errno:  # the disk's fault, not the file's
+            if isinstance(error, OSError) and error.errno:  # a fault of the disk, not of the file
                 raise
             why = str(error).splitlines()[0]
-            line = f"{part}: passed over, a resume asks for its rows again: {why}"
+            line = f"{part}: skipped, a resume generates its rows again: {why}"
             self._passed_over[part.name] = line
             return schema.empty_table()
 
@@ -172,46 +174,46 @@ class RunFolder:
         return manifest
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
-        """Write a JSON file of the folder, whole or not at all."""
+        """Write a JSON file of the folder, completely or not at all."""
         self.write_text(name, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
 
     def read_text(self, name: str) -> str | None:
-        """A text file of the folder, or None if it isn't there."""
+        """A text file of the folder, or None if it does not exist."""
         try:
             return str((self.path / name).read_text("utf-8"))
         except (FileNotFoundError, NotADirectoryError):
             return None
 
     def write_text(self, name: str, text: str) -> None:
-        """Write a text file of the folder, whole or not at all."""
+        """Write a text file of the folder, completely or not at all."""
         with atomic_write(self.path / name) as handle:
             handle.write(text.encode())
 
     # --- the data set
 
     def first_verified(self) -> dict[str, Any] | None:
-        """A row of the data set, to show what they are like."""
+        """A row of the data set, as an example."""
         for table in self._verified():
             if len(table):
                 row: dict[str, Any] = table.slice(0, 1).to_pylist()[0]
                 return row
         return None
 
-    def write_dataset(self, card: str, leaving_out: Collection[str] = ()) -> int:
-        """Write the verified rows, a file for each style, and their card; return their number.
+    def write_dataset(self, card: str, excluding: Collection[str] = ()) -> int:
+        """Write the verified rows, one file per style, and their card; return their number.
 
-        They are sorted by their ids, a slice of which is in memory at a time.
+        They are sorted by id, with one slice in memory at a time.
         """
         folder = self.path / "dataset"
         for stale in folder.rglob("*.parquet"):
             stale.unlink()
-        ids = [table["id"].combine_chunks() for table in self._verified(["id"], leaving_out)]
-        places = places_of(pa.chunked_array(ids, pa.string()))
-        rows = self._verified(RELEASED, leaving_out)
+        ids = [table["id"].combine_chunks() for table in self._verified(["id"], excluding)]
+        ranks = ranks_of(pa.chunked_array(ids, pa.string()))
+        rows = self._verified(RELEASED, excluding)
         beside = Path(str(self.path)) if is_local(self.path) else None
         writers: dict[str, pq.ParquetWriter] = {}
         with ExitStack() as stack:
-            for slice_ in in_order(rows, places, SLICE, beside):
+            for slice_ in in_order(rows, ranks, ROWS_IN_MEMORY, beside):
                 for style in slice_["style"].unique().to_pylist():
                     if style not in writers:
                         file = stack.enter_context(
@@ -221,31 +223,31 @@ class RunFolder:
                         writers[style] = stack.enter_context(writer)
                     writers[style].write_table(with_value(slice_, "style", style))
         self.write_text("dataset/README.md", card)
-        return len(places)
+        return len(ranks)
 
     def _verified(
-        self, columns: Sequence[str] = RELEASED, leaving_out: Collection[str] = ()
+        self, columns: Sequence[str] = RELEASED, excluding: Collection[str] = ()
     ) -> Iterator[pa.Table]:
         for table in self.tables([*columns, "outcome"]):
             verified = pa.compute.equal(table["outcome"], Outcome.VERIFIED)
-            wanted = pa.compute.and_not(verified, _among(table["id"], leaving_out))
+            wanted = pa.compute.and_not(verified, _among(table["id"], excluding))
             yield table.filter(wanted).select(columns)
 
 
-def clear(path: str | Path | UPath, sparing: Collection[str] = ()) -> None:
-    """Delete what is in a run folder, for `--fresh`, except what is named.
+def clear(path: str | Path | UPath, keeping: Collection[str] = ()) -> None:
+    """Delete the content of a run folder, for `--fresh`, except for the names to keep.
 
     Raises:
-        BadInput: if the folder holds something else than a run.
+        BadInput: if the folder is not a run folder.
     """
     folder = resolve_path(path)
     if not folder.exists():
         return
     names = {entry.name for entry in folder.iterdir()}
-    if "manifest.json" not in names and names - _LEFT_BY_AN_EARLY_END:
+    if "manifest.json" not in names and names - _BEFORE_THE_MANIFEST:
         raise BadInput(f"{folder}: not a run folder (no manifest.json); it is not deleted")
     held = lock(folder)
-    for name in {*names, LOCK}.difference(sparing, [LEASES]):
+    for name in {*names, LOCK}.difference(keeping, [LEASES]):
         remove(folder / name)
     if is_local(folder) and not any(folder.iterdir()):
         folder.rmdir()
@@ -261,9 +263,9 @@ def digest(value: Iterable[str]) -> str:
 
 
 def _last_of_each(ids: dict[str, pa.Array]) -> dict[str, pa.Array]:
-    """Which rows are the last with their id, of each part where some may not be.
+    """For each part with superseded rows, which of its rows are the last with their id.
 
-    Few ids stand in several rows, and only these become Python objects.
+    Few ids occur more than once, and only these become Python objects.
     """
     counts = pa.chunked_array(ids.values(), pa.string()).value_counts()
     several = counts.field("values").filter(pa.compute.greater(counts.field("counts"), 1))

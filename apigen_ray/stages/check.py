@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
 from pydantic_core import to_json
 
 from apigen_ray import strict_json
@@ -20,6 +19,7 @@ from apigen_ray.records import (
     Pair,
     Reason,
     Rejected,
+    Settings,
     Style,
     Tool,
 )
@@ -27,10 +27,8 @@ from apigen_ray.stages.arguments import Flaw, check_arguments
 from apigen_ray.tools.validation import SchemaValidator, validator_of
 
 
-class CheckSettings(BaseModel):
+class CheckSettings(Settings):
     """How strict stage 1 is."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     strict: bool = True
     """Refuse JSON inside a code fence or beside prose, as the paper does."""

@@ -1,6 +1,5 @@
 """Stage 3 (paper §3.2): another model judges whether query, calls and results belong together."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
@@ -179,20 +178,13 @@ def _repeats_the_format(thought: str) -> bool:
 
 
 def read_verdict(text: str) -> tuple[bool, str] | None:
-    """The *last* verdict of the text, with its thought: any that the judge quotes come earlier."""
-    text = text[-VERDICT_CHARACTERS:]
-    decoder = json.JSONDecoder()
-    position, verdict = 0, None
-    while (position := text.find("{", position)) >= 0:
-        try:
-            value, end = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
-            position += 1
-            continue
+    """The *last* verdict of the text, with its thought: one that the judge quotes comes earlier."""
+    verdict = None
+    for value in strict_json.embedded(text[-VERDICT_CHARACTERS:], "{"):
+        assert isinstance(value, dict)
         passed = _passed(value.get("pass"))
         if passed is not None:
             verdict = passed, str(value.get("thought") or "")
-        position = end
     return verdict
 
 

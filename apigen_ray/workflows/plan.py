@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from rich.console import Console
 from rich.table import Table
 
-from apigen_ray.config import ModelSettings, RunConfig
+from apigen_ray.config import RunConfig
+from apigen_ray.models.clients import ModelSettings
 from apigen_ray.records import Outcome
 from apigen_ray.run_folder.rows import Row
 from apigen_ray.run_folder.store import RunFolder

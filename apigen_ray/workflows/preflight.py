@@ -12,7 +12,7 @@ from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.session import ray_nodes, ray_session
-from apigen_ray.pipeline.sidecars import try_sidecars
+from apigen_ray.pipeline.sidecars import check_sidecars
 from apigen_ray.pipeline.vllm_engine import check_gpu_capacity
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.report.tracking import check_tracker
@@ -94,5 +94,5 @@ def _ray(prepared: list[Executor], own: Sequence[VllmEndpoint]) -> str:
         for entry in own:
             check_gpu_capacity(entry)
         for executor in prepared:
-            try_sidecars(executor, SECONDS_FOR_A_NODE)
+            check_sidecars(executor, SECONDS_FOR_A_NODE)
         return ray_nodes()

@@ -10,10 +10,10 @@ from typing import TypeVar
 from rich.console import Console
 from upath import UPath
 
-from apigen_ray.config import ModelSettings, RunConfig
+from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput, EndpointError
+from apigen_ray.models.clients import ModelSettings, api_key_of, client_of
 from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.models.response_cache import Limits
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.models.vllm import VllmEndpoint
@@ -129,12 +129,11 @@ def probe(endpoint: Endpoint, notice: Callable[[str], object]) -> None:
     Raises:
         BadInput: naming its URL, if it doesn't, or if its key is not in the environment.
     """
-    key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
-    if endpoint.api_key_env and not key:
+    if endpoint.api_key_env and not api_key_of(endpoint):
         raise BadInput(f"model {endpoint.name}: ${endpoint.api_key_env} is not set")
 
     async def ask() -> None:
-        model = OpenAIModel(endpoint, key, notice)
+        model = client_of(endpoint, notice)
         try:
             await model.probe()
         finally:

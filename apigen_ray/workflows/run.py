@@ -12,7 +12,7 @@ import pyarrow as pa
 from rich.console import Console
 
 from apigen_ray.config import RunConfig, as_config
-from apigen_ray.models.endpoints import Endpoint, shared
+from apigen_ray.models.endpoints import Endpoint, split_limits
 from apigen_ray.models.response_cache import SAME_COMMAND, Limits, Summary
 from apigen_ray.pipeline.dataset import Generation, Jury, end_early, generate
 from apigen_ray.pipeline.operators import Executor
@@ -70,7 +70,7 @@ def run(
     """
     config = as_config(config)
     if fresh:
-        clear(config.out, sparing=(REPLIES,) if keep_replies else ())
+        clear(config.out, keeping=(REPLIES,) if keep_replies else ())
     folder = RunFolder(config.out)
     with folder.writing():
         run_plan = generate_missing(
@@ -247,7 +247,7 @@ def _open_session(
                 console,
                 inputs,
                 manifest,
-                shared(endpoints | in_cluster),
+                split_limits(endpoints | in_cluster),
                 executor,
                 coordinator,
             )

@@ -19,7 +19,7 @@ from apigen_ray import strict_json
 from apigen_ray.config import GRACE_S, Actors, RunConfig, as_config
 from apigen_ray.datasets.external import Batch, Source, read_answers, read_batches
 from apigen_ray.errors import BadInput
-from apigen_ray.models.endpoints import shared
+from apigen_ray.models.endpoints import split_limits
 from apigen_ray.models.response_cache import Limits
 from apigen_ray.pipeline.dataset import Jury, end_early
 from apigen_ray.pipeline.dataset import verify as verify_on_ray
@@ -256,7 +256,7 @@ def _jury(config: RunConfig, ray_log: UPath, console: Console) -> Iterator[Jury]
         if len(endpoints) < len(settings):  # the cluster serves the others
             stack.enter_context(ray_session(ray_log))
             endpoints |= stack.enter_context(cluster_endpoints_of(settings, console))
-        yield Jury(tuple(shared(endpoints)[key] for key in settings), config.votes)
+        yield Jury(tuple(split_limits(endpoints)[key] for key in settings), config.votes)
 
 
 def _verify_rows(

@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from apigen_ray.models.pacing import Gate, Pace, Rate
+from apigen_ray.models.pacing import AdaptiveLimit, RateLimit, RequestLimiter
 from apigen_ray.models.replicas import Replicas
 
 
@@ -19,7 +19,7 @@ def feed(pace, seconds, rounds, now=0.0):
 
 
 def test_the_start_is_no_burst_and_the_ceiling_is_reached_soon_and_kept():
-    pace = Pace(64)
+    pace = AdaptiveLimit(64)
     assert pace.limit == 8
     feed(pace, 0.2, rounds=3)
     assert pace.limit == 64
@@ -28,7 +28,7 @@ def test_the_start_is_no_burst_and_the_ceiling_is_reached_soon_and_kept():
 
 
 def test_a_round_of_refusals_counts_once():
-    pace = Pace(64)
+    pace = AdaptiveLimit(64)
     now = feed(pace, 0.2, rounds=4)
     for _ in range(30):
         pace.refused(now, now + 0.1)
@@ -38,7 +38,7 @@ def test_a_round_of_refusals_counts_once():
 
 
 def test_after_trouble_it_grows_by_steps_not_by_doubling():
-    pace = Pace(64)
+    pace = AdaptiveLimit(64)
     now = feed(pace, 0.2, rounds=4)
     pace.refused(now, now)
     before = pace.limit
@@ -47,17 +47,17 @@ def test_after_trouble_it_grows_by_steps_not_by_doubling():
 
 
 def test_endless_refusals_end_at_the_floor():
-    pace = Pace(64)
+    pace = AdaptiveLimit(64)
     for number in range(100):
         pace.refused(number, number + 0.5)
     assert pace.limit == 4
-    small = Pace(1)
+    small = AdaptiveLimit(1)
     small.refused(0, 1)
     assert small.limit == 1
 
 
 def test_retry_after_holds_everybody_and_the_latest_counts():
-    pace = Pace(8)
+    pace = AdaptiveLimit(8)
     pace.refused(0, 10, retry_after_s=5)
     pace.refused(0, 11, retry_after_s=1)
     assert pace.resumes_at == 15
@@ -65,7 +65,7 @@ def test_retry_after_holds_everybody_and_the_latest_counts():
 
 def test_latency_that_varies_is_no_reason_to_slow_down_but_a_queue_is():
     drawn = random.Random(0)
-    pace, now = Pace(64), 0.0
+    pace, now = AdaptiveLimit(64), 0.0
     for _ in range(20_000):
         seconds = drawn.lognormvariate(-2.1, 1)
         pace.answered(now, now + seconds)
@@ -77,7 +77,7 @@ def test_latency_that_varies_is_no_reason_to_slow_down_but_a_queue_is():
 
 def simulate(capacity, ceiling, seconds=60.0):
     """An endpoint that serves `capacity` at a time, at one second each, and refuses beyond it."""
-    pace, now, busy, refused, served = Pace(ceiling), 0.0, [], 0, 0
+    pace, now, busy, refused, served = AdaptiveLimit(ceiling), 0.0, [], 0, 0
     while now < seconds:
         now += 0.01
         done = [start for start in busy if start + 1 <= now]
@@ -101,7 +101,7 @@ def test_an_endpoint_that_takes_less_than_the_ceiling_is_kept_busy_without_many_
 
 
 def test_a_rate_per_minute_is_spent_evenly():
-    rate, now, starts = Rate(60), 100.0, []
+    rate, now, starts = RateLimit(60), 100.0, []
     for _ in range(5):
         now += rate.wait_s(now)
         starts.append(now)
@@ -124,7 +124,7 @@ class Clock:
 
 
 async def pass_gate(gate, log, tokens=0):
-    async with gate.turn() as turn:
+    async with gate.attempt() as turn:
         log.append("in")
         await asyncio.sleep(0.01)
         turn.outcome, turn.tokens = "answered", tokens
@@ -134,8 +134,8 @@ async def pass_gate(gate, log, tokens=0):
 
 async def test_the_gate_lets_in_as_many_as_the_pace_allows():
     log = []
-    await asyncio.gather(*(pass_gate(Gate(Pace(2)), log) for _ in range(1)))
-    gate = Gate(Pace(2))
+    await asyncio.gather(*(pass_gate(RequestLimiter(AdaptiveLimit(2)), log) for _ in range(1)))
+    gate = RequestLimiter(AdaptiveLimit(2))
     log.clear()
     await asyncio.gather(*(pass_gate(gate, log) for _ in range(6)))
     inside = peak = 0
@@ -146,7 +146,7 @@ async def test_the_gate_lets_in_as_many_as_the_pace_allows():
 
 
 async def test_the_gate_opens_again_after_a_turn_that_was_cancelled():
-    gate = Gate(Pace(1))
+    gate = RequestLimiter(AdaptiveLimit(1))
     stuck = asyncio.create_task(pass_gate(gate, []))
     await asyncio.sleep(0)
     stuck.cancel()
@@ -154,7 +154,7 @@ async def test_the_gate_opens_again_after_a_turn_that_was_cancelled():
 
 
 async def test_tokens_per_minute_hold_back_who_comes_next():
-    gate = Gate(Pace(4), tokens_per_minute=60 * 1000)
+    gate = RequestLimiter(AdaptiveLimit(4), tokens_per_minute=60 * 1000)
     loop = asyncio.get_running_loop()
     started = loop.time()
     await pass_gate(gate, [], tokens=200)
@@ -164,10 +164,10 @@ async def test_tokens_per_minute_hold_back_who_comes_next():
 
 async def test_shares_of_the_time_add_up_to_the_time_that_was_busy():
     clock = Clock()
-    gate = Gate(Pace(8), clock=clock)
-    async with gate.turn() as long:
+    gate = RequestLimiter(AdaptiveLimit(8), clock=clock)
+    async with gate.attempt() as long:
         clock.now = 1
-        async with gate.turn() as short:
+        async with gate.attempt() as short:
             clock.now = 3
         clock.now = 4
     clock.now = 10
@@ -180,7 +180,7 @@ def drive(slow_factor, requests=3000, slots=30):
     replicas, now, running, served = Replicas(list(speeds)), 0.0, [], dict.fromkeys(speeds, 0)
     while sum(served.values()) < requests:
         while len(running) < slots:
-            choice = replicas.chosen(now)
+            choice = replicas.least_loaded(now)
             replica = choice.__enter__()
             running.append((now + speeds[replica.url], choice, replica))
         running.sort(key=lambda entry: entry[0])
@@ -201,17 +201,17 @@ def test_equal_replicas_are_asked_equally_and_a_slow_one_seldom():
 
 def test_a_failing_replica_rests_and_is_tried_again():
     replicas = Replicas(["a", "b"])
-    with replicas.chosen(0) as first:
+    with replicas.least_loaded(0) as first:
         first.failed(0)
-    with replicas.chosen(0.5) as other:
+    with replicas.least_loaded(0.5) as other:
         other.answered(5)
         assert other.url != first.url
-    with replicas.chosen(2.1) as back:
+    with replicas.least_loaded(2.1) as back:
         assert back is first
         back.failed(2.1)
-    assert first.rests_until == pytest.approx(6.1), "longer each time"
+    assert first.cooldown_until == pytest.approx(6.1), "longer each time"
     first.failed(2.2)
-    assert first.rests_until == pytest.approx(6.1), "what was in flight says nothing new"
+    assert first.cooldown_until == pytest.approx(6.1), "what was in flight says nothing new"
     other.failed(3)
-    with replicas.chosen(3) as least_bad:
-        assert least_bad.rests_until == min(first.rests_until, other.rests_until)
+    with replicas.least_loaded(3) as least_bad:
+        assert least_bad.cooldown_until == min(first.cooldown_until, other.cooldown_until)

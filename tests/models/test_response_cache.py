@@ -12,15 +12,11 @@ from pathlib import Path
 import pytest
 
 from apigen_ray.errors import BudgetSpent
-from apigen_ray.models import response_cache as replies
+from apigen_ray.models import reply_store
+from apigen_ray.models.caching_model import CachingModel, request_key
 from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.response_cache import (
-    CachingModel,
-    Limits,
-    ReplyStore,
-    ResponseCache,
-    request_key,
-)
+from apigen_ray.models.reply_store import ReplyStore
+from apigen_ray.models.response_cache import Limits, ResponseCache
 from apigen_ray.records import Message, Reply
 
 ENDPOINT = Endpoint(name="m", base_url="http://here/v1", model="m-1")
@@ -32,7 +28,7 @@ def reply(text="fine", cost=0.5):
 
 
 class Local:
-    """A keeper in this process."""
+    """A response cache in this process."""
 
     def __init__(self, cache):
         self.cache = cache
@@ -109,7 +105,7 @@ def test_a_torn_tail_costs_only_itself(tmp_path, damage):
 def test_what_was_put_survives_sigkill(tmp_path):
     program = f"""
 from pathlib import Path
-from apigen_ray.models.response_cache import ReplyStore
+from apigen_ray.models.reply_store import ReplyStore
 from apigen_ray.records import Reply
 store = ReplyStore(Path({str(tmp_path)!r}))
 number = 0
@@ -137,7 +133,7 @@ def test_what_was_put_is_soon_on_the_disk_and_not_one_by_one(tmp_path, monkeypat
             synced.put(str(path))
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(replies, "SYNCED_S", 0.3)
+    monkeypatch.setattr(reply_store, "SYNC_DELAY_S", 0.3)
     store = ReplyStore(tmp_path)
     for _round in range(2):
         for number in range(50):

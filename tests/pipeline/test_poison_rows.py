@@ -78,4 +78,4 @@ def test_what_is_at_work_is_counted_by_stage():
     watchlist.begin("judge", ["a", "b"])
     watchlist.begin("execute", ["a", "c"])
     watchlist.done("judge", ["b"])
-    assert watchlist.at_work() == {"judge": 1, "execute": 2}
+    assert watchlist.in_progress() == {"judge": 1, "execute": 2}

@@ -155,7 +155,7 @@ def test_a_cluster_without_gpus_says_so_in_one_line(shared_ray):
     assert not ray.cluster_resources().get("GPU")
     entry = settings("python", num_gpus=None, tensor_parallel_size=4)
     with (
-        pytest.raises(BadInput, match=r"^model m: an engine takes 4 of one node's GPUs"),
+        pytest.raises(BadInput, match=r"^model m: an engine needs 4 GPU\(s\) of one node"),
         engines({"m": entry}, print),
     ):
         pass

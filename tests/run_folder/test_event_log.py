@@ -12,7 +12,7 @@ from rich.console import Console
 from apigen_ray.config import RunConfig
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.run_folder.event_log import (
-    MOST_A_MINUTE,
+    MAX_PER_MINUTE,
     NAME,
     ForwardingHandler,
     RunLog,
@@ -63,8 +63,8 @@ def test_a_flood_is_a_few_lines_and_their_number():
             record.created = 600 + second
             handler.emit(record)
     floods = [line for line in lines if line["event"] == "flood"]
-    assert len(floods) == MOST_A_MINUTE + 1
-    assert floods[-1]["left_out"] == 100 - MOST_A_MINUTE
+    assert len(floods) == MAX_PER_MINUTE + 1
+    assert floods[-1]["left_out"] == 100 - MAX_PER_MINUTE
     assert "left_out" not in lines[-1]
 
 

@@ -5,7 +5,7 @@ import random
 import pyarrow as pa
 import pytest
 
-from apigen_ray.run_folder.sorting import in_order, places_of
+from apigen_ray.run_folder.sorting import in_order, ranks_of
 
 SCHEMA = pa.schema([("key", pa.string()), ("text", pa.string())])
 
@@ -23,7 +23,7 @@ def test_rows_come_in_order_in_slices_of_the_size_asked_for(count, tmp_path):
     drawn = random.Random(count)
     keys = [f"{number:03}" for number in range(count)]
     shuffled = drawn.sample(keys, count)
-    places = places_of(pa.chunked_array([shuffled[:5], shuffled[5:]], pa.string()))
+    places = ranks_of(pa.chunked_array([shuffled[:5], shuffled[5:]], pa.string()))
     slices = list(in_order(tables(shuffled, drawn), places, 7, tmp_path))
     assert [len(slice_) for slice_ in slices[:-1]] == [7] * (len(slices) - 1)
     rows = pa.concat_tables(slices).to_pylist()
@@ -31,7 +31,7 @@ def test_rows_come_in_order_in_slices_of_the_size_asked_for(count, tmp_path):
 
 
 def test_the_file_where_they_wait_has_no_name(tmp_path):
-    places = places_of(pa.chunked_array([["b", "a"]]))
+    places = ranks_of(pa.chunked_array([["b", "a"]]))
     slices = in_order([pa.table({"key": ["b", "a"]})], places, 1, tmp_path)
     assert next(slices)["key"].to_pylist() == ["a"]
     assert not list(tmp_path.iterdir())
@@ -39,4 +39,4 @@ def test_the_file_where_they_wait_has_no_name(tmp_path):
 
 @pytest.mark.parametrize("nothing", [[], [pa.table({"key": pa.array([], pa.string())})]])
 def test_of_no_rows_there_is_no_slice(nothing):
-    assert not list(in_order(nothing, places_of(pa.chunked_array([], pa.string())), 7))
+    assert not list(in_order(nothing, ranks_of(pa.chunked_array([], pa.string())), 7))

@@ -11,7 +11,7 @@ from upath import UPath
 
 from apigen_ray.cli import main
 from apigen_ray.errors import BadInput, StoreLost
-from apigen_ray.models.response_cache import ReplyStore
+from apigen_ray.models.reply_store import ReplyStore
 from apigen_ray.records import Reply
 from apigen_ray.run_folder import event_log as runlog
 from apigen_ray.run_folder import storage
@@ -98,7 +98,7 @@ def test_a_lease_that_is_not_renewed_ends_and_its_holder_stops(url, monkeypatch)
 
 
 def test_a_lease_is_renewed_and_a_later_attempt_is_noticed(url, monkeypatch):
-    monkeypatch.setattr(storage, "RENEWED_EVERY_S", 0.01)
+    monkeypatch.setattr(storage, "RENEWAL_INTERVAL_S", 0.01)
     held = lock(resolve_path(url))
     path = resolve_path(url) / LEASES / "0001.json"
     first = held._until
@@ -111,7 +111,7 @@ def test_a_lease_is_renewed_and_a_later_attempt_is_noticed(url, monkeypatch):
 
 
 def test_a_hiccup_is_waited_out_and_a_refusal_is_one_line(url, monkeypatch):
-    monkeypatch.setattr(storage, "WAITS_S", (0, 0))
+    monkeypatch.setattr(storage, "RETRY_DELAYS_S", (0, 0))
     path = resolve_path(url) / "x"
     put, failing = path.fs.pipe_file, [OSError("500"), OSError("503")]
 
@@ -157,7 +157,7 @@ def test_the_log_of_a_run_goes_on_where_the_attempt_before_ended(url):
 
 
 def test_a_log_is_put_by_itself_soon_after_a_line(url, monkeypatch):
-    monkeypatch.setattr(runlog, "SECONDS_PER_OBJECT", 0.01)
+    monkeypatch.setattr(runlog, "UPLOAD_INTERVAL_S", 0.01)
     RunLog(resolve_path(url)).add({"time": "now", "level": "info", "event": "alone"})
     wait_until((resolve_path(url) / "log.jsonl").exists)
 
@@ -169,7 +169,7 @@ def test_fresh_deletes_the_rows_and_keeps_the_replies(url):
         folder.write_json("manifest.json", {})
         folder.write_dataset("")
     (folder.path / REPLIES / "x.jsonl.gz").write_bytes(b"")
-    clear(url, sparing=(REPLIES,))
+    clear(url, keeping=(REPLIES,))
     assert {entry.name for entry in resolve_path(url).iterdir()} == {LEASES, REPLIES}
     (resolve_path(url) / "thesis.tex").write_text("years of work")
     with pytest.raises(BadInput, match="not a run folder"):

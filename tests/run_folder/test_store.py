@@ -86,7 +86,7 @@ def test_fresh_keeps_the_replies_also_where_a_run_ended_before_its_manifest(tmp_
     (tmp_path / "replies" / "1.jsonl.gz").write_bytes(b"")
     with RunFolder(tmp_path).writing():
         pass
-    clear(tmp_path, sparing=(REPLIES,))
+    clear(tmp_path, keeping=(REPLIES,))
     assert [entry.name for entry in tmp_path.iterdir()] == ["replies"]
     clear(tmp_path)
     assert not tmp_path.exists()
@@ -131,12 +131,12 @@ def test_a_run_without_a_verified_row_still_has_a_data_set(folder):
 
 
 def test_a_data_set_of_several_slices_is_sorted_as_a_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr("apigen_ray.run_folder.store.SLICE", 2)
+    monkeypatch.setattr("apigen_ray.run_folder.store.ROWS_IN_MEMORY", 2)
     folder = RunFolder(tmp_path / "run")
     with folder.writing():
         for ids in ("dhb", "ga", "fce"):
             folder.commit(as_table([row(id_) for id_ in ids]))
-    assert folder.write_dataset("", leaving_out={"c"}) == 7
+    assert folder.write_dataset("", excluding={"c"}) == 7
     [file] = (tmp_path / "run" / "dataset" / "data").iterdir()
     assert pq.read_table(file)["id"].to_pylist() == list("abdefgh")
 

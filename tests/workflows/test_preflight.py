@@ -49,7 +49,7 @@ def test_all_is_well_and_nothing_is_left_behind(capsys, tmp_path, monkeypatch):
         (["--set", "sandbox.kind=docker"], "no Docker engine answers"),
         (
             ["--set", "judge={kind: vllm, name: j, model: m}"],
-            "model j: an engine takes 1 of one node's GPUs",
+            "model j: an engine needs 1 GPU(s) of one node",
         ),
     ],
     ids=["tools", "output", "bucket", "endpoint", "key", "sandbox", "gpus"],

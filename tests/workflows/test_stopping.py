@@ -138,9 +138,8 @@ def test_a_run_that_reaches_its_budget_stops_and_goes_on_with_more(tmp_path):
         found = rows(tmp_path)
         assert 0 < len(found) < 100
         assert all(row["completion"] for row in found), "what was never asked has no row"
-        assert (
-            "to go on, run the same command with --set budget_usd=3000" in console.file.getvalue()
-        )
+        advice = "to continue, run the same command with --set budget_usd=3000"
+        assert advice in console.file.getvalue()
         assert planted_by(running["model"])["requests"] < 100
 
         assert go(settings.model_copy(update={"budget_usd": None})) == 0

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from apigen_ray import strict_json
 from apigen_ray.models.simulated.writing import task
 from apigen_ray.records import Call, Json, Tool
 
@@ -55,7 +56,7 @@ class _Stated:
 
     def holds(self, value: Json) -> bool:
         if isinstance(value, list | dict):
-            return any(value == stated for stated in self._documents()) or self._in_order(value)
+            return value in strict_json.embedded(self.query) or self._in_order(value)
         return self._end_of(value, 0) is not None
 
     def _in_order(self, value: Json) -> bool:
@@ -75,18 +76,6 @@ class _Stated:
         text = scalar if isinstance(scalar, str) else json.dumps(scalar)
         found = self.query.find(text, start)
         return None if found < 0 else found + len(text)
-
-    def _documents(self) -> Iterator[Json]:
-        """The lists and objects that the query holds as JSON text."""
-        decoder = json.JSONDecoder()
-        position = 0
-        while match := re.compile(r"[\[{]").search(self.query, position):
-            try:
-                value, position = decoder.raw_decode(self.query, match.start())
-            except (ValueError, RecursionError):
-                position = match.end()
-                continue
-            yield value
 
 
 def _number(text: str) -> int | float:

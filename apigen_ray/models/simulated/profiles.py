@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from apigen_ray.records import Settings
 
 
 class Fault(StrEnum):
@@ -32,10 +34,8 @@ class Fault(StrEnum):
     """Query and calls disagree (`judged_no`)."""
 
 
-class Profile(BaseModel):
+class Profile(Settings):
     """The rates at which a simulated model goes wrong, and its latency."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     latency_mean_s: float = Field(default=0.15, ge=0)
     """The mean of the log-normal latency."""

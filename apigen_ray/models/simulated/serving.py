@@ -9,12 +9,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from apigen_ray.errors import BadInput
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.simulated.profiles import PROFILES
 from apigen_ray.models.simulated.server import build_app, listen, profile_named, run_app
+from apigen_ray.records import Settings
 
 SHUTDOWN_S = 5
 
@@ -25,10 +26,8 @@ def _known_profile(name: str) -> str:
     return name
 
 
-class SimulatedEndpoint(BaseModel):
+class SimulatedEndpoint(Settings):
     """A simulated model, started with the run and ended with it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: Literal["simulated"] = "simulated"
     """No language model: a server that plays one, and plants faults."""

@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from apigen_ray.records import (
     Call,
     CallResult,
@@ -17,6 +15,7 @@ from apigen_ray.records import (
     Rejected,
     RestBackend,
     Returned,
+    Settings,
     VirtualBackend,
 )
 from apigen_ray.stages.execute.rest import RestCaller
@@ -32,10 +31,8 @@ PYTHON_ERRORS = (
 """An `error` that says something; a number there is the error bound of a result."""
 
 
-class ExecuteSettings(BaseModel):
+class ExecuteSettings(Settings):
     """What stage 2 does beyond running each call once."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     check_determinism: bool = False
     """Run each call twice, and mark the results that differ; REST calls only where GET is."""

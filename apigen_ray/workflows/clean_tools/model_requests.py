@@ -1,6 +1,5 @@
 """Ask a model for one JSON object, and once more if its answer is unusable."""
 
-import json
 from collections.abc import Callable
 from typing import TypeVar
 
@@ -52,19 +51,12 @@ async def ask(model: Model, prompt: str, read: Callable[[JsonObject], Read], sam
 
 
 def _object(text: str) -> JsonObject:
-    """The last JSON object of a text: a model's reasoning comes before its answer."""
-    text = text[-READ_CHARACTERS:]
-    decoder, position, found = json.JSONDecoder(), 0, None
-    while (position := text.find("{", position)) >= 0:
-        try:
-            _, end = decoder.raw_decode(text, position)
-            found = strict_json.parse(text[position:end])
-            position = end
-        except (ValueError, RecursionError):
-            position += 1
-    if not isinstance(found, dict):
+    """The last JSON object of a text: what a model thinks aloud, comes earlier."""
+    objects = list(strict_json.embedded(text[-READ_CHARACTERS:], "{"))
+    if not objects:
         raise UnusableAnswer("it contains no JSON object")
-    return found
+    assert isinstance(objects[-1], dict)
+    return objects[-1]
 
 
 def escaped(value: JsonObject) -> str:

@@ -13,9 +13,11 @@ from rich.console import Console
 
 from apigen_ray.config import RunConfig
 from apigen_ray.models import Model
+from apigen_ray.models.caching_model import CachingModel
+from apigen_ray.models.clients import client_of
 from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.models.openai_client import OpenAIModel
-from apigen_ray.models.response_cache import CachingModel, Entry, Limits, ResponseCache
+from apigen_ray.models.reply_store import Entry
+from apigen_ray.models.response_cache import Limits, ResponseCache
 from apigen_ray.records import Reply
 from apigen_ray.run_folder.store import digest
 from apigen_ray.stages.execute.dispatch import Dispatcher, ExecuteSettings
@@ -134,6 +136,4 @@ class _LocalResponseCache:
 
 
 def _model(endpoint: Endpoint, cache: ResponseCache) -> Model:
-    key = os.environ.get(endpoint.api_key_env) if endpoint.api_key_env else None
-    client = OpenAIModel(endpoint, key, cache.notice)
-    return CachingModel(client, endpoint, _LocalResponseCache(cache))
+    return CachingModel(client_of(endpoint, cache.notice), endpoint, _LocalResponseCache(cache))

@@ -7,14 +7,11 @@ that was sent to one origin is forwarded to another.
 
 import asyncio
 import random
-import re
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import TypeAlias
 
@@ -22,13 +19,14 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
+from apigen_ray.models.retry_after import retry_after_s
 from apigen_ray.records import Failed, Reason
 from apigen_ray.stages.execute.rest.policy import Denied, Policy
 from apigen_ray.stages.execute.rest.request import Signed
 from apigen_ray.stages.execute.rest.settings import RestSettings
 
 RETRY_AFTER_CAP_S = 30.0
-"""Who asks for a longer pause is not asked again."""
+"""A host that asks for a longer pause is not asked again."""
 BACKOFF_S = 0.25
 _IDEMPOTENT = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -279,20 +277,8 @@ def _origin(url: URL) -> tuple[str, str | None, int | None]:
 def _pause_s(response: aiohttp.ClientResponse) -> float | None:
     if response.status not in (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE):
         return None
-    seconds = _retry_after_s(response.headers.get("Retry-After", ""))
+    seconds = retry_after_s(response.headers.get("Retry-After"))
     return seconds if seconds is not None and seconds <= RETRY_AFTER_CAP_S else None
-
-
-def _retry_after_s(header: str) -> float | None:
-    """A Retry-After header in seconds, from a number or a date; None where it is neither."""
-    if re.fullmatch(r"\s*\d{1,9}\s*", header):
-        return float(header)
-    try:
-        moment = parsedate_to_datetime(header)
-    except ValueError:
-        return None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - datetime.now(UTC)).total_seconds())
 
 
 def _error_message(error: Exception) -> str:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import field_validator
 
-from apigen_ray.records import Json, JsonObject
+from apigen_ray.records import Json, JsonObject, Settings
 from apigen_ray.strict_json import dumps
 
 SEARCHED_CHARS = 2000
@@ -23,10 +23,8 @@ _HARMLESS = frozenset(
 _WRAPPERS = frozenset({"meta", "status", "result", "response", "data", "body", "header"})
 
 
-class ErrorPattern(BaseModel):
+class ErrorPattern(Settings):
     """One way in which a body reports an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     key: str | None = None
     """A regular expression for the whole key that reports it; null for a body of plain text."""

@@ -2,16 +2,15 @@
 
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator, model_validator
 
+from apigen_ray.records import Settings
 from apigen_ray.stages.execute.rest.envelopes import ERROR_FORMS, ErrorPattern
 from apigen_ray.stages.execute.rest.policy import Policy
 
 
-class RestSettings(BaseModel):
+class RestSettings(Settings):
     """What REST tools may reach, and what a call may take."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     allow: tuple[str, ...] = ()
     """Addresses and networks that may be called although not public, with or without a port:

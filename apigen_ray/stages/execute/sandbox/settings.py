@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from apigen_ray.records import Settings
 from apigen_ray.stages.execute.rest.policy import Policy
 
 Kind = Literal["docker", "sidecar", "bubblewrap", "process"]
@@ -12,10 +13,8 @@ WITH_EGRESS: Sequence[Kind] = ("docker", "bubblewrap")
 """Kinds whose sandboxes have a network namespace of their own."""
 
 
-class EgressSettings(BaseModel):
+class EgressSettings(Settings):
     """The hosts that Python tools may reach by HTTP themselves; all others stay closed to them."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     hosts: tuple[str, ...] = Field(min_length=1)
     """Hosts that may be reached: `api.example.com`, `*.example.com:443`."""
@@ -36,10 +35,8 @@ class EgressSettings(BaseModel):
         return allow
 
 
-class SandboxSettings(BaseModel):
+class SandboxSettings(Settings):
     """Where calls run, and what each may use."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     kind: Literal["auto"] | Kind = "auto"
     """`auto` takes the first that works here: `docker`, `bubblewrap`, `process`."""
