@@ -119,47 +119,22 @@ class Reason(StrEnum):
 
 REASONS_OF: Mapping[Outcome, tuple[Reason, ...]] = {
     Outcome.FAIL_FORMAT: (
-        Reason.TRUNCATED,
-        Reason.INVALID_JSON,
-        Reason.MISSING_PAIR,
-        Reason.MISSING_FIELD,
-        Reason.EMPTY_QUERY,
-        Reason.NO_CALLS,
-        Reason.UNKNOWN_FUNCTION,
-        Reason.UNKNOWN_ARGUMENT,
-        Reason.MISSING_ARGUMENT,
-        Reason.WRONG_TYPE,
-        Reason.CONSTRAINT,
-        Reason.DUPLICATE_KEY,
-        Reason.DUPLICATE_CALL,
-        Reason.STYLE_MISMATCH,
-        Reason.INVALID_TOOL,
+        Reason.TRUNCATED, Reason.INVALID_JSON, Reason.MISSING_PAIR, Reason.MISSING_FIELD,
+        Reason.EMPTY_QUERY, Reason.NO_CALLS, Reason.UNKNOWN_FUNCTION, Reason.UNKNOWN_ARGUMENT,
+        Reason.MISSING_ARGUMENT, Reason.WRONG_TYPE, Reason.CONSTRAINT, Reason.DUPLICATE_KEY,
+        Reason.DUPLICATE_CALL, Reason.STYLE_MISMATCH, Reason.INVALID_TOOL,
     ),
     Outcome.FAIL_EXECUTION: (
-        Reason.RAISED,
-        Reason.TIMEOUT,
-        Reason.CRASHED,
-        Reason.MEMORY,
-        Reason.OUTPUT_TOO_LARGE,
-        Reason.NOT_SERIALIZABLE,
-        Reason.HTTP_STATUS,
-        Reason.ERROR_IN_BODY,
-        Reason.CONNECTION,
-        Reason.EGRESS_DENIED,
-        Reason.EMPTY_RESULT,
+        Reason.RAISED, Reason.TIMEOUT, Reason.CRASHED, Reason.MEMORY, Reason.OUTPUT_TOO_LARGE,
+        Reason.NOT_SERIALIZABLE, Reason.HTTP_STATUS, Reason.ERROR_IN_BODY, Reason.CONNECTION,
+        Reason.EGRESS_DENIED, Reason.EMPTY_RESULT,
     ),
     Outcome.FAIL_SEMANTIC: (Reason.JUDGED_NO, Reason.COPIED),
     Outcome.ERROR: (
-        Reason.ENDPOINT,
-        Reason.RATE_LIMITED,
-        Reason.CONTEXT_LENGTH,
-        Reason.SANDBOX,
-        Reason.JUDGE_UNREADABLE,
-        Reason.BUDGET,
-        Reason.WORKER_DIED,
-        Reason.INTERNAL,
+        Reason.ENDPOINT, Reason.RATE_LIMITED, Reason.CONTEXT_LENGTH, Reason.SANDBOX,
+        Reason.JUDGE_UNREADABLE, Reason.BUDGET, Reason.WORKER_DIED, Reason.INTERNAL,
     ),
-}
+}  # fmt: skip
 """The reasons of each outcome but `verified`; every reason stands in one of them."""
 
 OUTCOME_OF: Mapping[Reason, Outcome] = {

@@ -114,8 +114,9 @@ async def test_rows_are_verified_even_inside_a_running_event_loop(tools):
     rows = [GOOD, pair(dividend=1, divisor=0), pair(dividend="1", divisor=2), pair("other")]
     console = Console(file=io.StringIO())
     result = apigen_ray.verify(rows, tools=tools, stages=["execution"], console=console)
-    assert [row["reason"] or row["outcome"] for row in sorted(result.rows(), key=lambda r: r["id"])]\
-        == ["verified", "raised", "wrong_type", "unknown_function"]  # fmt: skip
+    rows = sorted(result.rows(), key=lambda row: row["id"])
+    found = [row["reason"] or row["outcome"] for row in rows]
+    assert found == ["verified", "raised", "wrong_type", "unknown_function"]
     assert result.complete
     assert "Funnel" in console.file.getvalue()
 
