@@ -66,7 +66,7 @@ def test_parts_of_a_later_attempt_never_overwrite_earlier_ones(url):
 def test_a_second_writer_is_told_who_writes_and_until_when(url):
     with (
         RunFolder(url).writing(),
-        pytest.raises(BadInput, match=r"process \d+ on .* is writing .* ends in \d+ s"),
+        pytest.raises(BadInput, match=r"process \d+ on .* is writing .* expires in \d+ s"),
         RunFolder(url).writing(),
     ):
         pass

@@ -158,7 +158,7 @@ def test_a_damaged_part_is_passed_over_and_its_rows_are_missing(damage, tmp_path
     assert [id_ for table in folder.tables() for id_ in table["id"].to_pylist()] == ["b", "c"]
     assert folder.spent() == (1.5, 0)
     [line] = folder.passed_over
-    assert line.startswith(f"{part}: passed over")
+    assert line.startswith(f"{part}: skipped")
 
 
 def test_the_rows_of_a_half_written_part_are_asked_for_again(tmp_path):
