@@ -11,10 +11,11 @@ from pydantic import Field, ValidationError, model_validator
 
 from apigen_ray.errors import BadInput
 from apigen_ray.models.clients import MODEL_KINDS, MODEL_SETTINGS, ModelSettings
+from apigen_ray.models.settings import Settings
 from apigen_ray.prompting.sampler import SamplingSettings
 from apigen_ray.prompting.seed_pool import FeedbackSettings
 from apigen_ray.prompting.targets import Target
-from apigen_ray.records import Settings, Strategy, Style
+from apigen_ray.records import Strategy, Style
 from apigen_ray.report.tracking import MlflowSettings, TrackSettings
 from apigen_ray.run_folder.remote_files import resolve_sources
 from apigen_ray.run_folder.storage import resolve_path

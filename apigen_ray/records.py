@@ -9,8 +9,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict
-
 Json: TypeAlias = "bool | int | float | str | Sequence[Json] | JsonObject | None"
 JsonObject: TypeAlias = dict[str, Json]
 
@@ -330,9 +328,3 @@ class Vote:
     judge: str
     passed: bool
     thought: str
-
-
-class Settings(BaseModel):
-    """A section of the configuration: frozen, without unknown keys, each field described."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)

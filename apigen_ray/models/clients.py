@@ -14,9 +14,9 @@ from pydantic import Field
 from apigen_ray.models import Model
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.openai_client import OpenAIModel
+from apigen_ray.models.settings import Settings
 from apigen_ray.models.simulated import SimulatedEndpoint
 from apigen_ray.models.vllm import VllmEndpoint
-from apigen_ray.records import Settings
 
 log = logging.getLogger(__name__)
 

@@ -13,8 +13,8 @@ from pydantic import (
 )
 from pydantic.networks import HttpUrl
 
+from apigen_ray.models.settings import Settings
 from apigen_ray.models.structured_output import ResponseFormat
-from apigen_ray.records import Settings
 
 
 def _plain_base_url(url: str) -> str:

@@ -16,8 +16,9 @@ from typing import Annotated, NamedTuple, Protocol
 from pydantic import Field, model_validator
 
 from apigen_ray import strict_json
+from apigen_ray.models.settings import Settings
 from apigen_ray.prompting.templates import GENERATOR, VOICES
-from apigen_ray.records import JsonObject, Message, Prompt, Seed, Settings, Style, Tool
+from apigen_ray.records import JsonObject, Message, Prompt, Seed, Style, Tool
 from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.tools.prompt_text import tools_text
 from apigen_ray.tools.write_forms import prompt_form

@@ -22,8 +22,9 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from apigen_ray import strict_json
 from apigen_ray.datasets.near_duplicates import NearDuplicateIndex
+from apigen_ray.models.settings import Settings
 from apigen_ray.prompting.sampler import Task, point_id
-from apigen_ray.records import Call, Outcome, Pair, Seed, Settings, Style, Tool
+from apigen_ray.records import Call, Outcome, Pair, Seed, Style, Tool
 from apigen_ray.run_folder.rows import Row, as_rows, pair_form
 from apigen_ray.run_folder.store import RunFolder, digest
 from apigen_ray.stages.similarity import functions_text

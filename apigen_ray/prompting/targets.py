@@ -12,8 +12,9 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
+from apigen_ray.models.settings import Settings
 from apigen_ray.prompting.sampler import Cell, PromptSpec, plan
-from apigen_ray.records import Settings, Style
+from apigen_ray.records import Style
 
 Wave: TypeAlias = Mapping[str, Mapping[Cell, int]]
 """The data points requested from each model, by cell."""

@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, field_validator
 
 from apigen_ray.errors import BadInput
-from apigen_ray.records import Outcome, Settings
+from apigen_ray.models.settings import Settings
+from apigen_ray.records import Outcome
 from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.run_folder.store import RunFolder
 

@@ -11,18 +11,8 @@ from typing import Any, Literal, TypeAlias
 from pydantic_core import to_json
 
 from apigen_ray import strict_json
-from apigen_ray.records import (
-    Call,
-    Checked,
-    Json,
-    JsonObject,
-    Pair,
-    Reason,
-    Rejected,
-    Settings,
-    Style,
-    Tool,
-)
+from apigen_ray.models.settings import Settings
+from apigen_ray.records import Call, Checked, Json, JsonObject, Pair, Reason, Rejected, Style, Tool
 from apigen_ray.stages.arguments import Flaw, check_arguments
 from apigen_ray.tools.validation import SchemaValidator, validator_of
 

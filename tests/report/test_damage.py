@@ -38,12 +38,12 @@ def test_the_commands_pass_it_over_and_name_it(run, tmp_path, capsys):
         with pytest.raises(SystemExit) as ended:
             main(command)
         assert ended.value.code == 0
-        assert capsys.readouterr().out.count("part-0001-000001.parquet: passed over") == 1
+        assert capsys.readouterr().out.count("part-0001-000001.parquet: skipped") == 1
     stats = json.loads((run / "stats.json").read_text())
     assert (stats["total"], stats["missing"]) == (4, 1)
     assert len((out / "train.jsonl").read_text().splitlines()) == 2
     for page in (run / "report.html", *out.glob("compared.*")):
-        assert "part-0001-000001.parquet: passed over" in page.read_text()
+        assert "part-0001-000001.parquet: skipped" in page.read_text()
 
 
 def test_a_manifest_of_another_version_is_one_line(run, capsys):

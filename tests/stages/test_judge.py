@@ -82,7 +82,7 @@ async def test_an_unreadable_answer_is_asked_again_once_and_all_is_paid_for():
     assert judgement.vote.passed is False
     assert len(judgement.replies) == 2
     roles = [message.role for message in model.asked[1]]
-    assert roles == ["user", "assistant", "user"]
+    assert roles == ["system", "user", "assistant", "user"]
 
 
 async def test_two_unreadable_answers_are_no_vote():

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from pydantic import Field
 
-from apigen_ray.records import Settings
+from apigen_ray.models.settings import Settings
 
 
 class Fault(StrEnum):

@@ -13,9 +13,9 @@ from pydantic import AfterValidator, Field
 
 from apigen_ray.errors import BadInput
 from apigen_ray.models.endpoints import Endpoint
+from apigen_ray.models.settings import Settings
 from apigen_ray.models.simulated.profiles import PROFILES
 from apigen_ray.models.simulated.server import build_app, listen, profile_named, run_app
-from apigen_ray.records import Settings
 
 SHUTDOWN_S = 5
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
 
+from apigen_ray.models.settings import Settings
 from apigen_ray.records import (
     Call,
     CallResult,
@@ -15,7 +16,6 @@ from apigen_ray.records import (
     Rejected,
     RestBackend,
     Returned,
-    Settings,
     VirtualBackend,
 )
 from apigen_ray.stages.execute.rest import RestCaller

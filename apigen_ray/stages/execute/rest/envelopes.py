@@ -6,7 +6,8 @@ from functools import lru_cache
 
 from pydantic import field_validator
 
-from apigen_ray.records import Json, JsonObject, Settings
+from apigen_ray.models.settings import Settings
+from apigen_ray.records import Json, JsonObject
 from apigen_ray.strict_json import dumps
 
 SEARCHED_CHARS = 2000

@@ -4,7 +4,7 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
-from apigen_ray.records import Settings
+from apigen_ray.models.settings import Settings
 from apigen_ray.stages.execute.rest.envelopes import ERROR_FORMS, ErrorPattern
 from apigen_ray.stages.execute.rest.policy import Policy
 

@@ -5,7 +5,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from apigen_ray.records import Settings
+from apigen_ray.models.settings import Settings
 from apigen_ray.stages.execute.rest.policy import Policy
 
 Kind = Literal["docker", "sidecar", "bubblewrap", "process"]
