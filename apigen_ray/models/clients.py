@@ -13,6 +13,7 @@ from pydantic import Field
 
 from apigen_ray.models import Model
 from apigen_ray.models.endpoints import Endpoint
+from apigen_ray.models.local import LocalEndpoint
 from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.models.settings import Settings
 from apigen_ray.models.simulated import SimulatedEndpoint
@@ -21,7 +22,7 @@ from apigen_ray.models.vllm import VllmEndpoint
 log = logging.getLogger(__name__)
 
 ModelSettings: TypeAlias = Annotated[
-    Endpoint | VllmEndpoint | SimulatedEndpoint, Field(discriminator="kind")
+    Endpoint | LocalEndpoint | VllmEndpoint | SimulatedEndpoint, Field(discriminator="kind")
 ]
 """A model of a config: at an endpoint, or served by the run, which makes an `Endpoint` of it."""
 

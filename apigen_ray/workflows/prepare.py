@@ -2,9 +2,12 @@
 
 import asyncio
 import os
+import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from rich.console import Console
@@ -14,6 +17,7 @@ from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput, EndpointError
 from apigen_ray.models.clients import ModelSettings, api_key_of, client_of
 from apigen_ray.models.endpoints import Endpoint
+from apigen_ray.models.local import LocalEndpoint, local_servers
 from apigen_ray.models.response_cache import Limits
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.models.vllm import VllmEndpoint
@@ -24,6 +28,7 @@ from apigen_ray.pipeline.vllm_engine import engines
 from apigen_ray.prompting.sampler import ONE_TOOL_STYLES
 from apigen_ray.records import JsonObject, PythonBackend, RestBackend, VirtualBackend
 from apigen_ray.run_folder.event_log import forwarding_logs
+from apigen_ray.run_folder.storage import is_local
 from apigen_ray.run_folder.store import RunFolder
 from apigen_ray.stages.execute.dispatch import ExecuteSettings, RestTools
 from apigen_ray.stages.execute.rest import RestSettings
@@ -61,14 +66,19 @@ def judge_settings(config: RunConfig) -> dict[str, ModelSettings]:
 
 @contextmanager
 def endpoints_of(
-    settings: Mapping[str, ModelSettings], console: Console
+    settings: Mapping[str, ModelSettings], console: Console, folder: UPath
 ) -> Iterator[dict[str, Endpoint]]:
-    """The endpoints of models, each probed; simulated models are served while the context is open.
+    """The endpoints of models, each probed; this machine serves what it can meanwhile.
 
     Models that the cluster serves itself are left out; see `cluster_endpoints_of`.
 
+    Args:
+        settings: The models, by any key.
+        console: Where the user is told what is served.
+        folder: The run folder, which gets the logs of the servers.
+
     Raises:
-        BadInput: naming the URL, if one doesn't answer.
+        BadInput: naming the URL, if one doesn't answer, or the model, if it can't be served.
     """
     simulated = {k: s for k, s in settings.items() if isinstance(s, SimulatedEndpoint)}
     if simulated:
@@ -78,15 +88,21 @@ def endpoints_of(
             style="yellow",
             soft_wrap=True,
         )
-    with serving(list(dict.fromkeys(simulated.values()))) as served:
-        endpoints = {
-            key: served[s.name] if isinstance(s, SimulatedEndpoint) else s
-            for key, s in settings.items()
-            if not isinstance(s, VllmEndpoint)
-        }
+    local = {key: s for key, s in settings.items() if isinstance(s, LocalEndpoint)}
+    with (
+        serving(list(dict.fromkeys(simulated.values()))) as served,
+        local_servers(local, _log_folder(folder), partial(console.print, style="dim")) as started,
+    ):
+        endpoints = {key: s for key, s in settings.items() if isinstance(s, Endpoint)}
+        endpoints |= {key: served[s.name] for key, s in simulated.items()} | started
         for endpoint in endpoints.values():
             probe(endpoint, lambda text: console.print(text, style="yellow", soft_wrap=True))
         yield endpoints
+
+
+def _log_folder(folder: UPath) -> Path:
+    """Where servers on this machine log: in the run folder, unless that is an object store."""
+    return Path(folder.path) if is_local(folder) else Path(tempfile.mkdtemp(prefix="apigen-ray-"))
 
 
 @contextmanager

@@ -226,7 +226,7 @@ def _open_session(
     settings = {model.name: model for model in config.models} | judge_settings(config)
     replies = folder.path / REPLIES if keep_replies else None
     limits = Limits(config.budget_usd, config.max_tokens_total, command)
-    with endpoints_of(settings, console) as endpoints:
+    with endpoints_of(settings, console, folder.path) as endpoints:
         executor, sandbox = prepare_executor(
             inputs.library,
             console,

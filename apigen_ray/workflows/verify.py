@@ -243,18 +243,17 @@ def _prepared(request: _Request, folder: RunFolder, console: Console) -> Iterato
                 rest=settings.rest,
             )
         if Stage.JUDGE in request.stages and settings.config:
-            log = folder.path / "ray.log"
-            jury = stack.enter_context(_jury(settings.config, log, console))
+            jury = stack.enter_context(_jury(settings.config, folder.path, console))
         yield _Verifiers(executor, jury, described)
 
 
 @contextmanager
-def _jury(config: RunConfig, ray_log: UPath, console: Console) -> Iterator[Jury]:
+def _jury(config: RunConfig, folder: UPath, console: Console) -> Iterator[Jury]:
     settings = judge_settings(config)
     with ExitStack() as stack:
-        endpoints = stack.enter_context(endpoints_of(settings, console))
+        endpoints = stack.enter_context(endpoints_of(settings, console, folder))
         if len(endpoints) < len(settings):  # the cluster serves the others
-            stack.enter_context(ray_session(ray_log))
+            stack.enter_context(ray_session(folder / "ray.log"))
             endpoints |= stack.enter_context(cluster_endpoints_of(settings, console))
         yield Jury(tuple(split_limits(endpoints)[key] for key in settings), config.votes)
 

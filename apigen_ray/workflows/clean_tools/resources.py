@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
+from upath import UPath
 
 from apigen_ray.config import RunConfig
 from apigen_ray.models import Model
@@ -80,7 +81,7 @@ def open_resources(
     with ExitStack() as stack:
         endpoint = None
         if config is not None:
-            endpoints = endpoints_of({"model": config.models[0]}, console)
+            endpoints = endpoints_of({"model": config.models[0]}, console, UPath(out.parent))
             endpoint = stack.enter_context(endpoints)["model"]
         executor = None
         if Step.ACCESS in settings.steps:
