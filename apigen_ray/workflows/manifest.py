@@ -1,4 +1,4 @@
-"""What a run was made with, and whether a folder may be resumed with a config."""
+"""The manifest of a run folder, and whether a config may resume it."""
 
 import importlib.metadata
 import json
@@ -21,7 +21,7 @@ from apigen_ray.stages.judge import TEMPLATE_NAMES as JUDGE_TEMPLATES
 from apigen_ray.stages.judge import TEMPLATES as JUDGE
 from apigen_ray.tools.write_forms import own_form
 
-_NOT_OF_ROWS = {
+_WITHOUT_EFFECT_ON_ROWS = {
     "config": {
         "out",
         "actors",
@@ -57,15 +57,17 @@ _NOT_OF_ROWS = {
 
 
 def identity_of(config: RunConfig, tools: Sequence[Tool], seeds: Sequence[Seed]) -> dict[str, Any]:
-    """All that the rows depend on: a run may only be resumed with the same."""
-    values = config.model_dump(mode="json", exclude=_NOT_OF_ROWS["config"])
+    """Everything the rows depend on: a run may only be resumed with the same."""
+    values = config.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_ROWS["config"])
     for model in (*values["models"], values["judge"], *values["further_judges"]):
-        for key in _NOT_OF_ROWS["model"]:
+        for key in _WITHOUT_EFFECT_ON_ROWS["model"]:
             model.pop(key, None)
-    for key in _NOT_OF_ROWS["target"]:
+    for key in _WITHOUT_EFFECT_ON_ROWS["target"]:
         del values["target"][key]
-    values["sandbox"] = config.sandbox.model_dump(mode="json", exclude=_NOT_OF_ROWS["sandbox"])
-    values["rest"] = config.rest.model_dump(mode="json", exclude=_NOT_OF_ROWS["rest"])
+    values["sandbox"] = config.sandbox.model_dump(
+        mode="json", exclude=_WITHOUT_EFFECT_ON_ROWS["sandbox"]
+    )
+    values["rest"] = config.rest.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_ROWS["rest"])
     values["hashes"] = {
         "tools": digest(strict_json.canonical(own_form(tool)) for tool in tools),
         "seeds": digest(strict_json.canonical(pair_form(seed.pair)) for seed in seeds),
@@ -75,7 +77,7 @@ def identity_of(config: RunConfig, tools: Sequence[Tool], seeds: Sequence[Seed])
 
 
 def check_same_run(folder: RunFolder, identity: Mapping[str, Any]) -> None:
-    """See that a folder is new, or that its rows depend on the same things.
+    """Check that a folder is new, or that its rows depend on the same things.
 
     Raises:
         BadInput: with what differs, if they don't.
@@ -92,7 +94,7 @@ def check_same_run(folder: RunFolder, identity: Mapping[str, Any]) -> None:
     if changed:
         raise BadInput(
             f"{folder.path}: made with another config ({'; '.join(changed[:5])}); "
-            "give another `out`, or --fresh to make its rows anew"
+            "set another `out`, or start over with --fresh"
         )
 
 

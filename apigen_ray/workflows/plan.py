@@ -1,7 +1,7 @@
-"""What a run will take, from a pilot: its first prompts, asked for real.
+"""An estimate of tokens, cost and time of a run, from a pilot: its first prompts, really asked.
 
-The pilot is the beginning of the run itself. Its rows and replies stay in the run folder, so a
-plan costs nothing but time if the run is made.
+The pilot is the beginning of the run itself: its rows and replies stay in the run folder, so its
+cost is not wasted if the run is made.
 """
 
 import statistics
@@ -26,7 +26,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """What the data points of one model take, all stages together."""
+    """The cost of one model's data points, all stages together."""
 
     model: str
     points: int
@@ -41,10 +41,10 @@ class Estimate:
 
 
 def print_plan(config: RunConfig, prompts: int, console: Console, command: str) -> int:
-    """Run a pilot of `prompts` prompts a model, and print what the whole run, `command`, will take.
+    """Run a pilot of some prompts per model, and print an estimate for the whole run, `command`.
 
     Returns:
-        The exit code: 1 if a model has no data point to go by, else 0.
+        The exit code: 1 if the pilot has no data point of some model, else 0.
 
     Raises:
         BadInput: if the config, its files or this machine don't allow the run.
@@ -64,15 +64,15 @@ def print_plan(config: RunConfig, prompts: int, console: Console, command: str) 
     console.print(_table(estimates))
     console.print(
         f"from {len(rows)} data points, which stay in {folder.path}; "
-        f"the whole run takes ${sum(e.cost_usd for e in estimates):,.2f}",
+        f"the whole run will cost about ${sum(e.cost_usd for e in estimates):,.2f}",
         soft_wrap=True,
     )
-    console.print(f"to make it: {command}", soft_wrap=True, markup=False, highlight=False)
+    console.print(f"to start it: {command}", soft_wrap=True, markup=False, highlight=False)
     return 0 if len(estimates) == len(config.models) else 1
 
 
 def estimate(model: ModelSettings, rows: Sequence[Row], config: RunConfig) -> Estimate:
-    """Scale what the rows of a pilot took to all data points of a model."""
+    """Scale the cost of a pilot's rows to all data points of a model."""
     asked = [row for row in rows if row["outcome"] != Outcome.ERROR]
     points = sum(config.points.values())
     if config.target.count == "verified":

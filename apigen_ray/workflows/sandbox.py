@@ -85,8 +85,7 @@ class Sandbox:
         return self._running
 
     def _checked(self, tool: str, arguments: Mapping[str, Any]) -> Call:
-        executor = self._up.executor
-        if tool not in executor.code.functions and tool not in executor.rest_tools:
+        if not self._up.executor.can_run(tool):
             known = tool in self._library.by_name()
             raise BadInput(f"tool {tool!r}: {'has no code' if known else 'no such tool'}")
         return Call(tool, dict(arguments))

@@ -193,7 +193,7 @@ def test_a_target_that_cannot_be_met_is_said_to_be(tmp_path):
     settings = config(tmp_path, points={"simple": 30}, models=[model], target=target)
     assert go(settings, console=console) == 1
     verified = stats(tmp_path)["outcomes"]["verified"]
-    assert f"bad: simple: {verified} of 30 are verified, after 30 were asked" in (
+    assert f"bad: simple: {verified} of 30 are verified after 30 were asked" in (
         console.file.getvalue()
     )
 

@@ -392,5 +392,5 @@ def test_turns_before_a_call_become_one_query(verified):
 
 
 def test_a_judge_is_asked_for_where_one_is_needed(verified):
-    with pytest.raises(BadInput, match="give --config"):
+    with pytest.raises(BadInput, match="give a config"):
         verified([{"id": 1} | pair("divide")], "format,execution,semantic")
