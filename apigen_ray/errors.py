@@ -3,13 +3,15 @@
 ApigenError
 ├── BadInput            the user's config, file or environment; one line, exit code 2
 ├── StoreLost           the run folder can't be written any more; one line, exit code 1
-└── InfrastructureError becomes an `error` row, which a resume asks again
-    ├── EndpointError   a model endpoint that cannot be reached, or answers with an error
+├── LedgerError         (in `report.stats`) the counts of a run folder don't add up
+└── InfrastructureError becomes an `error` row, which a resume retries
+    ├── EndpointError   a model endpoint can't be reached, or answers with an error
     │   ├── PromptTooLong   the prompt does not fit into the model's context
-    │   └── RateLimited     it kept refusing for load
-    ├── BudgetSpent     the run may spend no more
-    ├── RestUnavailable a REST call that could not be tried: its key or its recording is missing
-    └── SandboxLost     the sandbox, not the call in it, failed
+    │   ├── RateLimited     it was overloaded at every attempt
+    │   └── Unacceptable    (in `models.responses`) it rejects the request as it is
+    ├── BudgetSpent     the run may spend no more, or is ending
+    ├── RestUnavailable a REST call could not be tried: its key or recording is missing
+    └── SandboxLost     the sandbox failed, not the call in it
 
 A bad sample is never an exception: it is a `Rejected` or `Failed` record.
 """
@@ -24,11 +26,11 @@ class ApigenError(Exception):
 
 
 class BadInput(ApigenError):
-    """Names the file, line, key or URL that is wrong, and what to do."""
+    """Wrong input: the message names the file, line, key or URL, and what to do."""
 
 
 class StoreLost(ApigenError):
-    """What was committed is safe; the rest is asked again by the next attempt."""
+    """The run folder can't be written any more. Committed rows are safe; a resume does the rest."""
 
 
 class InfrastructureError(ApigenError):
@@ -50,13 +52,13 @@ class PromptTooLong(EndpointError):
 
 
 class RateLimited(EndpointError):
-    """A model endpoint refused for load until our patience ended."""
+    """A model endpoint was overloaded at every attempt."""
 
     reason = Reason.RATE_LIMITED
 
 
 class BudgetSpent(InfrastructureError):
-    """The run may ask for no more: a limit in money or in tokens is reached, or it is ending."""
+    """The run may send no more requests: its budget or token limit is reached, or it is ending."""
 
     reason = Reason.BUDGET
 
@@ -68,6 +70,6 @@ class RestUnavailable(InfrastructureError):
 
 
 class SandboxLost(InfrastructureError):
-    """The sandbox itself failed; the call in it may be innocent."""
+    """The sandbox itself failed; the call in it is not necessarily to blame."""
 
     reason = Reason.SANDBOX

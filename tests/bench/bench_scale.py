@@ -53,7 +53,7 @@ NAMES = {  # what a command line holds, and what the table calls the process
     "(generate(": "generate",
     "(execute)": "execute",
     "(judge)": "judge",
-    "KeeperAndWatchlist": "keeper",
+    "Coordinator": "coordinator",
     "models.simulated": "simulated models",
     "raylet/raylet": "raylet",
     "gcs_server": "gcs_server",
@@ -267,14 +267,14 @@ STAGE_S, AT_ONCE = 1.0, 8
 
 def sleep(arguments: argparse.Namespace) -> None:
     """One line of `nodes`: a real run, but for stages that sleep."""
-    generated = dataset.GenerateBlock._generated
+    generated = dataset.GenerateBlock._generate
 
     async def executed(_self: Any, row: Any) -> Any:
         return row
 
     for name, step in (("GenerateBlock", generated), ("ExecuteBlock", executed)):
         original = getattr(dataset, name)
-        method = "_generated" if name == "GenerateBlock" else "_executed"
+        method = "_generate" if name == "GenerateBlock" else "_execute"
         setattr(dataset, name, type(name, (original,), {method: sleeping(step)}))
 
     arrived: list[float] = []

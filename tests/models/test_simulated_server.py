@@ -313,7 +313,7 @@ async def test_a_bad_request_is_answered_with_400(body: str) -> None:
     async with TestClient(TestServer(build_app("perfect", PERFECT, 0, log=None))) as client:
         reply = await client.post("/v1/chat/completions", data=body)
         assert reply.status == 400
-        assert "no chat completion request" in (await reply.json())["error"]["message"]
+        assert "not a chat completion request" in (await reply.json())["error"]["message"]
 
 
 def test_a_port_in_use_is_bad_input() -> None:
@@ -326,9 +326,9 @@ def test_a_port_in_use_is_bad_input() -> None:
 
 
 def test_an_unknown_profile_is_bad_input() -> None:
-    with pytest.raises(BadInput, match="'genius' is none of default, perfect, weak"):
+    with pytest.raises(BadInput, match="must be one of default, perfect, weak, not 'genius'"):
         run_server(0, "genius", 0, None)
-    with pytest.raises(ValidationError, match="choose one of default, perfect, weak"):
+    with pytest.raises(ValidationError, match="must be one of default, perfect, weak"):
         SimulatedEndpoint(profile="genius")
 
 

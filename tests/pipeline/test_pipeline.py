@@ -107,7 +107,7 @@ def test_a_slow_model_holds_up_no_fast_one(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     ("operator", "method"),
-    [("GenerateBlock", "_generated"), ("ExecuteBlock", "_executed"), ("JudgeBlock", "_judged")],
+    [("GenerateBlock", "_generate"), ("ExecuteBlock", "_execute"), ("JudgeBlock", "_judge")],
 )
 def test_a_row_that_kills_its_worker_three_times_is_an_error_and_no_other_row_is(
     operator, method, tmp_path, monkeypatch
@@ -141,9 +141,9 @@ def test_rows_of_a_worker_that_is_killed_are_done_again_by_another(tmp_path, mon
         if not killed.exists():
             killed.touch()
             os.kill(os.getpid(), signal.SIGKILL)
-        return await original._judged(self, row)
+        return await original._judge(self, row)
 
-    monkeypatch.setattr(dataset, "JudgeBlock", type("JudgeBlock", (original,), {"_judged": judged}))
+    monkeypatch.setattr(dataset, "JudgeBlock", type("JudgeBlock", (original,), {"_judge": judged}))
     perfect = simulated("model", 0.01, profile="perfect")
     rows = arrived(tmp_path / "run", monkeypatch, models=[perfect], points={"simple": 40})
     assert killed.exists()
@@ -167,12 +167,12 @@ def test_a_full_pool_grows_and_no_further_than_it_may(tmp_path, monkeypatch):
             super().__init__(*given)
             (judges / str(os.getpid())).touch()
 
-        async def _judged(self, row):
+        async def _judge(self, row):
             for _ in range(900):  # on a busy machine the last actor may take long to start
                 if len(list(judges.iterdir())) >= 3:
                     break
                 await asyncio.sleep(0.1)
-            return await super()._judged(row)
+            return await super()._judge(row)
 
     monkeypatch.setattr(dataset, "JudgeBlock", Counted)
     rows = arrived(

@@ -1,8 +1,8 @@
-"""Answers a conversation, and says what was planted in the answer.
+"""Answers a conversation, and tells which faults the answer has.
 
-Everything is drawn from the seed and the conversation, the latency too: the same request gets the
-same answer, in whatever order requests come. The pairs drawn don't depend on the profile; so two
-profiles differ in nothing but their faults.
+Everything is sampled from the seed and the conversation, the latency, too: the same request gets
+the same answer, in whatever order requests arrive. The pairs don't depend on the profile, so that
+profiles differ only in their faults.
 """
 
 import hashlib
@@ -41,7 +41,7 @@ class Planted:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One answer of the judge. It is wrong where it is not what the judge found."""
+    """One answer of the judge. It is wrong if it is not what the judge found."""
 
     verdict: Literal["yes", "no", "unreadable"]
     wrong: bool
@@ -60,7 +60,7 @@ Content: TypeAlias = "tuple[Planted, ...] | Judged | Cleaned | None"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is sent, and for the statistics what is in it."""
+    """The answer, and what the statistics count in it."""
 
     text: str
     finish_reason: Literal["stop", "length"]
@@ -73,7 +73,7 @@ _Text: TypeAlias = tuple[str, Literal["stop", "length"], Content]
 
 
 def answer(messages: Sequence[Message], profile: Profile, seed: int) -> Answer:
-    """Answer as a model of this profile does."""
+    """Answer as a model of this profile would."""
     said = json.dumps([seed, [[message.role, message.content] for message in messages]])
     key = hashlib.sha256(said.encode()).hexdigest()
     try:
@@ -119,7 +119,7 @@ def _judge(request: JudgeRequest, profile: Profile, random: Random) -> _Text:
     return json.dumps({"thought": thought, "pass": verdict}), "stop", Judged(verdict, wrong)
 
 
-# --- for a clean library
+# --- for `tools clean`
 
 
 def _clean(request: ProposeRequest | RewriteRequest, profile: Profile, random: Random) -> _Text:
@@ -137,7 +137,7 @@ def _generate(request: GenerateRequest, profile: Profile, key: str) -> _Text:
     random = Random(f"{key}:faults")
     rates = profile.faults
     whole = _drawn(random, {fault: rates.get(fault, 0) for fault in faults.OF_COMPLETIONS})
-    # The rates hold for every data point, also where most completions are spoilt as a whole.
+    # The rates hold for every data point, even if most completions are spoilt as a whole.
     spared = 1 - sum(rates.get(fault, 0) for fault in faults.OF_COMPLETIONS)
     pair_rates = {fault: rates.get(fault, 0) / spared for fault in faults.OF_PAIRS}
     texts, planted = [], []
@@ -195,7 +195,7 @@ def _draft(request: GenerateRequest, key: str) -> Draft:
     calls = tuple(_calls(random, request))
 
     def ask(asked: Sequence[Call]) -> str:
-        # Always from the same randomness: the words change only with what is asked.
+        # The same randomness each time: the words change only with the calls.
         words = Random(f"{key}:words")
         if not asked:
             return write_irrelevant(words, request.voice, request.tools)

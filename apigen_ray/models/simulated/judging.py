@@ -13,7 +13,7 @@ from apigen_ray.records import Call, Json, Tool
 def objection(
     query: str, calls: Sequence[Call], tools: Sequence[Tool], *, a_call_failed: bool = False
 ) -> str | None:
-    """What speaks against the pair, in a sentence; None if nothing does."""
+    """The objection to a pair, in a sentence; None if it is good."""
     if a_call_failed:
         return "The execution results show that a call was not executed successfully."
     if not calls:
@@ -44,7 +44,7 @@ _NUMBER = re.compile(r"(?:(?<![\w.])-)?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?")
 
 @dataclass
 class _Stated:
-    """What a query states."""
+    """The values that a query states."""
 
     query: str
     _numbers: list[tuple[int, float]] = field(init=False)

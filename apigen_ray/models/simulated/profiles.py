@@ -1,4 +1,4 @@
-"""How good a simulated model is, and how fast."""
+"""Profiles: how often a simulated model is wrong, and how fast it is."""
 
 from collections.abc import Mapping
 from enum import StrEnum
@@ -9,12 +9,12 @@ from apigen_ray.models.settings import Settings
 
 
 class Fault(StrEnum):
-    """What can be planted, named after the reason that a correct pipeline gives."""
+    """The faults that can be planted, named after the reason that a correct pipeline gives."""
 
     MALFORMED_JSON = "malformed_json"
     """The completion can't be parsed (`invalid_json`)."""
     PROSE = "prose"
-    """JSON in a code fence or beside prose (`invalid_json`, where that is not accepted)."""
+    """JSON in a code fence or between prose (`invalid_json`, unless that is accepted)."""
     TRUNCATED = "truncated"
 
     MISSING_FIELD = "missing_field"
@@ -29,13 +29,13 @@ class Fault(StrEnum):
     DUPLICATE_CALL = "duplicate_call"
     STYLE_MISMATCH = "style_mismatch"
     INFEASIBLE = "infeasible"
-    """A call of the right form that no implementation can fulfil (`raised`)."""
+    """A well-formed call that no implementation can execute (`raised`)."""
     MISMATCH = "mismatch"
     """Query and calls disagree (`judged_no`)."""
 
 
 class Profile(Settings):
-    """The rates at which a simulated model goes wrong, and its latency."""
+    """The fault rates and the latency of a simulated model."""
 
     latency_mean_s: float = Field(default=0.15, ge=0)
     """The mean of the log-normal latency."""
@@ -44,9 +44,9 @@ class Profile(Settings):
     faults: Mapping[Fault, float] = {}
     """The probability of each fault, for a data point in which it is possible."""
     judge_unreadable: float = Field(default=0, ge=0, le=1)
-    """How often the judge forgets its verdict; asked again, it gives it."""
+    """How often the judge gives no verdict; asked again, it does."""
     judge_wrong_no: float = Field(default=0, ge=0, le=1)
-    """How often a good pair is refused."""
+    """How often a good pair is rejected."""
     judge_wrong_yes: float = Field(default=0, ge=0, le=1)
     """How often a bad pair is passed."""
     clean_wrong: float = Field(default=0, ge=0, le=1)
@@ -83,4 +83,4 @@ PROFILES: Mapping[str, Profile] = {
         clean_wrong=0.3,
     ),
 }
-"""A decent model, one without faults, and one that goes wrong about every other time."""
+"""A decent model, one without faults, and one that is wrong about every other time."""

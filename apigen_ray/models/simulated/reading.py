@@ -1,4 +1,4 @@
-"""Reads the text of a prompt as a model would: what is asked, of which tools, in which voice."""
+"""Reads the text of a prompt as a model would: the request, the tools shown, the voice."""
 
 import json
 import re
@@ -42,7 +42,7 @@ class JudgeRequest:
 
 @dataclass(frozen=True, slots=True)
 class ProposeRequest:
-    """A question for arguments to try."""
+    """A request for arguments to try."""
 
     tool: Tool
     count: int
@@ -50,7 +50,7 @@ class ProposeRequest:
 
 @dataclass(frozen=True, slots=True)
 class RewriteRequest:
-    """A question for a better description."""
+    """A request for a better description."""
 
     tool: Tool
 
@@ -59,7 +59,7 @@ Request: TypeAlias = GenerateRequest | QueryRequest | JudgeRequest | ProposeRequ
 
 
 class Unreadable(ValueError):
-    """The prompt is of no known kind."""
+    """The prompt is of an unknown kind."""
 
 
 def read(messages: Sequence[Message]) -> Request:
@@ -125,7 +125,7 @@ def _judge_request(text: str, asked_again: bool) -> JudgeRequest:
         tools=read_tools(_block("available_functions", text)),
         query=json.loads(_block("user_query", text)),
         calls=tuple(Call(call["name"], call["arguments"]) for call in calls),
-        # A result can be cut short, and then it is no JSON; but its beginning says how it went.
+        # A result may be truncated, and then is not JSON; but its beginning says whether it failed.
         a_call_failed=bool(re.search(r'^[\s\[{]*"ok":\s*false', results, re.MULTILINE)),
         asked_again=asked_again,
     )

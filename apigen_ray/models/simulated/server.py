@@ -19,11 +19,11 @@ from apigen_ray.records import JsonObject, Message
 
 MAX_REQUEST_BYTES = 16 * 2**20
 CHARACTERS_PER_TOKEN = 4
-"""A rule of thumb: there is no tokenizer here, so the usage reported is no model's."""
+"""A rule of thumb for the usage reported: there is no tokenizer here."""
 
 
 class Statistics:
-    """What was asked, and what was planted."""
+    """Counts of requests, and of planted faults."""
 
     def __init__(self) -> None:
         self._requests = 0
@@ -34,7 +34,7 @@ class Statistics:
         self._clean: Counter[tuple[str, bool]] = Counter()
 
     def count(self, given: Answer) -> None:
-        """Take an answer into account."""
+        """Count an answer."""
         self._requests += 1
         if isinstance(given.content, Judged):
             self._judge.update(["requests", given.content.verdict])
@@ -49,7 +49,7 @@ class Statistics:
             self._planted[point.fault] += 1
 
     def as_json(self) -> JsonObject:
-        """The counts; a fault that was drawn but not possible counts as none."""
+        """The counts; a fault that was drawn but not possible counts as `none`."""
         judged = ("requests", "yes", "no", "unreadable", "wrong")
         return {
             "requests": self._requests,
@@ -78,10 +78,10 @@ def build_app(
     statistics = Statistics()
     numbers = itertools.count(1)
 
-    async def about(_request: web.Request) -> web.Response:
+    async def index(_request: web.Request) -> web.Response:
         return web.Response(
-            text=f"This is {model}, a simulated model of apigen-ray: no language model is behind "
-            "it, and part of its answers are wrong on purpose. See /stats for what was planted.\n"
+            text=f"This is {model}, a simulated model of apigen-ray: there is no language model "
+            "behind it, and some answers are wrong on purpose. See /stats for planted faults.\n"
         )
 
     async def models(_request: web.Request) -> web.Response:
@@ -95,7 +95,7 @@ def build_app(
         try:
             messages = _messages(await request.json())
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-            message = f"the body is no chat completion request: {type(error).__name__}: {error}"
+            message = f"the body is not a chat completion request: {type(error).__name__}: {error}"
             return web.json_response({"error": {"message": message}}, status=400)
         given = answer(messages, profile, seed)
         statistics.count(given)
@@ -105,7 +105,7 @@ def build_app(
         return web.json_response(_completion(model, next(numbers), messages, given))
 
     app = web.Application(client_max_size=MAX_REQUEST_BYTES)
-    app.router.add_get("/", about)
+    app.router.add_get("/", index)
     app.router.add_get("/v1/models", models)
     app.router.add_get("/stats", stats)
     app.router.add_post("/v1/chat/completions", complete)
@@ -115,7 +115,7 @@ def build_app(
 def _messages(body: dict[str, Any]) -> list[Message]:
     messages = [Message(entry["role"], entry["content"]) for entry in body["messages"]]
     if not messages or not all(isinstance(message.content, str) for message in messages):
-        raise ValueError("messages is a list of {role, content: text}, not an empty one")
+        raise ValueError("messages must be a list of {role, content: text} that is not empty")
     return messages
 
 
@@ -161,16 +161,16 @@ def profile_named(name: str, latency_s: float | None) -> Profile:
         BadInput: if there is no such profile.
     """
     if name not in PROFILES:
-        raise BadInput(f"profile: {name!r} is none of {', '.join(PROFILES)}")
+        raise BadInput(f"profile: must be one of {', '.join(PROFILES)}, not {name!r}")
     changes = {} if latency_s is None else {"latency_mean_s": latency_s}
     return PROFILES[name].model_copy(update=changes)
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Take a port; 0 takes a free one.
+    """Listen on a port; 0 takes a free one.
 
     Raises:
-        BadInput: if it can't be had.
+        BadInput: if the port can't be used.
     """
     try:
         return socket.create_server((host, port), backlog=1024)
@@ -194,8 +194,8 @@ def run_server(
     Args:
         port: The port to listen on; 0 takes a free one.
         profile: The name of a profile.
-        seed: What is drawn depends on it and on the request alone.
-        latency: The mean latency in seconds, in place of the profile's.
+        seed: Answers depend only on it and on the request.
+        latency: The mean latency in seconds, instead of the profile's.
         host: The address to listen on.
         log: A file to which a JSON line is appended for each answer, with what was planted in it.
 

@@ -22,15 +22,15 @@ SHUTDOWN_S = 5
 
 def _known_profile(name: str) -> str:
     if name not in PROFILES:
-        raise ValueError(f"there is no such profile; choose one of {', '.join(PROFILES)}")
+        raise ValueError(f"must be one of {', '.join(PROFILES)}")
     return name
 
 
 class SimulatedEndpoint(Settings):
-    """A simulated model, started with the run and ended with it."""
+    """A simulated model, which is started and stopped with the run."""
 
     kind: Literal["simulated"] = "simulated"
-    """No language model: a server that plays one, and plants faults."""
+    """Not a language model, but a server that imitates one and plants faults."""
     name: str = Field(default="simulated", pattern=r"^[A-Za-z0-9._-]{1,64}$")
     """The label of the model in rows, ids and reports."""
     profile: Annotated[str, AfterValidator(_known_profile)] = "default"
@@ -38,7 +38,7 @@ class SimulatedEndpoint(Settings):
     seed: int = 0
     """The same seed gives the same answers."""
     latency_s: float | None = Field(default=None, ge=0)
-    """The mean latency, in place of the profile's."""
+    """The mean latency, instead of the profile's."""
     concurrency: int = Field(default=32, ge=1)
     """The most requests in flight at a time."""
 
@@ -47,12 +47,12 @@ class SimulatedEndpoint(Settings):
 def serving(
     endpoints: Sequence[SimulatedEndpoint], host: str = "127.0.0.1"
 ) -> Iterator[dict[str, Endpoint]]:
-    """Serve each endpoint from a child process, which dies with this one, however that ends.
+    """Serve each endpoint from a child process, which ends with this one, however this one ends.
 
     Endpoints that are equal share a process.
 
     Yields:
-        Where each is reached, by name.
+        The endpoint of each, by name.
 
     Raises:
         BadInput: if two different endpoints have one name, or a server doesn't start.
@@ -62,7 +62,7 @@ def serving(
         if by_name.setdefault(endpoint.name, endpoint) != endpoint:
             raise BadInput(f"two different simulated models are named {endpoint.name!r}")
     with ExitStack() as stack:
-        # All are started before any is waited for.
+        # Start all before waiting for any.
         children = {n: stack.enter_context(_child(e, host)) for n, e in by_name.items()}
         yield {
             name: Endpoint(
@@ -83,7 +83,7 @@ def _child(endpoint: SimulatedEndpoint, host: str) -> Iterator[subprocess.Popen[
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        # Ctrl-C is for the run, which still wants answers while it winds up.
+        # Ctrl-C is for the run, which still needs replies while it shuts down.
         start_new_session=True,
     )
     with child:
@@ -102,16 +102,16 @@ def _port_of(child: subprocess.Popen[str]) -> int:
     assert child.stdout is not None
     line = child.stdout.readline()
     if not line:
-        raise BadInput("a simulated model did not start; its own words stand above")
+        raise BadInput("a simulated model did not start; its error message is above")
     return int(line)
 
 
 def serve_until_orphaned(host: str, endpoint: SimulatedEndpoint) -> None:
-    """What the child does: print the port, then serve until standard input is closed.
+    """The child process: print the port, then serve until standard input is closed.
 
-    The parent never writes there. The kernel closes its end when it dies, also by SIGKILL.
+    The parent never writes to it. The kernel closes it when the parent dies, even by SIGKILL.
     """
-    # `ray job stop` sends it to all descendants of a driver, which still wants answers then.
+    # `ray job stop` sends it to all descendants of a driver, which still needs replies then.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     listener = listen(host, 0)
     print(listener.getsockname()[1], flush=True)
