@@ -6,7 +6,8 @@ the one that any model can write is generated. The rows pass all stages as other
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from random import Random
 
 from apigen_ray import strict_json
@@ -17,6 +18,9 @@ from apigen_ray.tools.prompt_text import one_line
 
 MOST_CALLS = 3
 """Of a parallel query. The paper's own have two to four; tiny models lose a value of the fourth."""
+
+EXAMPLE_CHARACTERS = 260
+"""A longer seed is not shown: a prompt for one query shall be short."""
 
 QUERY_SCHEMA: JsonObject = {
     "type": "object",
@@ -46,7 +50,7 @@ class CallsFirstSampler:
             style = Style.SIMPLE
         else:
             given, style = calls, spec.style
-        examples = self.sampler.draw_examples(style, tools, Random(f"{drawn_from}:pool"))
+        examples = self._brief.draw_examples(style, tools, Random(f"{drawn_from}:pool"))
         voice = random.choice(self.sampler.settings.voices)
         return Prompt(
             id=f"{spec.index:06d}",
@@ -61,6 +65,12 @@ class CallsFirstSampler:
     def with_pool(self, pairs: Sequence[Seed]) -> "CallsFirstSampler":
         """The sampler of a round, whose pool holds `pairs` besides the seeds."""
         return CallsFirstSampler(self.sampler.with_pool(pairs), self.calls)
+
+    @cached_property
+    def _brief(self) -> Sampler:
+        """The sampler with those of its seeds that are brief: an example shows the form alone."""
+        brief = tuple(seed for seed in self.sampler.seeds if _length(seed) <= EXAMPLE_CHARACTERS)
+        return replace(self.sampler, seeds=brief)
 
     def _draw(self, spec: PromptSpec, random: Random) -> tuple[tuple[Tool, ...], tuple[Call, ...]]:
         """The tools shown, and calls: of these tools, or where none may fit, of another."""
@@ -101,6 +111,12 @@ class CallsFirstSampler:
         return random.choice(self.calls[random.choice(far or near).name])
 
 
+def _length(seed: Seed) -> int:
+    """The characters that a seed takes as an example."""
+    known = {tool.name: tool for tool in seed.tools}
+    return len(_calls_text(seed.pair.calls, known)) + len(seed.pair.query)
+
+
 def _messages(
     calls: Sequence[Call], tools: Mapping[str, Tool], examples: Sequence[Seed], voice: str
 ) -> Iterator[Message]:
@@ -116,20 +132,11 @@ def _messages(
 
 
 def _calls_text(calls: Sequence[Call], tools: Mapping[str, Tool]) -> str:
-    """Calls with what their function and their arguments mean."""
+    """Calls with what their functions do, an empty line between them."""
     return "\n\n".join(_call_text(call, tools[call.name]) for call in calls)
 
 
 def _call_text(call: Call, tool: Tool) -> str:
-    properties = tool.parameters.get("properties")
-    schemas = properties if isinstance(properties, dict) else {}
-    lines = [f"{tool.name}: {one_line(tool.description)}"]
-    for name, value in call.arguments.items():
-        schema = schemas.get(name)
-        described = (
-            one_line(str(schema.get("description") or "")) if isinstance(schema, dict) else ""
-        )
-        lines.append(
-            f"- {name} = {strict_json.dumps(value)}{f' ({described})' if described else ''}"
-        )
-    return "\n".join(lines)
+    """A call in lines: the values, by the names of their arguments, and what the function does."""
+    values = (f"- {name} = {strict_json.dumps(value)}" for name, value in call.arguments.items())
+    return "\n".join([f"{tool.name}: {one_line(tool.description)}", *values])

@@ -26,6 +26,9 @@ from apigen_ray.tools.validation import validator_of
 TRIES = 8
 """Draws for each call wanted: many repeat an earlier one, or break a rule of the schema."""
 
+MOST_CHARACTERS = 300
+"""Nobody types the values of a longer call into a query."""
+
 _POOLS: dict[str, dict[str, list[Any]]] = tomllib.loads(
     (files(__package__) / "value_pools.toml").read_text(encoding="utf-8")
 )
@@ -55,7 +58,9 @@ def draw_calls(
             break
         arguments = _varied(bases, schemas, random) if bases else _made(tool, schemas, random)
         if arguments is not None and accepts(arguments):
-            found.setdefault(strict_json.canonical(arguments), Call(tool.name, arguments))
+            text = strict_json.canonical(arguments)
+            if len(text) <= MOST_CHARACTERS:
+                found.setdefault(text, Call(tool.name, arguments))
     return tuple(found.values())
 
 
