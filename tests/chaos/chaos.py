@@ -199,7 +199,7 @@ class Chaos:
                     container.kill()
         elif what == "worker":
             # Not Ray's own: a node ends with its agents.
-            actors = self.processes.named("MapWorker") + self.processes.named("Keeper")
+            actors = self.processes.named("MapWorker") + self.processes.named("Coordinator")
             if not actors:
                 return
             with contextlib.suppress(ProcessLookupError):

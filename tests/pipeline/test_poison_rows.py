@@ -8,7 +8,7 @@ from apigen_ray.pipeline.poison_rows import CRASH_LIMIT, CrashGuard, CrashTracke
 
 
 class Local:
-    """A watchlist that outlives the `CrashGuard` of these tests."""
+    """A crash tracker that outlives the `CrashGuard` of these tests."""
 
     def __init__(self):
         self.list = CrashTracker()
@@ -74,8 +74,8 @@ async def test_what_is_done_starts_anew():
 
 
 def test_what_is_at_work_is_counted_by_stage():
-    watchlist = CrashTracker()
-    watchlist.begin("judge", ["a", "b"])
-    watchlist.begin("execute", ["a", "c"])
-    watchlist.done("judge", ["b"])
-    assert watchlist.in_progress() == {"judge": 1, "execute": 2}
+    tracker = CrashTracker()
+    tracker.begin("judge", ["a", "b"])
+    tracker.begin("execute", ["a", "c"])
+    tracker.done("judge", ["b"])
+    assert tracker.in_progress() == {"judge": 1, "execute": 2}
