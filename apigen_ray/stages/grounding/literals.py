@@ -92,6 +92,18 @@ def _is_explained(value: Json, schema: JsonObject) -> bool:
     return any(_is_explained(value, choice) for choice in choices)
 
 
+def choices(call: Call, tool: Tool | None) -> Iterator[Literal]:
+    """The arguments that are one of an enum of texts: a query that says them is on the topic."""
+    schema = tool.parameters if tool else {}
+    for name, value in call.arguments.items():
+        if isinstance(value, str) and _is_chosen(value, _property(schema, name)):
+            yield Literal(name, name, value)
+
+
+def _is_chosen(value: str, schema: JsonObject) -> bool:
+    return value.casefold() not in _NEUTRAL and _in_enum(value, schema)
+
+
 def _same(default: Json, value: Json) -> bool:
     return default == value or (
         not isinstance(default, dict | list) and fold(str(default)) == fold(str(value))

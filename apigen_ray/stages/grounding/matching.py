@@ -32,6 +32,7 @@ _SHORT = re.compile(r"^(\d{1,2})-(\d{1,2})$")
 _DAY_EDGES = {(0, 0), (12, 0), (23, 59), (24, 0)}
 _COMMON = 12.0
 """Numbers up to here are in so many queries that they say little."""
+_LETTERS_THAT_ARE_WORDS = ("a", "i")
 
 
 class Support(IntEnum):
@@ -88,14 +89,23 @@ def _stands_in(folded: str, reading: Reading) -> bool:
     """Whether the text itself is in the query, white space and punctuation aside."""
     if is_cjk(folded):
         return folded in reading.text
-    if folded in reading.text:
-        start = reading.text.find(folded)
-        before = reading.text[start - 1 : start]
-        after = reading.text[start + len(folded) : start + len(folded) + 1]
-        if not (before.isalnum() or after.isalnum()) or len(folded) > 5:
-            return bool(folded)
+    if len(folded) > 5 and folded in reading.text:
+        return True
+    if len(folded) > 1 and _stands_alone(folded, reading.text):
+        return True
     squeezed = re.sub(r"[\W_]+", "", folded)
     return len(squeezed) > 5 and squeezed in reading.squeezed
+
+
+def _stands_alone(text: str, whole: str) -> bool:
+    """Whether a text is in another one other than as a part of a longer word or number."""
+    start = whole.find(text)
+    while start >= 0:
+        end = start + len(text)
+        if not (whole[start - 1 : start].isalnum() or whole[end : end + 1].isalnum()):
+            return True
+        start = whole.find(text, start + 1)
+    return False
 
 
 def _of_moment(folded: str, reading: Reading) -> Support:
@@ -141,13 +151,19 @@ def _of_words(value: str, folded: str, reading: Reading) -> Support:
     if _is_name(words, folded, reading):
         return Support.STRONG
     if len(folded) == 1:
-        return Support.WEAK if folded in reading.initials else Support.NONE
+        return _of_letter(value.strip(), folded, reading)
     head, comma, rest = folded.partition(",")
     if comma and means(" ".join(words_of(rest))):
         # `Paris, France`: the country alone may be anywhere.
         return _of_words(head, head, reading)
     parts = words_of(fold(split_identifier(value)))
     return max(_share(words, reading), _share(parts, reading))
+
+
+def _of_letter(value: str, folded: str, reading: Reading) -> Support:
+    if _stands_alone(value, reading.query):
+        return Support.WEAK if folded in _LETTERS_THAT_ARE_WORDS else Support.STRONG
+    return Support.WEAK if folded in reading.initials else Support.NONE
 
 
 def _share(words: Sequence[str], reading: Reading) -> Support:

@@ -54,6 +54,7 @@ COMMON_KNOWLEDGE: dict[str, tuple[float, ...]] = {
     "dropped": (9.8, 9.81), "thrown": (9.8, 9.81), "projectile": (9.8, 9.81),
     "earth": (9.8, 9.81, 5.972e24, 6371), "light": (299792458, 3e8),
     "water": (1000, 1, 4.18, 4.184, 4186), "heads": (0.5,), "alphabet": (26,),
+    "binary": (2,), "octal": (8,), "hex": (16,), "hexadecimal": (16,),
 }  # fmt: skip
 """What everyone knows once a word is said: a deck has 52 cards."""
 

@@ -23,7 +23,7 @@ _SHORT_MAGNITUDES = {
 _CJK_DIGITS = {c: float(i) for i, c in enumerate("零一二三四五六七八九十")} | {"两": 2.0}
 _NUMERAL = re.compile(
     r"(?P<sign>(?:(?<![\w)\].])|(?<=[xX=]))[-+]\s?)?(?P<money>[$€£¥₹])?\s?"
-    r"(?P<body>\d{1,3}(?:[ ]\d{3})+(?![\d])|\d+(?:[.,']\d+)*|\.\d+)"
+    r"(?P<body>(?<![A-Za-z])\d{1,3}(?:[ ]\d{3})+(?![\d])|\d+(?:[.,']\d+)*|\.\d+)"
     r"(?P<power>\s*[xX*]\s*10\s*(?:\^|\*\*)?\s*\(?(?P<exponent>-?\d+)\)?|[eE](?P<e>[-+]?\d+)"
     r"|\s*(?:\^|\*\*)\s*\(?(?P<raised>-?\d+)\)?)?"
     r"(?P<ordinal>st|nd|rd|th|s)?(?![a-z])?"

@@ -42,6 +42,7 @@ def stands(query: str, value: Json, system: str | None = None, **schema: Json) -
         ("Two and a half years", 2.5),
         ("Songs from '19", 2019),
         ("Read verses 35 to 39", 37),
+        ("Show D4 in binary", 2),
     ],
 )
 def test_a_number_in_any_form_stands(query: str, value: float) -> None:
@@ -186,6 +187,35 @@ def test_a_small_number_alone_does_not_support_a_call_off_topic() -> None:
     tools = {"dose": Tool("dose", "Gives the dose of a medicine.", {"type": "object"}, "test")}
     assert unsupported_calls("Play 3 songs", [Call("dose", {"tablets": 3})], tools) == (0,)
     assert not unsupported_calls("A dose of 3", [Call("dose", {"tablets": 3})], tools)
+
+
+def test_a_query_that_says_a_chosen_value_is_on_topic() -> None:
+    schema: JsonObject = {
+        "type": "object",
+        "properties": {"amount": {}, "to": {"enum": ["gram", "GiB"]}},
+    }
+    tools = {"convert": Tool("convert", "Changes a unit.", schema, "test")}
+    calls = [Call("convert", {"amount": 12, "to": "GiB"})]
+    assert unsupported_calls("What is 12 for my phone?", calls, tools) == (0,)
+    assert not unsupported_calls("12, but in GiB?", calls, tools)
+
+
+def test_a_misspelled_topic_is_a_topic() -> None:
+    calls = [Call("shift_image", {"by": 5})]
+    for query in ("Plese sihft it by 5", "The iamge by 5", "Move my imagge by 5"):
+        assert not unsupported_calls(query, calls, {}), query
+    assert unsupported_calls("Play 5 songs", calls, {}) == (0,)
+
+
+def test_a_letter_stands_where_it_stands_alone_in_the_same_case() -> None:
+    assert stands("Could you add tonic D", "D")
+    assert not unsupported_calls("Could you add tonic D", [Call("f", {"x": "D"})], tool())
+    assert stands("Grades were B- and A in Spanish", "A")
+    assert not stands("Could you lend me one", "D")
+
+
+def test_a_digit_that_ends_a_name_is_no_part_of_the_number_behind_it() -> None:
+    assert stands("longitude2 132.93", 132.93)
 
 
 def test_an_english_value_beside_a_query_in_another_script_is_not_decided() -> None:
