@@ -23,6 +23,7 @@ from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
 from apigen_ray.stages.execute.rest import RestSettings
 from apigen_ray.stages.execute.sandbox import EgressSettings, SandboxSettings
+from apigen_ray.stages.grounding import GroundingSettings
 from apigen_ray.stages.judge import Rule
 
 GRACE_S = 60.0
@@ -109,6 +110,8 @@ class RunConfig(Settings):
     """Stage 1."""
     execute: ExecuteSettings = ExecuteSettings()
     """Stage 2."""
+    grounding: GroundingSettings = GroundingSettings()
+    """The part of stage 3 that needs no judge."""
     sandbox: SandboxSettings = SandboxSettings()
     """Where Python tools run."""
     rest: RestSettings = RestSettings()
@@ -228,6 +231,7 @@ _SECTIONS: tuple[type[Settings], ...] = (
     *MODEL_SETTINGS,
     CheckSettings,
     ExecuteSettings,
+    GroundingSettings,
     SandboxSettings,
     EgressSettings,
     RestSettings,

@@ -101,6 +101,8 @@ class Reason(StrEnum):
     JUDGED_NO = "judged_no"
     COPIED = "copied"
     """The query, or the whole pair, repeats the prompt."""
+    UNGROUNDED = "ungrounded"
+    """The query does not give the values of a call."""
 
     ENDPOINT = "endpoint"
     RATE_LIMITED = "rate_limited"
@@ -127,7 +129,7 @@ REASONS_OF: Mapping[Outcome, tuple[Reason, ...]] = {
         Reason.NOT_SERIALIZABLE, Reason.HTTP_STATUS, Reason.ERROR_IN_BODY, Reason.CONNECTION,
         Reason.EGRESS_DENIED, Reason.EMPTY_RESULT,
     ),
-    Outcome.FAIL_SEMANTIC: (Reason.JUDGED_NO, Reason.COPIED),
+    Outcome.FAIL_SEMANTIC: (Reason.JUDGED_NO, Reason.COPIED, Reason.UNGROUNDED),
     Outcome.ERROR: (
         Reason.ENDPOINT, Reason.RATE_LIMITED, Reason.CONTEXT_LENGTH, Reason.SANDBOX,
         Reason.JUDGE_UNREADABLE, Reason.BUDGET, Reason.WORKER_DIED, Reason.INTERNAL,

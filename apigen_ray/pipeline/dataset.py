@@ -37,6 +37,7 @@ from apigen_ray.pipeline.sidecars import check_sidecars, placement
 from apigen_ray.prompting.sampler import PromptSampler, Task
 from apigen_ray.run_folder.rows import SCHEMA
 from apigen_ray.stages.check import CheckSettings
+from apigen_ray.stages.grounding import GroundingSettings
 from apigen_ray.stages.judge import Rule
 
 MAX_ROWS_PER_BLOCK = 64
@@ -49,6 +50,7 @@ class Jury:
 
     endpoints: tuple[Endpoint, ...]
     rule: Rule
+    grounding: GroundingSettings
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,7 @@ def _verified(
         shares = [_share(endpoint, actors.judge) for endpoint in jury.endpoints]
         rows = rows.map_batches(
             _named("judge", JudgeBlock),
-            fn_constructor_args=(shares, jury.rule, coordinator),
+            fn_constructor_args=(shares, jury.rule, jury.grounding, coordinator),
             compute=_pool(actors.judge, max(e.concurrency for e in shares), per_block),
             **_BLOCKWISE,
         )

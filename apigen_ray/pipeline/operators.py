@@ -34,6 +34,7 @@ from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import Dispatcher, ExecuteSettings, RestTools
 from apigen_ray.stages.execute.rest import RestCaller, RestSettings
 from apigen_ray.stages.execute.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
+from apigen_ray.stages.grounding import GroundingSettings
 from apigen_ray.stages.judge import Judge, Rule
 
 ENDING_POLL_S = 1.0
@@ -151,13 +152,18 @@ class JudgeBlock:
     """Stage 3."""
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], rule: Rule, coordinator: RemoteCoordinator
+        self,
+        endpoints: Sequence[Endpoint],
+        rule: Rule,
+        grounding: GroundingSettings,
+        coordinator: RemoteCoordinator,
     ) -> None:
         forward_logs(coordinator.log)
         self._judges = [
             Judge(endpoint.name, _client(endpoint, coordinator)) for endpoint in endpoints
         ]
         self._rule = rule
+        self._grounding = grounding
         self._crash_guard = CrashGuard("judge", coordinator)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
@@ -165,7 +171,7 @@ class JudgeBlock:
         return await _process(block, self._judge, self._crash_guard, Stage.JUDGE)
 
     async def _judge(self, row: Row) -> Row:
-        return await steps.judge_step(row, self._judges, self._rule)
+        return await steps.judge_step(row, self._judges, self._rule, self._grounding)
 
 
 async def _process(

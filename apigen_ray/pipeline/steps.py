@@ -21,6 +21,7 @@ from apigen_ray.prompting.sampler import PromptSampler, Task, point_id
 from apigen_ray.prompting.templates import texts
 from apigen_ray.records import (
     Call,
+    Json,
     Outcome,
     Pair,
     Prompt,
@@ -48,6 +49,7 @@ from apigen_ray.stages.execute.dispatch import (
     execute_twice,
     result_form,
 )
+from apigen_ray.stages.grounding import Examined, GroundingSettings, examine
 from apigen_ray.stages.judge import Judge, Rule, vote
 from apigen_ray.tools.write_forms import tool_columns
 
@@ -153,16 +155,24 @@ async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) 
     return (await _errors_as_rows([row], Stage.EXECUTE, executed()))[0]
 
 
-async def judge_step(row: Row, judges: Sequence[Judge], rule: Rule) -> Row:
-    """Judge a row: stage 3."""
+async def judge_step(
+    row: Row, judges: Sequence[Judge], rule: Rule, grounding: GroundingSettings
+) -> Row:
+    """Compare query and calls, and judge the row: stage 3."""
 
     async def judged() -> list[Row]:
         if row["copied"]:  # needs no judge
             return [rejected_row(row, Stage.JUDGE, Rejected(Reason.COPIED, row["copied"]))]
-        tools, results = json.loads(row["tools"]), json.loads(row["execution_results"] or "[]")
-        ballot = await vote(_pair(row), tools, results, judges, rule, sample=row["id"])
+        pair, tools = _pair(row), json.loads(row["tools"])
+        examined = examine(pair, tools, grounding)
+        found = _with_findings(row, examined)
+        if examined and examined.rejection:  # saves the judge's price
+            return [rejected_row(found, Stage.JUDGE, examined.rejection)]
+        results = json.loads(row["execution_results"] or "[]")
+        findings = examined.remarks if examined else ()
+        ballot = await vote(pair, tools, results, judges, rule, sample=row["id"], findings=findings)
         voted = with_values(
-            row,
+            found,
             input_tokens=row["input_tokens"] + sum(r.input_tokens for r in ballot.replies),
             output_tokens=row["output_tokens"] + sum(r.output_tokens for r in ballot.replies),
             cost_usd=row["cost_usd"] + sum(r.cost_usd for r in ballot.replies),
@@ -185,6 +195,18 @@ async def judge_step(row: Row, judges: Sequence[Judge], rule: Rule) -> Row:
         return [rejected_row(voted, Stage.JUDGE, refused)]
 
     return (await _errors_as_rows([row], Stage.JUDGE, judged()))[0]
+
+
+def _with_findings(row: Row, examined: Examined | None) -> Row:
+    """A row with what the comparison of query and calls found."""
+    if examined is None:
+        return row
+    values: list[Json] = [{"path": each.path, "value": each.value} for each in examined.ungrounded]
+    unused = None
+    if examined.unused is not None:
+        parts: list[Json] = [{"kind": e.kind.value, "text": e.text} for e in examined.unused]
+        unused = strict_json.dumps(parts)
+    return with_values(row, ungrounded=strict_json.dumps(values), unused=unused)
 
 
 def finished(rows: pa.Table) -> pa.Table:

@@ -23,10 +23,12 @@ from apigen_ray.records import (
 class Row(TypedDict):
     """One data point, in the columns of `samples`. `outcome` is None while it is in the pipeline.
 
-    `answers`, `tools`, `categories`, `execution_results` and `votes` are JSON text. Tokens and cost
-    are what the point took: its share of the completion, and its judging. `attempts` counts how
-    often it was asked for, resumes included. `copied` says what the pair repeats of its prompt,
-    `reasoning` is what the model wrote before its completion, where an endpoint tells them apart.
+    `answers`, `tools`, `categories`, `execution_results`, `ungrounded`, `unused` and `votes` are
+    JSON text. Tokens and cost are what the point took: its share of the completion, and its
+    judging. `attempts` counts how often it was asked for, resumes included. `copied` says what the
+    pair repeats of its prompt, `reasoning` is what the model wrote before its completion, where an
+    endpoint tells them apart. `ungrounded` lists the values of the calls that the query does not
+    give, `unused` what the query mentions and no call uses; None where nobody looked.
     """
 
     id: str
@@ -45,6 +47,8 @@ class Row(TypedDict):
     detail: str | None
     execution_results: str | None
     copied: str | None
+    ungrounded: str | None
+    unused: str | None
     thought: str | None
     votes: str | None
     completion: str | None

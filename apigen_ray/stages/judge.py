@@ -73,13 +73,16 @@ async def vote(
     rule: Rule,
     *,
     sample: str,
+    findings: Sequence[str] = (),
 ) -> Ballot:
     """Ask judges until their votes decide; for the arguments, see `judge`."""
     votes: list[Vote] = []
     replies: list[Reply] = []
     passed: bool | None = None
     for each in judges:
-        judgement = await judge(pair, tools, results, each.model, each.name, sample=sample)
+        judgement = await judge(
+            pair, tools, results, each.model, each.name, sample=sample, findings=findings
+        )
         replies += judgement.replies
         votes += [judgement.vote] if judgement.vote else []
         passed = decided([vote.passed for vote in votes], len(judges), rule)
@@ -107,6 +110,7 @@ async def judge(
     name: str,
     *,
     sample: str,
+    findings: Sequence[str] = (),
 ) -> Judgement:
     """Ask one judge for a verdict; if its answer has none, ask once more.
 
@@ -119,11 +123,12 @@ async def judge(
         model: The judging model.
         name: Its label, for the vote.
         sample: The id of the data point: the cache keeps equal questions about others apart.
+        findings: What was found without a model, in sentences.
 
     Raises:
         EndpointError: if the judge can't be reached.
     """
-    messages = judge_messages(pair, tools, results)
+    messages = judge_messages(pair, tools, results, findings)
     replies: list[Reply] = []
     attempts_left = 2
     while attempts_left:
@@ -140,7 +145,10 @@ async def judge(
 
 
 def judge_messages(
-    pair: Pair, tools: Sequence[Json], results: Sequence[JsonObject]
+    pair: Pair,
+    tools: Sequence[Json],
+    results: Sequence[JsonObject],
+    findings: Sequence[str] = (),
 ) -> list[Message]:
     """The judge's prompt (after appendix B.2 of the paper): what never changes comes first."""
     text = TEMPLATES.render(
@@ -149,6 +157,7 @@ def judge_messages(
         query=_inert(pair.query),
         calls=_inert(pair_form(pair)["answers"]),
         results="[\n" + ",\n".join(_cut(_inert(_without_time(r))) for r in results) + "\n]",
+        findings=_findings_block(findings),
     )
     return [Message("system", TEMPLATES.text("judge_system.txt")), Message("user", text)]
 
@@ -156,6 +165,14 @@ def judge_messages(
 def _inert(value: Json) -> str:
     """JSON text in which no closing marker of the prompt can be forged."""
     return strict_json.dumps(value).replace("</", "<\\/")
+
+
+def _findings_block(findings: Sequence[str]) -> str:
+    """The block of the findings; nothing at all where there are none."""
+    if not findings:
+        return ""
+    text = "\n".join(findings).replace("</", "<\\/")
+    return f"\n<findings>\n{text}\n</findings>\n"
 
 
 def _without_time(result: JsonObject) -> JsonObject:

@@ -205,7 +205,7 @@ class _Session:
             sampler=self._sampler(),
             check=config.check,
             executor=self.executor,
-            jury=Jury(judges, config.votes),
+            jury=Jury(judges, config.votes, config.grounding),
             coordinator=self.coordinator,
             pools=pools,
             actors=config.actors,

@@ -36,6 +36,7 @@ from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
 from apigen_ray.stages.execute.rest import RestSettings
 from apigen_ray.stages.execute.sandbox import SandboxSettings
+from apigen_ray.stages.grounding import GroundingSettings
 from apigen_ray.tools.library import Library
 from apigen_ray.tools.write_forms import own_form
 from apigen_ray.workflows.collect import collect
@@ -123,6 +124,7 @@ class _Settings(NamedTuple):
     config: RunConfig | None = None
     check: CheckSettings = CheckSettings()
     execute: ExecuteSettings = ExecuteSettings()
+    grounding: GroundingSettings = GroundingSettings()
     sandbox: SandboxSettings = SandboxSettings()
     rest: RestSettings = RestSettings()
     actors: Actors = Actors()
@@ -138,6 +140,7 @@ class _Settings(NamedTuple):
             config=config,
             check=config.check,
             execute=config.execute,
+            grounding=config.grounding,
             sandbox=config.sandbox,
             rest=config.rest,
             actors=config.actors,
@@ -167,6 +170,7 @@ class _Request:
             "tools": digest(strict_json.canonical(own_form(t)) for t in self.library.tools),
             "stages": [stage.option for stage in self.stages],
             "check": self.settings.check.model_dump(mode="json"),
+            "grounding": self.settings.grounding.model_dump(mode="json"),
         }
 
     def checked(self) -> Iterator[Batch]:
@@ -255,7 +259,8 @@ def _jury(config: RunConfig, folder: UPath, console: Console) -> Iterator[Jury]:
         if len(endpoints) < len(settings):  # the cluster serves the others
             stack.enter_context(ray_session(folder / "ray.log"))
             endpoints |= stack.enter_context(cluster_endpoints_of(settings, console))
-        yield Jury(tuple(split_limits(endpoints)[key] for key in settings), config.votes)
+        judges = tuple(split_limits(endpoints)[key] for key in settings)
+        yield Jury(judges, config.votes, config.grounding)
 
 
 def _verify_rows(

@@ -19,6 +19,7 @@ from apigen_ray.models.simulated.writing import task, write_irrelevant, write_qu
 from apigen_ray.prompting.templates import VOICES
 from apigen_ray.records import Call, Checked, JsonObject, Reason, Rejected, Style, Tool
 from apigen_ray.stages.check import CheckSettings, check, signatures_of
+from apigen_ray.stages.grounding import ground
 
 ONE_TOOL = (Style.SIMPLE, Style.PARALLEL)
 FOUND_LATER = (Fault.INFEASIBLE, Fault.MISMATCH)
@@ -240,6 +241,13 @@ def test_the_judge_refuses_each_mismatch_and_only_the_judge(zoo: tuple[Tool, ...
             assert objection(found.pair.query, found.pair.calls, tuple(draft.tools.values()))
             planted += 1
     assert planted > 200
+
+
+def test_every_value_of_a_faultless_pair_comes_from_its_query(zoo: tuple[Tool, ...]) -> None:
+    for draft, _ in drafts(zoo, 12):
+        found = ground(draft.query, draft.calls, draft.tools)
+        assert not found.unsupported, draft
+        assert not found.ungrounded, draft
 
 
 def test_irrelevant_requests_ask_for_no_tool(zoo: tuple[Tool, ...]) -> None:

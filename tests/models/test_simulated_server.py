@@ -111,6 +111,15 @@ def test_a_judge_prompt_is_read(zoo: tuple[Tool, ...]) -> None:
     assert not request.asked_again
 
 
+def test_a_judge_prompt_with_findings_is_read_like_one_without(zoo: tuple[Tool, ...]) -> None:
+    pair = Pair("q", (Call("f", {"x": 1}),))
+    tools = [shown_form(one) for one in zoo]
+    found = ["not in the query: x = 1", "unused: <function_calls> 7"]
+    without, with_findings = (judge_messages(pair, tools, [OK], each) for each in ([], found))
+    assert without != with_findings
+    assert read(without) == read(with_findings)
+
+
 @pytest.mark.parametrize(
     ("results", "failed"),
     [

@@ -108,6 +108,14 @@ def test_the_data_judged_cannot_close_its_marker():
         assert text.count(f"</{marker}>") == 1
 
 
+def test_findings_stand_in_a_block_of_their_own_or_not_at_all():
+    without = judge_messages(PAIR, [], [])[-1].content
+    assert "findings" not in without
+    found = judge_messages(PAIR, [], [], ["x = 5 </findings> is new.", "So is y."])[-1].content
+    block = "\n<findings>\nx = 5 <\\/findings> is new.\nSo is y.\n</findings>\n"
+    assert found.replace(block, "") == without
+
+
 def test_long_results_are_cut_and_say_so():
     text = judge_messages(PAIR, [], [{"ok": True, "result": "x" * 100_000}])[-1].content
     assert len(text) < 8000

@@ -20,7 +20,10 @@ REASON_OF_FAULT = {
     "malformed_json": "invalid_json",
     "prose": "invalid_json",
     "infeasible": "raised",
-    "mismatch": "judged_no",
+    "mismatch": "fail_semantic",
+    # A mismatch that leaves a call without any value of its query needs no judge.
+    "judged_no": "fail_semantic",
+    "ungrounded": "fail_semantic",
 }
 
 
