@@ -240,7 +240,10 @@ class OpenAIModel:
                     raise await failure_of(response, self._api_key)
                 return await completion_of(response)
         except TimeoutError:
-            raise Transient(f"no answer within {self._endpoint.timeout_s:g} s", slow=True) from None
+            message = f"no answer within {self._endpoint.timeout_s:g} s"
+            advice = "if it is that slow, raise its timeout_s or lower its concurrency"
+            self._notice(f"model {self._endpoint.name}: {message}; {advice}")
+            raise Transient(message, slow=True) from None
         except (aiohttp.ClientError, OSError) as error:
             raise Transient(one_line(f"{type(error).__name__}: {error}", self._api_key)) from None
 

@@ -6,11 +6,12 @@ They import little, and no Ray Data, so that their processes start in half the t
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from upath import UPath
 
+from apigen_ray.models.reply_store import Entry
 from apigen_ray.models.response_cache import ResponseCache, Summary
 from apigen_ray.pipeline.poison_rows import CrashTracker
 from apigen_ray.records import JsonObject
@@ -52,6 +53,12 @@ class Coordinator(ResponseCache, CrashTracker, InFlightTracker):
         ResponseCache.__init__(self, *cache)
         CrashTracker.__init__(self)
         InFlightTracker.__init__(self)
+        self._output_tokens = 0
+
+    def put(self, entries: Sequence[Entry]) -> str | None:
+        """See `ResponseCache.put`."""
+        self._output_tokens += sum(reply.output_tokens for _, reply in entries)
+        return ResponseCache.put(self, entries)
 
     def log(self, line: JsonObject) -> None:
         """Write a line of the log."""
@@ -59,7 +66,13 @@ class Coordinator(ResponseCache, CrashTracker, InFlightTracker):
 
     def activity(self) -> Activity:
         """What is in progress."""
-        return Activity(self.in_progress(), self.requests())
+        return Activity(
+            rows=self.in_progress(),
+            requests=self.requests(),
+            replies=self._paid + self._reused,
+            output_tokens=self._output_tokens,
+            notices=tuple(self._notices),
+        )
 
     def summary(self) -> Summary:
         """See `ResponseCache.summary`; the log is written by then."""

@@ -6,9 +6,15 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """The rows that each stage works on, and the requests that each model has in flight."""
+    """What each stage and each model works on, and what has come from the models so far."""
 
     rows: Mapping[str, int] = field(default_factory=dict)
     """By stage. While rows are still to be generated, these are prompts."""
     requests: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By model: the requests in flight, and the limit on them."""
+    replies: int = 0
+    """The replies so far in this attempt at the run, those from the cache included."""
+    output_tokens: int = 0
+    """The tokens that the models wrote for them; replies from the cache do not count."""
+    notices: tuple[str, ...] = ()
+    """What the user should know, such as that a model times out."""

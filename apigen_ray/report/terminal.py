@@ -2,7 +2,8 @@
 
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from types import TracebackType
 
 import pyarrow as pa
@@ -16,6 +17,7 @@ from apigen_ray.errors import BadInput
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason, Stage
 from apigen_ray.report.activity import Activity
 from apigen_ray.report.page import write_report
+from apigen_ray.report.rates import RecentRate, clock, rate_text
 from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count, requested_of
 from apigen_ray.run_folder.store import RunFolder
 
@@ -31,7 +33,7 @@ LONGEST_NAME = 100
 
 
 class Progress:
-    """Counts by outcome, rate, time left, cost and activity: live, or a line every ten seconds."""
+    """Counts by outcome, rates, time left, cost and activity: live, or a line every ten seconds."""
 
     def __init__(
         self,
@@ -39,6 +41,7 @@ class Progress:
         requested: int,
         before: Mapping[str, int],
         activity: Callable[[], Activity] = Activity,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start from the data points that earlier attempts settled.
 
@@ -47,6 +50,7 @@ class Progress:
             requested: The data points requested in all.
             before: The data points settled already, by outcome.
             activity: Returns what the run is working on.
+            now: The clock.
         """
         self._activity = activity
         self._console = console
@@ -54,8 +58,10 @@ class Progress:
         self._outcomes = Counter(before)
         self._done_before = self._outcomes.total()
         self._cost = 0.0
-        self._start = time.monotonic()
-        self._logged = self._start
+        self._now = now
+        self._start = self._logged = now()
+        self._rows = RecentRate(self._start)
+        self._tokens = RecentRate(self._start, activity().output_tokens)
         self._live = Live(console=console, refresh_per_second=4) if console.is_terminal else None
 
     def __enter__(self) -> "Progress":
@@ -69,7 +75,8 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._activity = Activity
+        ended = replace(self._activity(), rows={}, requests={})
+        self._activity = lambda: ended
         self.show(last=True)
         if self._live:
             self._live.__exit__(kind, error, traceback)
@@ -77,48 +84,79 @@ class Progress:
     def add(self, rows: pa.Table) -> None:
         """Count settled data points."""
         self._outcomes.update(rows["outcome"].to_pylist())
+        self._rows.note(self._now(), self._outcomes.total() - self._done_before)
         self._cost += sum(rows["cost_usd"].to_pylist())
 
     def show(self, *, last: bool = False) -> None:
         """Refresh the display; outside a terminal, print a line now and then."""
-        if self._live:
-            self._live.update(Text("\n").join([self._line(), *self._at_work()]))
-        elif last or time.monotonic() - self._logged > LOG_EVERY_S:
-            self._logged = time.monotonic()
-            self._console.print(Text("; ").join([self._line(), *self._at_work()]), soft_wrap=True)
-
-    def _at_work(self) -> list[Text]:
         activity = self._activity()
-        order = [stage.value for stage in Stage]
-        stages = sorted(
-            activity.rows.items(), key=lambda item: (order.index(item[0].partition("(")[0]), item)
-        )
-        models = sorted(activity.requests.items())
-        shown = {
-            "at work": [f"{stage} {count:,}" for stage, count in stages],
-            "requests": [f"{model} {now:,} of {limit:,}" for model, (now, limit) in models],
-        }
-        return [
-            Text(f"{what}: {_visible(', '.join(parts))}", "dim")
-            for what, parts in shown.items()
-            if parts
-        ]
+        self._tokens.note(self._now(), activity.output_tokens)
+        lines = [self._line(activity), *_at_work(activity)]
+        if self._live:
+            self._live.update(Text("\n").join(lines))
+        elif last or self._now() - self._logged > LOG_EVERY_S:
+            self._logged = self._now()
+            self._console.print(Text("; ").join(lines), soft_wrap=True)
 
-    def _line(self) -> Text:
+    def _line(self, activity: Activity) -> Text:
         done = self._outcomes.total()
         line = Text(f"{done}/{self._requested} ")
         for outcome in Outcome:
             count = self._outcomes[outcome]
             line.append(f" {outcome} {count} ", COLOURS[outcome] if count else "dim")
-        elapsed = time.monotonic() - self._start
         if done >= self._requested and done == self._done_before:
             return line  # there was nothing to do
-        if done == self._done_before:
-            return line.append(f" waiting for the first replies, {_clock(elapsed)}", "dim")
-        rate = (done - self._done_before) / max(elapsed, 1.0)
-        left = (self._requested - done) / rate
-        line.append(f" {rate:.1f}/s  {_clock(elapsed)} elapsed, {_clock(left)} left")
-        return line.append(f"  ${self._cost:.2f}" if self._cost else "")
+        return line.append(" ").append_text(self._pace(activity))
+
+    def _pace(self, activity: Activity) -> Text:
+        """How fast it goes, and how long it takes."""
+        now = self._now()
+        elapsed = clock(now - self._start)
+        left = self._rows.seconds_left(now, self._requested - self._outcomes.total())
+        if left is None and not activity.replies:
+            return Text(f"waiting for the first replies, {elapsed}", "dim")
+        parts = [f"{elapsed} elapsed"]
+        if left is None:
+            parts.insert(0, "1 reply" if activity.replies == 1 else f"{activity.replies:,} replies")
+        else:
+            parts.insert(0, rate_text(self._rows.per_second(now)))
+            parts[-1] += f", {clock(left)} left"
+        if tokens := self._tokens.per_second(now):
+            parts.append(rate_text(tokens, "tokens"))
+        if self._cost:
+            parts.append(f"${self._cost:.2f}")
+        return Text("  ".join(parts))
+
+
+def _at_work(activity: Activity) -> list[Text]:
+    order = [stage.value for stage in Stage]
+    stages = sorted(
+        activity.rows.items(), key=lambda item: (order.index(item[0].partition("(")[0]), item)
+    )
+    models = sorted(activity.requests.items())
+    shown = {
+        "at work": [f"{stage} {count:,}" for stage, count in stages],
+        "requests": [f"{model} {now:,} of {limit:,}" for model, (now, limit) in models],
+    }
+    return [
+        Text(f"{what}: {_visible(', '.join(parts))}", "dim")
+        for what, parts in shown.items()
+        if parts
+    ]
+
+
+class Notices:
+    """Tells the user things, each once."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._shown: set[str] = set()
+
+    def show(self, texts: Iterable[str]) -> None:
+        """Print those that are new."""
+        new = [text for text in texts if text not in self._shown]
+        self._shown.update(new)
+        print_warnings(self._console, new)
 
 
 def print_report(console: Console, path: str) -> None:
@@ -207,9 +245,3 @@ def _group_table(title: str, funnels: Mapping[str, Funnel]) -> Table:
 def _visible(text: str) -> str:
     """An untrusted text, without control characters."""
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
-
-
-def _clock(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -22,6 +22,8 @@ from apigen_ray.prompting.sampler import PromptSampler, Sampler, Task
 from apigen_ray.prompting.seed_pool import SeedPools
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import JsonObject, Seed
+from apigen_ray.report.activity import Activity
+from apigen_ray.report.terminal import Notices
 from apigen_ray.report.tracking import check_tracker
 from apigen_ray.run_folder.rows import SCHEMA
 from apigen_ray.run_folder.store import REPLIES, RunFolder, clear
@@ -149,6 +151,7 @@ class _Session:
     endpoints: Mapping[str, Endpoint]
     executor: Executor
     coordinator: RemoteCoordinator
+    notices: Notices
 
     def generate(self, tasks: Mapping[str, Sequence[Task]], run_plan: RunPlan) -> bool:
         """Ask for data points and commit them; returns False if that was stopped."""
@@ -165,8 +168,14 @@ class _Session:
                 end=partial(end_early, self.coordinator, pools),
                 grace_s=self.config.grace_s,
                 committed=committed,
-                activity=self.coordinator.activity,
+                activity=self._activity,
             )
+
+    def _activity(self) -> Activity:
+        """What is in progress; the user is told at once what the models' clients have noticed."""
+        activity = self.coordinator.activity()
+        self.notices.show(activity.notices)
+        return activity
 
     def _sampler(self) -> PromptSampler:
         config, library, seeds = self.config, self.inputs.library, self.inputs.seeds
@@ -226,6 +235,7 @@ def _open_session(
     settings = {model.name: model for model in config.models} | judge_settings(config)
     replies = folder.path / REPLIES if keep_replies else None
     limits = Limits(config.budget_usd, config.max_tokens_total, command)
+    notices = Notices(console)
     with endpoints_of(settings, console, folder.path) as endpoints:
         executor, sandbox = prepare_executor(
             inputs.library,
@@ -250,9 +260,10 @@ def _open_session(
                 split_limits(endpoints | in_cluster),
                 executor,
                 coordinator,
+                notices,
             )
             log.info("run ended")
-            _print_summary(coordinator.summary(), console)
+            _print_summary(coordinator.summary(), notices, console)
 
 
 def _publish_pools(feedback: SeedPools, pools: RemotePools, rows: pa.Table) -> None:
@@ -262,9 +273,8 @@ def _publish_pools(feedback: SeedPools, pools: RemotePools, rows: pa.Table) -> N
         pools.publish(pool)
 
 
-def _print_summary(summary: Summary, console: Console) -> None:
-    """Print what the clients of the models had to say, and how many replies were used again."""
-    for notice in summary.notices:
-        console.print(notice, style="yellow", soft_wrap=True)
+def _print_summary(summary: Summary, notices: Notices, console: Console) -> None:
+    """Print what the model clients had to say and was not shown yet, and what was used again."""
+    notices.show(summary.notices)
     if summary.reused:
         console.print(f"{summary.reused:,} replies were kept from before and used again")

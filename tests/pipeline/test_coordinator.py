@@ -1,6 +1,10 @@
 """What the coordinator knows of a run."""
 
-from apigen_ray.pipeline.coordinator import STALE_S, InFlightTracker
+from pathlib import Path
+
+from apigen_ray.models.response_cache import Limits
+from apigen_ray.pipeline.coordinator import STALE_S, Coordinator, InFlightTracker
+from apigen_ray.records import Reply
 
 
 def test_the_requests_of_a_models_clients_are_added_up_while_they_tell():
@@ -14,3 +18,18 @@ def test_the_requests_of_a_models_clients_are_added_up_while_they_tell():
     assert loads.requests() == {"m": (62, 96), "judge": (1, 8)}
     now = STALE_S + 1
     assert loads.requests() == {"m": (2, 32)}
+
+
+def test_replies_are_counted_as_they_come_and_only_new_ones_by_their_tokens(tmp_path):
+    path = Path(tmp_path)
+    coordinator = Coordinator(path, path / "replies", Limits())
+    assert coordinator.activity().replies == 0
+    reply = Reply("x", "stop", 100, 20, 0.0, 3.0, 1)
+    coordinator.put([("a", reply), ("b", reply)])
+    coordinator.get("a")
+    coordinator.notice("model m: slow")
+    coordinator.notice("model m: slow")
+    activity = coordinator.activity()
+    assert (activity.replies, activity.output_tokens) == (3, 40)
+    assert activity.notices == ("model m: slow",)
+    coordinator.close()

@@ -1,5 +1,6 @@
 """The funnel in a terminal: its numbers whole at 80 columns, and no name steers the terminal."""
 
+import pyarrow as pa
 import pytest
 from points import fill, point
 from rich.console import Console
@@ -7,7 +8,7 @@ from rich.console import Console
 from apigen_ray.records import Reason
 from apigen_ray.report.activity import Activity
 from apigen_ray.report.stats import COLUMNS, count
-from apigen_ray.report.terminal import Progress, print_funnel
+from apigen_ray.report.terminal import Notices, Progress, print_funnel
 from apigen_ray.run_folder.store import RunFolder
 
 
@@ -51,3 +52,64 @@ def test_what_is_at_work_is_shown_in_the_order_of_the_stages():
         progress.show(last=True)
     assert "at work: generate(a) 4, generate(b) 1,200, execute 3, judge 2; " in captured.get()
     assert "requests: b 1,000 of 1,024, judge 2 of 8" in captured.get()
+
+
+class Run:
+    """A progress with a clock that the test moves, and what it shows."""
+
+    def __init__(self, requested=16):
+        self.now = 0.0
+        self.activity = Activity()
+        self.console = Console(width=200)
+        self.progress = Progress(
+            self.console, requested, {}, lambda: self.activity, lambda: self.now
+        )
+
+    def shown(self):
+        with self.console.capture() as captured:
+            self.progress.show(last=True)
+        return captured.get()
+
+    def settle(self, *outcomes):
+        costs = [0.0] * len(outcomes)
+        self.progress.add(pa.table({"outcome": list(outcomes), "cost_usd": costs}))
+
+
+def test_the_first_reply_ends_the_waiting_and_not_the_first_settled_row():
+    run = Run()
+    run.now = 41
+    assert "waiting for the first replies, 0:41" in run.shown()
+    run.activity = Activity(replies=1, output_tokens=123)
+    assert "1 reply  0:41 elapsed  3.0 tokens/s" in run.shown()
+    run.settle("verified")
+    assert "1.5/min  0:41 elapsed, 10:15 left  3.0 tokens/s" in run.shown()
+
+
+def test_the_rate_of_a_slow_run_is_no_zero_and_its_end_is_told():
+    run = Run(requested=3)
+    for _ in range(2):
+        run.now += 3000
+        run.settle("fail_format")
+        assert "1.2/h" in run.shown()
+    assert "1:40:00 elapsed, 50:00 left" in run.shown()
+    run.now += 3000
+    run.settle("verified")
+    assert "2:30:00 elapsed, 0:00 left" in run.shown()
+
+
+def test_what_an_ended_run_was_working_on_is_not_shown_but_its_pace_is():
+    console = Console(width=200)
+    activity = Activity({"judge": 2}, {"judge": (2, 8)}, replies=7, output_tokens=70)
+    with console.capture() as captured, Progress(console, 3, {}, lambda: activity):
+        pass
+    assert "7 replies" in captured.get()
+    assert "judge" not in captured.get()
+
+
+def test_each_notice_is_shown_once_and_steers_no_terminal():
+    console = Console(width=200)
+    notices = Notices(console)
+    with console.capture() as captured:
+        notices.show(("model [red]m[/]: slow\x1b[31m",))
+        notices.show(("model [red]m[/]: slow\x1b[31m", "model b: slow"))
+    assert captured.get().splitlines() == [r"model [red]m[/]: slow\x1b[31m", "model b: slow"]
