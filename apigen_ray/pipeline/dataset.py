@@ -8,7 +8,7 @@ to the driver, the only process that writes.
 import math
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import groupby
@@ -19,6 +19,9 @@ import pyarrow as pa
 import ray
 import ray.data
 from ray.data import ActorPoolStrategy, Dataset
+from ray.data.read_api import (
+    from_blocks,
+)  # a millisecond a block; `from_arrow` runs a task for each
 
 from apigen_ray.config import ActorCount, Actors
 from apigen_ray.models.endpoints import Endpoint, share_of
@@ -42,6 +45,8 @@ from apigen_ray.stages.judge import Rule
 
 MAX_ROWS_PER_BLOCK = 64
 """Even a small block costs about 5 ms of CPU at each operator, and twice that in the driver."""
+FEW_REQUESTS = 16
+"""Up to this concurrency, replies come so slowly that each row can have a block of its own."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +88,7 @@ def generate(
     streams = []
     for generation in generations:
         endpoint = generation.endpoint
-        per_block = _rows_per_block([endpoint])
+        per_block = _rows_per_block([endpoint], jury.endpoints)
         per_prompt = max((task.spec.count for task in generation.tasks), default=1)
         items = [task_item(task) for task in generation.tasks]
         source = _source(items, max(1, per_block // per_prompt))
@@ -97,7 +102,7 @@ def generate(
             )
         )
     points = streams[0].union(*streams[1:]) if len(streams) > 1 else streams[0]
-    per_block = _rows_per_block(generation.endpoint for generation in generations)
+    per_block = _rows_per_block([g.endpoint for g in generations], jury.endpoints)
     yield from _stream(_verified(points, executor, jury, coordinator, actors, per_block=per_block))
 
 
@@ -123,7 +128,7 @@ def verify(
     """Run rows that passed stage 1 through the stages that are given; yields like `generate`."""
     per_block = _rows_per_block(jury.endpoints if jury else ())
     blocks = [rows.slice(at, per_block) for at in range(0, len(rows), per_block)]
-    source = ray.data.from_arrow(blocks)
+    source = from_blocks(blocks)
     yield from _stream(_verified(source, executor, jury, coordinator, actors, per_block=per_block))
 
 
@@ -173,10 +178,16 @@ def _named(name: str, operator: type) -> type:
     return type(name, (operator,), {})
 
 
-def _rows_per_block(endpoints: Iterable[Endpoint]) -> int:
-    """Small blocks at a low concurrency, so that rows move on soon; larger ones at a high one."""
+def _rows_per_block(endpoints: Sequence[Endpoint], judges: Sequence[Endpoint] = ()) -> int:
+    """Small blocks at a low concurrency, so that rows move on soon; larger ones at a high one.
+
+    Single rows where any model works on few requests at a time, as a local engine does: its replies
+    take seconds or minutes, and no row should wait for those of others.
+    """
+    if any(endpoint.concurrency <= FEW_REQUESTS for endpoint in (*endpoints, *judges)):
+        return 1
     concurrency = max((endpoint.concurrency for endpoint in endpoints), default=MAX_ROWS_PER_BLOCK)
-    return min(max(4, concurrency // 2), MAX_ROWS_PER_BLOCK)
+    return min(concurrency // 2, MAX_ROWS_PER_BLOCK)
 
 
 def _pool(actors: ActorCount, concurrency: int, rows_per_block: int) -> ActorPoolStrategy:
@@ -187,7 +198,7 @@ def _pool(actors: ActorCount, concurrency: int, rows_per_block: int) -> ActorPoo
     another order than they were sent, and a block that waits for the pool of its round could block
     those that the pool is made from.
     """
-    slowest = 0.5 + math.log2(rows_per_block)
+    slowest = max(1.0, 0.5 + math.log2(rows_per_block))
     blocks = 4 + math.ceil(concurrency * slowest / rows_per_block)
     return ActorPoolStrategy(
         min_size=actors.min,
@@ -213,7 +224,7 @@ def _source(items: Sequence[Mapping[str, Any]], items_per_block: int) -> Dataset
         rows = [dict(item) for item in of_round]
         starts = range(0, len(rows), items_per_block)
         blocks += [pa.Table.from_pylist(rows[start : start + items_per_block]) for start in starts]
-    return ray.data.from_arrow(blocks)
+    return from_blocks(blocks)
 
 
 _END = object()

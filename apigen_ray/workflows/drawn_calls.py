@@ -44,7 +44,7 @@ def drawn_calls(
     """
     stored = folder.read_text(FILE)
     if stored is None:
-        drawn = list(_draw(config, tools, seeds))
+        drawn = list(draw_candidates(config, tools, seeds))
         kept = list(_successful(drawn, executor, coordinator, config))
         _report(drawn, kept, tools, console)
         lines = (strict_json.dumps(_form(call)) + "\n" for call in kept)
@@ -52,18 +52,30 @@ def drawn_calls(
     else:
         forms = map(json.loads, stored.splitlines())
         kept = [Call(form["name"], form["arguments"]) for form in forms]
-    by_tool: dict[str, list[Call]] = defaultdict(list)
-    for call in kept:
-        by_tool[call.name].append(call)
-    if not by_tool:
+    return by_tool(kept)
+
+
+def by_tool(calls: Iterable[Call]) -> dict[str, list[Call]]:
+    """The calls by the name of their tool.
+
+    Raises:
+        BadInput: if there is none.
+    """
+    calls_of: dict[str, list[Call]] = defaultdict(list)
+    for call in calls:
+        calls_of[call.name].append(call)
+    if not calls_of:
         raise BadInput(
             "strategy: calls_first needs tools with example calls, or seeds that call them; "
             "none of these tools yields a call that succeeds"
         )
-    return dict(by_tool)
+    return dict(calls_of)
 
 
-def _draw(config: RunConfig, tools: Sequence[Tool], seeds: Sequence[Seed]) -> Iterator[Call]:
+def draw_candidates(
+    config: RunConfig, tools: Sequence[Tool], seeds: Sequence[Seed]
+) -> Iterator[Call]:
+    """Draw the calls of each tool; none of them has been run."""
     known: dict[str, list[JsonObject]] = defaultdict(list)
     for seed in seeds:
         for call in seed.pair.calls:

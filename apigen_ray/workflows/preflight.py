@@ -2,24 +2,32 @@
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from rich.console import Console
 
 from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput, StoreLost
-from apigen_ray.models.endpoints import Endpoint
+from apigen_ray.models.clients import ModelSettings
 from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.session import ray_nodes, ray_session
 from apigen_ray.pipeline.sidecars import check_sidecars
 from apigen_ray.pipeline.vllm_engine import check_gpu_capacity
 from apigen_ray.prompting.seeds import load_seeds
+from apigen_ray.records import Seed
 from apigen_ray.report.tracking import check_tracker
 from apigen_ray.run_folder.storage import is_local, resolve_path
 from apigen_ray.run_folder.store import RunFolder, clear
-from apigen_ray.tools.library import load_library
-from apigen_ray.workflows.prepare import check_styles, judge_settings, prepare_executor, probe
+from apigen_ray.tools.library import Library, load_library
+from apigen_ray.workflows.prepare import (
+    check_styles,
+    endpoints_of,
+    judge_settings,
+    prepare_executor,
+)
+from apigen_ray.workflows.trial import generator_trial, judge_trial
 
 SECONDS_FOR_A_NODE = 30.0
 
@@ -42,34 +50,53 @@ def preflight(config: RunConfig, console: Console) -> int:
     return 2 if failed else 0
 
 
+@dataclass
+class _Found:
+    """What the checks so far have found, for those that follow."""
+
+    library: Library | None = None
+    seeds: tuple[Seed, ...] = ()
+    executor: Executor | None = None
+
+
 def _checks(config: RunConfig, console: Console) -> Iterator[tuple[str, Check]]:
-    prepared: list[Executor] = []
-    yield "tools", partial(_tools, config, console, prepared)
-    models = {model.name: model for model in config.models} | judge_settings(config)
-    for name, model in models.items():
-        if isinstance(model, Endpoint):
-            yield f"model {name}", partial(_answers, model, console)
+    found = _Found()
+    yield "tools", partial(_tools, config, console, found)
+    judges = judge_settings(config)
+    own: list[VllmEndpoint] = []
+    for key, model in ({model.name: model for model in config.models} | judges).items():
+        if isinstance(model, VllmEndpoint):
+            own.append(model)
+        else:
+            yield f"model {key}", partial(_model, key, model, config, found, console)
     yield "output", partial(_output, config)
     if config.track.mlflow:
         yield "tracker", partial(_tracker, config)
-    own = [model for model in models.values() if isinstance(model, VllmEndpoint)]
-    yield "ray", partial(_ray, prepared, own)
+    yield "ray", partial(_ray, found, own)
 
 
-def _tools(config: RunConfig, console: Console, prepared: list[Executor]) -> str:
+def _tools(config: RunConfig, console: Console, found: _Found) -> str:
     library = load_library(config.tools)
     check_styles(config, library)
     seeds, _ = load_seeds(config.seeds, library.by_name())
-    executor, sandbox = prepare_executor(
+    found.library, found.seeds = library, seeds
+    found.executor, sandbox = prepare_executor(
         library, console, execute=config.execute, sandbox=config.sandbox, rest=config.rest
     )
-    prepared.append(executor)
     return f"{len(library.tools)}, {len(seeds)} seeds, sandbox {sandbox['kind']}"
 
 
-def _answers(model: Endpoint, console: Console) -> str:
-    probe(model, partial(console.print, style="yellow", soft_wrap=True))
-    return "answers"
+def _model(
+    key: str, model: ModelSettings, config: RunConfig, found: _Found, console: Console
+) -> str:
+    """Ask a model for one completion as the run will, if there is something to ask about."""
+    with endpoints_of({key: model}, console) as endpoints:
+        trial = None
+        if key in judge_settings(config):
+            trial = judge_trial(config, found.seeds)
+        elif found.library:
+            trial = generator_trial(config, found.library, found.seeds)
+        return trial.run(endpoints[key]) if trial else "answers"
 
 
 def _output(config: RunConfig) -> str:
@@ -87,12 +114,12 @@ def _tracker(config: RunConfig) -> str:
     return "accepts runs"
 
 
-def _ray(prepared: list[Executor], own: Sequence[VllmEndpoint]) -> str:
+def _ray(found: _Found, own: Sequence[VllmEndpoint]) -> str:
     if "RAY_ADDRESS" not in os.environ and not own:
         return "started by the run, on this machine"
     with ray_session(resolve_path(os.devnull)):
         for entry in own:
             check_gpu_capacity(entry)
-        for executor in prepared:
-            check_sidecars(executor, SECONDS_FOR_A_NODE)
+        if found.executor:
+            check_sidecars(found.executor, SECONDS_FOR_A_NODE)
         return ray_nodes()

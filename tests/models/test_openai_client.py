@@ -181,6 +181,19 @@ async def test_a_reply_that_never_comes_is_tried_again(server: Misbehaving) -> N
     assert reply.seconds > 0.2
 
 
+async def test_a_timeout_tells_the_user_which_setting_to_raise(server: Misbehaving) -> None:
+    server.behaviours.extend([hangs, hangs])
+    said: list[str] = []
+    model = OpenAIModel(endpoint(server.url, timeout_s=0.1), KEY, said.append)
+    try:
+        await model.complete(HELLO)
+    finally:
+        await model.close()
+    (notice,) = set(said)  # the same each time: a run shows it once
+    assert notice.startswith("model m: no answer within 0.1 s; ")
+    assert "raise its timeout_s" in notice
+
+
 async def test_a_huge_body_is_not_read_to_its_end(
     server: Misbehaving, monkeypatch: pytest.MonkeyPatch
 ) -> None:

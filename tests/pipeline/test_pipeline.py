@@ -15,6 +15,7 @@ from rich.console import Console
 
 import apigen_ray.workflows.run
 from apigen_ray.config import ActorCount, RunConfig
+from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.pipeline import dataset
 from apigen_ray.workflows.collect import collect
 
@@ -151,11 +152,38 @@ def test_rows_of_a_worker_that_is_killed_are_done_again_by_another(tmp_path, mon
     assert {row["outcome"] for row in rows} == {"verified"}
 
 
+def test_each_row_of_a_model_that_works_on_few_settles_alone(tmp_path, monkeypatch):
+    sizes = []
+    local = simulated("local", 0.3, profile="perfect", concurrency=4)
+    rows = arrived(
+        tmp_path / "run",
+        monkeypatch,
+        watch=lambda batch: sizes.append(len(batch)),
+        models=[local],
+        points={"simple": 12},
+    )
+    assert len(rows) == 12
+    assert set(sizes) <= {0, 1}
+
+
+def endpoint(concurrency):
+    return Endpoint(name="m", model="m", base_url="http://x", concurrency=concurrency)
+
+
+@pytest.mark.parametrize(
+    ("generator", "judge", "rows"),
+    [(1, 64, 1), (16, 64, 1), (64, 16, 1), (17, 64, 8), (32, 17, 16), (64, 64, 32), (999, 64, 64)],
+)
+def test_blocks_are_single_rows_where_a_model_works_on_few(generator, judge, rows):
+    assert dataset._rows_per_block([endpoint(generator)], [endpoint(judge)]) == rows
+
+
+@pytest.mark.parametrize("rows", [1, 4, 64])
 @pytest.mark.parametrize("concurrency", [1, 3, 64, 1000])
-def test_no_block_queues_at_an_actor_where_it_could_overtake_an_earlier_round(concurrency):
-    pool = dataset._pool(ActorCount(max=2), concurrency, rows_per_block=4)
+def test_no_block_queues_at_an_actor_where_it_could_overtake_an_earlier_round(concurrency, rows):
+    pool = dataset._pool(ActorCount(max=2), concurrency, rows_per_block=rows)
     assert pool.max_tasks_in_flight_per_actor == pool.max_concurrent_calls_per_actor
-    assert pool.max_concurrent_calls_per_actor * 4 > concurrency
+    assert pool.max_concurrent_calls_per_actor * rows > concurrency
 
 
 def test_a_full_pool_grows_and_no_further_than_it_may(tmp_path, monkeypatch):

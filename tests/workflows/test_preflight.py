@@ -25,7 +25,10 @@ def test_all_is_well_and_nothing_is_left_behind(capsys, tmp_path, monkeypatch):
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     code, lines = checked(capsys, "--out", str(tmp_path / "run"))
     assert code == 0
-    assert [line.split()[1].rstrip(":") for line in lines] == ["tools", "output", "ray"]
+    checks = [line[8:].partition(":")[0] for line in lines]
+    models = ["model simulated", "model judge/simulated-judge"]
+    assert checks == ["tools", *models, "output", "ray"]
+    assert all("tokens/s; fits the context; " in line for line in lines[1:3])
     assert not (tmp_path / "run").exists()
 
 
@@ -66,7 +69,7 @@ def test_each_thing_that_is_missing_is_one_line_and_the_rest_is_tried(
     (failed,) = [line for line in lines if line.startswith("FAILED")]
     assert said in failed
     assert code == 2
-    assert len(lines) >= 3
+    assert len(lines) >= 4
 
 
 def test_a_ray_that_does_not_answer_is_one_line(tmp_path):
