@@ -1,11 +1,13 @@
 """`run --check`: everything a run needs is tried, with a line for each thing."""
 
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from rich.console import Console
+from upath import UPath
 
 from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput, StoreLost
@@ -90,7 +92,10 @@ def _model(
     key: str, model: ModelSettings, config: RunConfig, found: _Found, console: Console
 ) -> str:
     """Ask a model for one completion as the run will, if there is something to ask about."""
-    with endpoints_of({key: model}, console) as endpoints:
+    with (
+        tempfile.TemporaryDirectory(prefix="apigen-ray-check-") as logs,
+        endpoints_of({key: model}, console, UPath(logs)) as endpoints,
+    ):
         trial = None
         if key in judge_settings(config):
             trial = judge_trial(config, found.seeds)

@@ -31,7 +31,7 @@ class Fault(StrEnum):
     INFEASIBLE = "infeasible"
     """A well-formed call that no implementation can execute (`raised`)."""
     MISMATCH = "mismatch"
-    """Query and calls disagree (`judged_no`)."""
+    """Query and calls disagree (`judged_no`; `ungrounded` if no value of a call is asked for)."""
 
 
 class Profile(Settings):
