@@ -37,7 +37,7 @@ def test_overrides_reach_into_mappings_and_lists():
         ("points={}", "no data point is requested"),
         ("sampling.examples={min: 4, max: 2}", "min 4 is larger than max 2"),
         ("models=[]", "models: .*at least 1"),
-        ("models.0.kind=magic", r"models\.0: .*'openai', 'vllm', 'simulated'"),
+        ("models.0.kind=magic", r"models\.0: .*'openai', 'local', 'vllm', 'simulated'"),
         ("models.5.name=x", "--set models.5.name=x: no such key"),
         ("seed", "must be KEY=VALUE"),
         ("sandbox.timeout_s=-1", r"sandbox\.timeout_s: .*greater than 0"),

@@ -1,7 +1,7 @@
 """Models: one protocol for all, and the clients, limits and cache behind it.
 
-`openai_client` talks to any OpenAI-compatible endpoint; `vllm` is such an endpoint, started by the
-run; `simulated` is one, too, with planted faults and no language model behind it.
+`openai_client` talks to any OpenAI-compatible endpoint; `vllm` and `local` are such endpoints,
+started by the run; `simulated` is one, too, with planted faults and no language model behind it.
 """
 
 from collections.abc import Sequence
