@@ -1,10 +1,11 @@
 """`run --check`: everything a run needs is tried, with a line for each thing."""
 
 import os
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from tempfile import mkdtemp
 
 from rich.console import Console
 from upath import UPath
@@ -92,16 +93,16 @@ def _model(
     key: str, model: ModelSettings, config: RunConfig, found: _Found, console: Console
 ) -> str:
     """Ask a model for one completion as the run will, if there is something to ask about."""
-    with (
-        tempfile.TemporaryDirectory(prefix="apigen-ray-check-") as logs,
-        endpoints_of({key: model}, console, UPath(logs)) as endpoints,
-    ):
+    logs = mkdtemp(prefix="apigen-ray-")  # left there by a failure, whose message may name a log
+    with endpoints_of({key: model}, console, UPath(logs)) as endpoints:
         trial = None
         if key in judge_settings(config):
             trial = judge_trial(config, found.seeds)
         elif found.library:
             trial = generator_trial(config, found.library, found.seeds)
-        return trial.run(endpoints[key]) if trial else "answers"
+        described = trial.run(endpoints[key]) if trial else "answers"
+    shutil.rmtree(logs)
+    return described
 
 
 def _output(config: RunConfig) -> str:
