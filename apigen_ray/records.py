@@ -282,6 +282,14 @@ class Reply:
     """Requests sent, retries included."""
     reused: bool = False
     """It was kept from an earlier attempt, and is not paid for again."""
+    reasoning: str = ""
+    """What the model wrote before its answer; empty if it doesn't reason, or not for us to see."""
+    reasoning_tokens: int = 0
+    """How many of the output tokens are reasoning: as reported, else by its share of the text."""
+    cached_tokens: int | None = None
+    """How many of the input tokens came from the server's cache; None if it doesn't report it."""
+    server_error: str = ""
+    """The server's message, if it could not parse what the model wrote; then `text` is empty."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,3 +338,5 @@ class Vote:
     judge: str
     passed: bool
     thought: str
+    reasoning: str = ""
+    """What the judge wrote before its answer."""

@@ -40,8 +40,12 @@ class GenerationSettings(Settings):
     """The sampling temperature."""
     top_p: float | None = Field(default=None, gt=0, le=1)
     """Nucleus sampling; by default, the endpoint's own setting."""
-    max_tokens: int = Field(default=2048, ge=1)
-    """The longest completion, in tokens."""
+    max_tokens: int = Field(default=4096, ge=1)
+    """The longest reply, in tokens: reasoning and completion together. A model that reasons may
+    need more; how to make it reason less, or not at all, differs by model (`extra_body`)."""
+    reasoning: Literal["keep", "drop"] = "keep"
+    """Whether what a model wrote before its completion is kept in rows and votes; `drop` only
+    counts its tokens."""
     response_format: ResponseFormat = "none"
     """`none`, as in the paper, puts no constraint on completions; `json_object` asks for JSON,
     `json_schema` for JSON that matches the schema; `guided_json` is vLLM's older field for that."""
@@ -50,9 +54,12 @@ class GenerationSettings(Settings):
     timeout_s: float = Field(default=120, gt=0)
     """The timeout of one attempt, in seconds."""
     max_retries: int = Field(default=10, ge=0)
-    """How often a request is retried after a transient fault. Ten retries span over a minute."""
+    """How often a request is retried after a transient fault. Ten retries span over a minute. One
+    that timed out is retried once: a server that is too slow would only get more to do."""
     extra_body: dict[str, JsonValue] = Field(default={})
-    """More fields of the request body, passed through unchanged."""
+    """More fields of the request body, passed through unchanged, such as
+    `{chat_template_kwargs: {enable_thinking: false}}` for Qwen3, `{reasoning_effort: low}` for
+    gpt-oss, or `{chat_template_kwargs: {thinking: true}}` for DeepSeek-V3.1."""
     usd_per_gpu_hour: float = Field(default=0, ge=0)
     """The price of a GPU hour of your own server: replies share the cost of the time it is busy."""
 

@@ -26,7 +26,6 @@ from apigen_ray.models.responses import (
     Unacceptable,
     completion_of,
     error_message,
-    failure_of,
     one_line,
 )
 from apigen_ray.models.structured_output import StructuredOutput
@@ -36,6 +35,8 @@ log = logging.getLogger(__name__)
 
 BACKOFF_CAP_S = 30.0
 PROBE_TIMEOUT_S = 10.0
+TIMEOUT_RETRIES = 1
+"""A request that timed out may still keep its server busy: each retry adds to its load."""
 
 
 def _is_loopback(url: str) -> bool:
@@ -107,7 +108,7 @@ class OpenAIModel:
     async def _ask(self, fields: dict[str, object]) -> Reply:
         """Send a request until it is answered, or no retries are left."""
         body = json.dumps(fields).encode()
-        attempts, started = 1, None
+        attempts, timeouts, started = 1, 0, None
         while True:
             # The slot is free during the pause before a retry.
             async with self._limiter.attempt() as attempt:
@@ -119,7 +120,8 @@ class OpenAIModel:
                     break
                 except Transient as fault:
                     failed = fault
-            if attempts > self._endpoint.max_retries:
+            timeouts += failed.timed_out
+            if attempts > self._endpoint.max_retries or timeouts > TIMEOUT_RETRIES:
                 raise self._final_error(failed, attempts) from None
             await asyncio.sleep(_pause(attempts, failed.retry_after_s))
             attempts += 1
@@ -131,6 +133,10 @@ class OpenAIModel:
             cost_usd=self._cost(answer, attempt.share_s),
             seconds=time.monotonic() - started,
             attempts=attempts,
+            reasoning=answer.reasoning if self._endpoint.reasoning == "keep" else "",
+            reasoning_tokens=answer.reasoning_tokens,
+            cached_tokens=answer.cached_tokens,
+            server_error=answer.server_error,
         )
 
     async def _send(self, body: bytes, attempt: Attempt) -> Completion:
@@ -236,14 +242,12 @@ class OpenAIModel:
             async with self._connect().post(
                 url, data=body, headers=headers, allow_redirects=False
             ) as response:
-                if response.status != HTTPStatus.OK:
-                    raise await failure_of(response, self._api_key)
-                return await completion_of(response)
+                return await completion_of(response, self._api_key)
         except TimeoutError:
             message = f"no answer within {self._endpoint.timeout_s:g} s"
             advice = "if it is that slow, raise its timeout_s or lower its concurrency"
             self._notice(f"model {self._endpoint.name}: {message}; {advice}")
-            raise Transient(message, slow=True) from None
+            raise Transient(message, timed_out=True) from None
         except (aiohttp.ClientError, OSError) as error:
             raise Transient(one_line(f"{type(error).__name__}: {error}", self._api_key)) from None
 
@@ -264,9 +268,10 @@ class OpenAIModel:
         cached_price = endpoint.usd_per_million_cached
         if cached_price is None:
             cached_price = endpoint.usd_per_million_input
+        cached_tokens = answer.cached_tokens or 0
         per_million = (
-            (answer.input_tokens - answer.cached_tokens) * endpoint.usd_per_million_input
-            + answer.cached_tokens * cached_price
+            (answer.input_tokens - cached_tokens) * endpoint.usd_per_million_input
+            + cached_tokens * cached_price
             + answer.output_tokens * endpoint.usd_per_million_output
         )
         per_hour = endpoint.usd_per_gpu_hour * endpoint.gpus

@@ -4,10 +4,12 @@ import json
 import re
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 
 import aiohttp
 
 from apigen_ray.errors import EndpointError, PromptTooLong
+from apigen_ray.models.reasoning import Thought, split
 from apigen_ray.models.retry_after import retry_after_s
 
 MAX_BODY_BYTES = 16 * 2**20
@@ -31,13 +33,16 @@ class Transient(Exception):
         retry_after_s: float | None = None,
         load: bool = False,
         slow: bool = False,
+        timed_out: bool = False,
     ) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
         self.load = load
         """The endpoint says that it is overloaded."""
-        self.slow = slow or load
+        self.slow = slow or load or timed_out
         """It is, or seems to be, overloaded."""
+        self.timed_out = timed_out
+        """It did not answer in time, and may still be at work on the request."""
 
 
 class Unacceptable(EndpointError):
@@ -46,28 +51,43 @@ class Unacceptable(EndpointError):
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The fields of a response body that are used."""
+    """The fields of a response body that are used; for their meaning, see `Reply`."""
 
     text: str
     finish_reason: str
     input_tokens: int
-    cached_tokens: int
     output_tokens: int
+    cached_tokens: int | None = None
+    reasoning: str = ""
+    reasoning_tokens: int = 0
+    server_error: str = ""
 
 
-async def completion_of(response: aiohttp.ClientResponse) -> Completion:
-    """The completion in a response.
+async def completion_of(response: aiohttp.ClientResponse, secret: str | None) -> Completion:
+    """The completion in a response; an empty one, if the server could not parse the model's output.
+
+    That output is the model's fault, and paid for: the request is not sent again.
 
     Raises:
-        Transient: if it can't be read; a retry may bring one that can.
+        Transient: if it can't be read, or is a failure that may pass: a retry may bring one.
+        EndpointError: if it is a failure that is final.
     """
-    return _parse(await _read_capped(response))
+    if response.status == HTTPStatus.OK:
+        return _parse(await _read_capped(response))
+    message = f"{response.status} {await error_message(response, secret)}"
+    if response.status == HTTPStatus.INTERNAL_SERVER_ERROR and _UNPARSED.search(message):
+        # No count of tokens comes with it.
+        return Completion("", "", input_tokens=0, output_tokens=0, server_error=message)
+    raise _failure(response, message)
 
 
-async def failure_of(response: aiohttp.ClientResponse, secret: str | None) -> Exception:
+_UNPARSED = re.compile(r"output that does not match the expected|Failed to parse input at pos")
+"""How llama.cpp says that a completion doesn't fit the model's chat format, now and formerly."""
+
+
+def _failure(response: aiohttp.ClientResponse, message: str) -> Exception:
     """What a status other than 200 means: a `Transient`, or an `EndpointError` that is final."""
     status = response.status
-    message = f"{status} {await error_message(response, secret)}"
     if status not in RETRIED and status < HTTPStatus.INTERNAL_SERVER_ERROR:
         return _refusal(status, message)(f"{response.url}: {message}")
     wait_s = _wait_s(response.headers.get("Retry-After"))
@@ -136,27 +156,63 @@ async def _read_capped(response: aiohttp.ClientResponse) -> bytes:
 def _parse(body: bytes) -> Completion:
     """Read a chat completion; one that can't be read is worth a retry."""
     try:
-        completion = json.loads(body)
-        choice = completion["choices"][0]
-        text = choice["message"].get("content")
-        finish_reason = choice.get("finish_reason")
-        usage = completion.get("usage") or {}
-        input_tokens = usage.get("prompt_tokens") or 0
-        output_tokens = usage.get("completion_tokens") or 0
-        cached_tokens = (usage.get("prompt_tokens_details") or {}).get("cached_tokens") or 0
-        if not (
-            isinstance(text, str | None)
-            and isinstance(finish_reason, str | None)
-            and isinstance(input_tokens, int)
-            and isinstance(output_tokens, int)
-            and isinstance(cached_tokens, int)
-        ):
-            raise TypeError
+        return _completion(json.loads(body))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         start = body[:QUOTED_CHARS].decode("utf-8", "replace")
         raise Transient(f"not a chat completion: {start!r}") from None
-    text = _without_surrogates(text or "")
-    return Completion(text, finish_reason or "", input_tokens, cached_tokens, output_tokens)
+
+
+def _completion(response: Any) -> Completion:
+    choice = response["choices"][0]
+    message = choice["message"]
+    usage = response.get("usage") or {}
+    # `reasoning_content`: DeepSeek, SGLang, llama.cpp, vLLM; `reasoning`: Ollama, OpenRouter, vLLM
+    given = message.get("reasoning_content") or message.get("reasoning")
+    thought = split(_text(message.get("content")), _text(given) if isinstance(given, str) else "")
+    output_tokens = _count(usage.get("completion_tokens")) or 0
+    return Completion(
+        text=thought.text,
+        # A thought that does not end was cut off, whatever the server calls it.
+        finish_reason=_text(choice.get("finish_reason")) if thought.ended else "length",
+        input_tokens=_count(usage.get("prompt_tokens")) or 0,
+        output_tokens=output_tokens,
+        cached_tokens=_cached_tokens(response, usage),
+        reasoning=thought.reasoning,
+        reasoning_tokens=_reasoning_tokens(usage, thought, output_tokens),
+    )
+
+
+def _text(value: object) -> str:
+    """A text that may be missing."""
+    if not isinstance(value, str | None):
+        raise TypeError
+    return _without_surrogates(value or "")
+
+
+def _count(value: object) -> int | None:
+    """A number that may be missing."""
+    if not isinstance(value, int | None):
+        raise TypeError
+    return value
+
+
+def _cached_tokens(response: Any, usage: Any) -> int | None:
+    """As OpenAI, vLLM and SGLang report them, or DeepSeek, or llama.cpp."""
+    places = (
+        (usage.get("prompt_tokens_details") or {}).get("cached_tokens"),
+        usage.get("prompt_cache_hit_tokens"),
+        (response.get("timings") or {}).get("cache_n"),
+    )
+    return next((_count(found) for found in places if found is not None), None)
+
+
+def _reasoning_tokens(usage: Any, thought: Thought, output_tokens: int) -> int:
+    """As OpenAI and DeepSeek report them, or SGLang; else by the reasoning's share of the text."""
+    details = usage.get("completion_tokens_details") or {}
+    reported = _count(details.get("reasoning_tokens")) or _count(usage.get("reasoning_tokens"))
+    characters = len(thought.reasoning) + len(thought.text)
+    estimated = output_tokens * len(thought.reasoning) // characters if characters else 0
+    return reported or estimated
 
 
 def _without_surrogates(text: str) -> str:

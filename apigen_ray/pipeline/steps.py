@@ -22,6 +22,7 @@ from apigen_ray.prompting.templates import texts
 from apigen_ray.records import (
     Call,
     Json,
+    JsonObject,
     Outcome,
     Pair,
     Prompt,
@@ -29,6 +30,7 @@ from apigen_ray.records import (
     Rejected,
     Reply,
     Stage,
+    Vote,
 )
 from apigen_ray.run_folder.event_log import log_context
 from apigen_ray.run_folder.rows import (
@@ -40,7 +42,7 @@ from apigen_ray.run_folder.rows import (
     with_values,
 )
 from apigen_ray.run_folder.store import digest
-from apigen_ray.stages.check import CheckSettings, check, signatures_of
+from apigen_ray.stages.check import CheckSettings, check, no_completion, signatures_of
 from apigen_ray.stages.copied import copied
 from apigen_ray.stages.execute.dispatch import (
     Dispatcher,
@@ -114,11 +116,19 @@ async def check_step(
     """
     paid = dict(zip(rows, _shares(reply, len(rows)), strict=True))
     answered = {
-        point: with_values(row, completion=reply.text, generate_s=reply.seconds, **paid[point])
+        point: with_values(
+            row,
+            completion=reply.text,
+            reasoning=reply.reasoning or None,
+            generate_s=reply.seconds,
+            **paid[point],
+        )
         for point, row in rows.items()
     }
 
     async def checked() -> list[Row]:
+        if rejected := no_completion(reply):
+            return [rejected_row(row, Stage.CHECK, rejected) for row in answered.values()]
         results = check(
             reply.text,
             finish_reason=reply.finish_reason,
@@ -175,21 +185,26 @@ async def judge_step(
             found,
             input_tokens=row["input_tokens"] + sum(r.input_tokens for r in ballot.replies),
             output_tokens=row["output_tokens"] + sum(r.output_tokens for r in ballot.replies),
+            reasoning_tokens=_known_sum(
+                [row["reasoning_tokens"], *(r.reasoning_tokens for r in ballot.replies)]
+            ),
+            cached_tokens=_known_sum(
+                [row["cached_tokens"], *(r.cached_tokens for r in ballot.replies)]
+            ),
             cost_usd=row["cost_usd"] + sum(r.cost_usd for r in ballot.replies),
             judge_s=sum(r.seconds for r in ballot.replies),
         )
         if ballot.votes:
-            votes: list[Any] = [
-                {"judge": vote.judge, "pass": vote.passed, "thought": vote.thought}
-                for vote in ballot.votes
-            ]
+            votes = [_vote_form(vote) for vote in ballot.votes]
             thought = ballot.votes[-1].thought  # of the deciding vote
             voted = with_values(voted, thought=thought, votes=strict_json.dumps(votes))
         if ballot.passed:
             return [voted]
         if ballot.passed is None:
-            text = ballot.replies[-1].text[:500]
-            unreadable = Rejected(Reason.JUDGE_UNREADABLE, f"no verdict in the answer: {text!r}")
+            last = ballot.replies[-1]
+            missing = no_completion(last)
+            why = missing.detail if missing else repr(last.text[:500])
+            unreadable = Rejected(Reason.JUDGE_UNREADABLE, f"no verdict in the answer: {why}")
             return [rejected_row(voted, Stage.JUDGE, unreadable)]
         refused = Rejected(Reason.JUDGED_NO, voted["thought"] or "judged no, without a thought")
         return [rejected_row(voted, Stage.JUDGE, refused)]
@@ -264,15 +279,41 @@ def _pair(row: Row) -> Pair:
     return Pair(row["query"] or "", tuple(Call(call["name"], call["arguments"]) for call in calls))
 
 
+def _vote_form(vote: Vote) -> JsonObject:
+    """A vote as rows hold it."""
+    form: JsonObject = {"judge": vote.judge, "pass": vote.passed, "thought": vote.thought}
+    return form | ({"reasoning": vote.reasoning} if vote.reasoning else {})
+
+
+def _known_sum(counts: Sequence[int | None]) -> int | None:
+    """The sum of the counts that were reported; None if none was."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
 def _shares(reply: Reply, count: int) -> list[dict[str, Any]]:
     """Split the tokens and cost of a completion among its data points, to the last token."""
 
-    def split(total: int) -> list[int]:
+    def split(total: int | None) -> list[int | None]:
+        if total is None:
+            return [None] * count
         each, rest = divmod(total, count)
         return [each + (point < rest) for point in range(count)]
 
-    tokens = zip(split(reply.input_tokens), split(reply.output_tokens), strict=True)
+    shares = zip(
+        split(reply.input_tokens),
+        split(reply.output_tokens),
+        split(reply.reasoning_tokens),
+        split(reply.cached_tokens),
+        strict=True,
+    )
     return [
-        {"input_tokens": into, "output_tokens": out, "cost_usd": reply.cost_usd / count}
-        for into, out in tokens
+        {
+            "input_tokens": into,
+            "output_tokens": out,
+            "reasoning_tokens": reasoning,
+            "cached_tokens": cached,
+            "cost_usd": reply.cost_usd / count,
+        }
+        for into, out, reasoning, cached in shares
     ]

@@ -166,6 +166,10 @@ def _figures(stats: Stats) -> list[tuple[str, str]]:
     if stats.input_tokens:  # none where external data is verified without a judge
         figures.append(("tokens in", _short(stats.input_tokens)))
         figures.append(("tokens out", _short(stats.output_tokens)))
+    if stats.reasoning_tokens:
+        figures.append(("of them reasoning", _short(stats.reasoning_tokens)))
+    if stats.cached_share is not None:
+        figures.append(("of tokens in cached", f"{stats.cached_share:.0%}"))
     if stats.cost_usd:
         figures.append(("cost", f"${stats.cost_usd:,.2f}"))
     if stats.missing:
@@ -258,6 +262,7 @@ def _example(row: Mapping[str, Any]) -> dict[str, Any]:
         **{key: row[key] or "" for key in ("id", "model", "style", "outcome", "reason")},
         "title": _clipped(" ".join(title.split()), LONGEST_TITLE),
         "parts": [(label, _clipped(text, LONGEST_TEXT)) for label, text in parts if text],
+        "folded": [(label, _clipped(text, LONGEST_TEXT)) for label, text in _reasoning(row)],
     }
 
 
@@ -279,6 +284,15 @@ def _thoughts(row: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:
         yield "Judge's thought", row["thought"]
     for vote in votes:
         yield f"Judge {vote['judge']}: {'yes' if vote['pass'] else 'no'}", vote["thought"]
+
+
+def _reasoning(row: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    """What the generator and the judges wrote before their answers."""
+    if row["reasoning"]:
+        yield "Reasoning", row["reasoning"]
+    for vote in json.loads(row["votes"]) if row["votes"] else []:
+        if reasoning := vote.get("reasoning"):
+            yield f"Reasoning of judge {vote['judge']}", reasoning
 
 
 def _tools(row: Mapping[str, Any]) -> str:

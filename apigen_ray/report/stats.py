@@ -23,6 +23,8 @@ COLUMNS = (
     "reason",
     "input_tokens",
     "output_tokens",
+    "reasoning_tokens",
+    "cached_tokens",
     "cost_usd",
 )
 OUTCOMES = frozenset(Outcome)
@@ -77,7 +79,16 @@ class Stats:
     by_category: dict[str, Funnel] = field(default_factory=lambda: defaultdict(Funnel))
     input_tokens: int = 0
     output_tokens: int = 0
+    reasoning_tokens: int = 0
+    cached_tokens: int = 0
+    cache_reported_for: int = 0
+    """The input tokens of the data points whose endpoints say how many of them were cached."""
     cost_usd: float = 0.0
+
+    @property
+    def cached_share(self) -> float | None:
+        """The share of input tokens that were cached; None if no endpoint reports it."""
+        return self.cached_tokens / self.cache_reported_for if self.cache_reported_for else None
 
     @property
     def missing(self) -> int:
@@ -94,7 +105,12 @@ class Stats:
             "by_model": _as_json(self.by_model),
             "by_style": _as_json(self.by_style),
             "by_category": _as_json(self.by_category),
-            "tokens": {"input": self.input_tokens, "output": self.output_tokens},
+            "tokens": {
+                "input": self.input_tokens,
+                "output": self.output_tokens,
+                "reasoning": self.reasoning_tokens,
+                "cached_share": self.cached_share,
+            },
             "cost_usd": round(self.cost_usd, 6),
             "cost_usd_per_verified": round(self.cost_usd / verified, 6) if verified else None,
         }
@@ -131,8 +147,12 @@ def count(tables: Iterable[pa.Table], requested: int) -> Stats:
         for categories, *rest in _tally(table, "categories", "outcome", "reason"):
             for name in _categories(categories):
                 stats.by_category[name].add(*rest)
-        stats.input_tokens += pa.compute.sum(table["input_tokens"], min_count=0).as_py()
-        stats.output_tokens += pa.compute.sum(table["output_tokens"], min_count=0).as_py()
+        stats.input_tokens += _sum(table["input_tokens"])
+        stats.output_tokens += _sum(table["output_tokens"])
+        stats.reasoning_tokens += _sum(table["reasoning_tokens"])
+        stats.cached_tokens += _sum(table["cached_tokens"])
+        reported = pa.compute.is_valid(table["cached_tokens"])
+        stats.cache_reported_for += _sum(table["input_tokens"].filter(reported))
         costs.frombytes(table["cost_usd"].to_numpy().tobytes())
     if unknown := stats.whole.outcomes.keys() - OUTCOMES:
         raise LedgerError(f"a row has the outcome {unknown.pop()!r}")
@@ -140,6 +160,11 @@ def count(tables: Iterable[pa.Table], requested: int) -> Stats:
     if stats.missing < 0:
         raise LedgerError(f"{stats.whole.total} rows, but only {requested} were requested")
     return stats
+
+
+def _sum(counts: pa.ChunkedArray) -> int:
+    total: int = pa.compute.sum(counts, min_count=0).as_py()
+    return total
 
 
 def _tally(table: pa.Table, *columns: str) -> Iterator[tuple[Any, ...]]:

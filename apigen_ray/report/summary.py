@@ -42,6 +42,7 @@ COLUMNS = (
     "thought",
     "votes",
     "completion",
+    "reasoning",
     "input_tokens",
     "output_tokens",
     "cost_usd",

@@ -186,8 +186,12 @@ def print_funnel(console: Console, stats: Stats) -> None:
         if len(funnels) > 1:
             console.print(_group_table(title, funnels))
     if stats.input_tokens:
+        share = stats.cached_share
+        cached = "" if share is None else f" ({share:.0%} cached)"
+        reasoning = f" ({stats.reasoning_tokens:,} reasoning)" if stats.reasoning_tokens else ""
         cost = f", ${stats.cost_usd:.4f}" if stats.cost_usd else ""
-        console.print(f"tokens: {stats.input_tokens:,} in, {stats.output_tokens:,} out{cost}")
+        tokens_in = f"{stats.input_tokens:,} in{cached}"
+        console.print(f"tokens: {tokens_in}, {stats.output_tokens:,} out{reasoning}{cost}")
 
 
 def print_warnings(console: Console, lines: Sequence[str]) -> None:

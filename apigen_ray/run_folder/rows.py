@@ -29,6 +29,9 @@ class Row(TypedDict):
     pair repeats of its prompt, `reasoning` is what the model wrote before its completion, where an
     endpoint tells them apart. `ungrounded` lists the values of the calls that the query does not
     give, `unused` what the query mentions and no call uses; None where nobody looked.
+
+    `reasoning_tokens` are part of `output_tokens`, `cached_tokens` of `input_tokens`; the latter is
+    None where no endpoint reports it.
     """
 
     id: str
@@ -56,6 +59,8 @@ class Row(TypedDict):
     messages_hash: str | None
     input_tokens: int
     output_tokens: int
+    reasoning_tokens: int | None
+    cached_tokens: int | None
     cost_usd: float
     generate_s: float | None
     execute_s: float | None
@@ -73,6 +78,9 @@ def _arrow_type(hint: Any) -> pa.DataType:
 
 SCHEMA = pa.schema([(name, _arrow_type(hint)) for name, hint in get_type_hints(Row).items()])
 """The columns of `samples`. JSON stays text: Arrow must never type what a model wrote."""
+
+LATER = frozenset({"strategy", "copied", "reasoning", "reasoning_tokens", "cached_tokens"})
+"""The columns that the first versions did not write: None in the rows of their parts."""
 
 RELEASED = (
     "id",

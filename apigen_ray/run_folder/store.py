@@ -26,7 +26,7 @@ from upath import UPath
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import JsonObject, Outcome
-from apigen_ray.run_folder.rows import RELEASED, SCHEMA, with_value
+from apigen_ray.run_folder.rows import LATER, RELEASED, SCHEMA, with_value
 from apigen_ray.run_folder.sorting import in_order, ranks_of
 from apigen_ray.run_folder.storage import (
     LEASES,
@@ -147,11 +147,14 @@ class RunFolder:
             # Not `read_table`: threads of Arrow's data sets may outlive it, and release a Python
             # object after the interpreter has ended, which aborts the process.
             with part.open("rb") as handle, pq.ParquetFile(handle) as parquet:
-                if missing := sorted({*columns}.difference(parquet.schema_arrow.names)):
+                missing = {*columns}.difference(parquet.schema_arrow.names)
+                if unknown := sorted(missing - LATER):
                     raise pa.ArrowInvalid(
-                        f"written by another version, without {', '.join(missing)}"
+                        f"written by another version, without {', '.join(unknown)}"
                     )
-                table = parquet.read(list(columns), use_threads=False)
+                table = parquet.read([*{*columns} - missing], use_threads=False)
+            for name in missing:
+                table = table.append_column(name, pa.nulls(len(table)))
             return table.select(list(columns)).cast(schema)
         except (OSError, pa.ArrowException) as error:
             if isinstance(error, OSError) and error.errno:  # a fault of the disk, not of the file

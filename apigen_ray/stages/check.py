@@ -12,7 +12,18 @@ from pydantic_core import to_json
 
 from apigen_ray import strict_json
 from apigen_ray.models.settings import Settings
-from apigen_ray.records import Call, Checked, Json, JsonObject, Pair, Reason, Rejected, Style, Tool
+from apigen_ray.records import (
+    Call,
+    Checked,
+    Json,
+    JsonObject,
+    Pair,
+    Reason,
+    Rejected,
+    Reply,
+    Style,
+    Tool,
+)
 from apigen_ray.stages.arguments import Flaw, check_arguments
 from apigen_ray.tools.validation import SchemaValidator, validator_of
 
@@ -76,12 +87,7 @@ def check(
     try:
         pairs = _pairs(_read(text, strict=settings.strict))
     except strict_json.NotJson as error:
-        reason = Reason.INVALID_JSON
-        if finish_reason == "length":
-            reason = Reason.TRUNCATED
-        elif isinstance(error, strict_json.DuplicateKey):
-            reason = Reason.DUPLICATE_KEY
-        return [Rejected(reason, f"completion: {error}")] * count
+        return [_unreadable(text, finish_reason, error)] * count
     if calls is not None:
         pairs = [_with_calls(pair, calls) for pair in pairs]
     results = [
@@ -100,6 +106,22 @@ def _with_calls(pair: Json, calls: Sequence[Call]) -> Json:
         return pair
     answers: list[Json] = [{"name": call.name, "arguments": call.arguments} for call in calls]
     return {"query": pair.get("query"), "answers": answers}
+
+
+def no_completion(reply: Reply) -> Rejected | None:
+    """Why a reply has no completion to check: its server has lost it, or it is all reasoning."""
+    if reply.server_error:
+        detail = f"the server could not parse what the model wrote: {reply.server_error}"
+        return Rejected(Reason.INVALID_JSON, f"completion: {detail}")
+    if reply.text.strip() or not (reply.reasoning or reply.reasoning_tokens):
+        return None
+    tokens = f" ({reply.output_tokens:,} tokens)" if reply.output_tokens else ""
+    if reply.finish_reason != "length":
+        detail = f"empty: the model stopped after its reasoning{tokens}"
+        return Rejected(Reason.INVALID_JSON, f"completion: {detail}")
+    advice = "raise max_tokens, or make the model reason less"
+    detail = f"cut off while reasoning, at {_LIMIT}{tokens}; {advice}"
+    return Rejected(Reason.TRUNCATED, f"completion: {detail}")
 
 
 def pair_count(text: str, settings: CheckSettings) -> int:
@@ -129,6 +151,29 @@ def check_pair(
 
 
 # --- the text
+
+
+_LIMIT = "max_tokens or the end of the model's context"
+
+_END_MARKS = (
+    "<|im_end|>", "<|endoftext|>", "</s>", "<|eot_id|>", "<|eom_id|>", "<|end_of_text|>",
+    "<end_of_turn>", "<|end|>", "<|return|>", "<\uff5cend\u2581of\u2581sentence\uff5c>",
+)  # fmt: skip
+"""The tokens with which models end their turn."""
+
+
+def _unreadable(text: str, finish_reason: str, error: strict_json.NotJson) -> Rejected:
+    """Why a text is no JSON that can be used."""
+    if finish_reason == "length":
+        cut = f"cut off at {_LIMIT}, after {len(text):,} characters"
+        detail = f"completion: {cut}: {error}; it begins {_shown(text)}"
+        return Rejected(Reason.TRUNCATED, detail)
+    if mark := next((mark for mark in _END_MARKS if text.rstrip().endswith(mark)), None):
+        why = "the server should stop at it: its chat template or stop tokens don't fit the model"
+        return Rejected(Reason.INVALID_JSON, f"completion: ends with {mark}, {why}: {error}")
+    duplicate = isinstance(error, strict_json.DuplicateKey)
+    reason = Reason.DUPLICATE_KEY if duplicate else Reason.INVALID_JSON
+    return Rejected(reason, f"completion: {error}")
 
 
 def _read(text: str, *, strict: bool) -> Json:

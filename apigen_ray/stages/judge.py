@@ -138,7 +138,7 @@ async def judge(
         verdict = read_verdict(reply.text)
         if verdict and not _repeats_the_format(verdict[1]):
             passed, thought = verdict
-            return Judgement(Vote(name, passed, thought), tuple(replies))
+            return Judgement(Vote(name, passed, thought, reply.reasoning), tuple(replies))
         again = Message("user", TEMPLATES.render("judge_again.txt"))
         messages = [*messages[:2], Message("assistant", reply.text), again]
     return Judgement(None, tuple(replies))

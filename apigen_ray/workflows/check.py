@@ -2,6 +2,7 @@
 
 from apigen_ray import strict_json
 from apigen_ray.errors import BadInput
+from apigen_ray.models.reasoning import split
 from apigen_ray.records import Checked, Json, Rejected, Style
 from apigen_ray.stages import check as stage
 from apigen_ray.workflows.tools import ToolSources, as_library
@@ -38,11 +39,12 @@ def check(
     except ValueError as error:
         raise BadInput(f"style: must be one of {', '.join(Style)}, not {style!r}") from error
     settings = settings or stage.CheckSettings()
+    thought = split(text)
     return stage.check(
-        text,
-        finish_reason="stop",
+        thought.text,
+        finish_reason="stop" if thought.ended else "length",
         style=wanted,
         signatures=stage.signatures_of(as_library(tools).tools),
-        count=stage.pair_count(text, settings),
+        count=stage.pair_count(thought.text, settings),
         settings=settings,
     )

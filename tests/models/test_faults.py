@@ -14,6 +14,7 @@ from aiohttp import web
 from apigen_ray.models import openai_client as openai
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.openai_client import OpenAIModel
+from apigen_ray.models.pacing import INITIAL_LIMIT
 from apigen_ray.pipeline.steps import generate_step
 from apigen_ray.prompting.sampler import PromptSpec, Sampler, SamplingSettings, Task
 from apigen_ray.records import Style, Tool
@@ -150,13 +151,40 @@ async def a_page(_request):
     return web.Response(text="<html>502</html>", content_type="text/html")
 
 
-@pytest.mark.parametrize("fault", [breaks_off, never_ends, empty, a_page])
+@pytest.mark.parametrize("fault", [breaks_off, empty, a_page])
 async def test_every_fifth_reply_is_broken(fault):
     async def answer(number, request):
         return await fault(request) if number % 5 == 0 else good()
 
     async with stub(answer) as url:
         assert reasons(await generated(url, timeout_s=0.5)) == {None: POINTS}
+
+
+async def test_replies_that_never_end_are_asked_for_once_more():
+    async def answer(number, request):
+        return await never_ends(request) if number <= INITIAL_LIMIT else good()
+
+    async with stub(answer) as url:
+        assert reasons(await generated(url, timeout_s=0.5)) == {None: POINTS}
+
+
+async def test_reasoning_is_a_column_of_its_own_also_where_it_was_cut_off():
+    thinking = f"<think>\nLet me see: [1]\n</think>\n\n{PAIR}"
+
+    usage = {"prompt_tokens": 10, "completion_tokens": 500}
+
+    async def answer(number, _request):
+        cut = number % 6 == 0
+        given = ("<think>\nLet me see", "length") if cut else (thinking, "stop")
+        return web.json_response(completion(*given, usage=usage))
+
+    async with stub(answer) as url:
+        rows = await generated(url)
+    assert reasons(rows) == {None: 50, "truncated": 10}
+    assert {row["reasoning"] for row in rows} == {"Let me see: [1]", "Let me see"}
+    assert {row["completion"] for row in rows} == {PAIR, ""}
+    assert all(0 < row["reasoning_tokens"] <= row["output_tokens"] for row in rows)
+    assert {row["cached_tokens"] for row in rows} == {None}
 
 
 async def test_a_wrong_content_type_and_a_missing_usage_do_no_harm():

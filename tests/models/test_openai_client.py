@@ -194,6 +194,13 @@ async def test_a_timeout_tells_the_user_which_setting_to_raise(server: Misbehavi
     assert "raise its timeout_s" in notice
 
 
+async def test_a_server_that_is_too_slow_is_asked_only_twice(server: Misbehaving) -> None:
+    server.behaviours.extend([hangs, says("busy", 500), hangs, hangs])
+    with pytest.raises(EndpointError, match=r"failed after 3 attempts; .*no answer within 0.1 s"):
+        await ask(server, timeout_s=0.1)
+    assert len(server.requests) == 3  # a fault of another kind counts for itself
+
+
 async def test_a_huge_body_is_not_read_to_its_end(
     server: Misbehaving, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -47,6 +47,7 @@ def hostile_point(number, text):
         thought=text,
         votes=json.dumps([{"judge": text, "pass": True, "thought": text}]),
         completion=text,
+        reasoning=text,
         detail=text,
         generate_s=0.5,
     )
@@ -120,6 +121,16 @@ def test_the_judges_thought_and_the_results_are_in_the_examples(tmp_path):
     text = Elements(written(tmp_path, [point("a", votes=json.dumps(votes))])).text
     for part in ("Judge j: yes", "It fits.", '"result": 1', f"{TOOL.name}: {TOOL.description}"):
         assert part in text
+
+
+def test_reasoning_is_folded_away_in_the_examples(tmp_path):
+    votes = [{"judge": "j", "pass": True, "thought": "It fits.", "reasoning": "Is it so? <b>"}]
+    page = written(tmp_path, [point("a", votes=json.dumps(votes), reasoning="Let me think.")])
+    folded = re.findall(r"<details><summary><bdi>(.*?)</bdi></summary><pre>(.*?)</pre>", page)
+    assert folded == [
+        ("Reasoning", "Let me think."),
+        ("Reasoning of judge j", "Is it so? &lt;b&gt;"),
+    ]
 
 
 @pytest.mark.parametrize("tokens", [0, 7])

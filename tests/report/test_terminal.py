@@ -35,6 +35,26 @@ def test_a_name_is_shown_without_what_steers_a_terminal(tmp_path):
     assert r"red\x1b[31m" in text
 
 
+def test_what_was_cached_and_reasoned_is_said_where_it_is_reported(tmp_path):
+    rows = [
+        point("a", input_tokens=100, output_tokens=50, reasoning_tokens=20, cached_tokens=75),
+        point("b", input_tokens=100, output_tokens=10),
+    ]
+    folder = RunFolder(tmp_path)
+    fill(folder, rows)
+    stats = count(folder.tables(COLUMNS), 2)
+    console = Console(width=80, markup=False, highlight=False)
+    with console.capture() as captured:
+        print_funnel(console, stats)
+    assert "tokens: 200 in (75% cached), 60 out (20 reasoning)" in captured.get()
+    assert stats.as_json()["tokens"] == {
+        "input": 200,
+        "output": 60,
+        "reasoning": 20,
+        "cached_share": 0.75,
+    }
+
+
 @pytest.mark.parametrize(("before", "waits"), [({"verified": 3}, False), ({"verified": 2}, True)])
 def test_only_what_is_not_done_is_waited_for(before, waits):
     console = Console(width=200)

@@ -9,7 +9,7 @@ from apigen_ray.datasets.card import dataset_card
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
 from apigen_ray.report.stats import COLUMNS, count
-from apigen_ray.run_folder.rows import RELEASED, SCHEMA, as_table
+from apigen_ray.run_folder.rows import LATER, RELEASED, SCHEMA, as_table
 from apigen_ray.run_folder.store import REPLIES, RunFolder, clear
 
 
@@ -183,3 +183,11 @@ def test_a_part_that_the_disk_refuses_is_no_damaged_one(folder, monkeypatch):
     monkeypatch.setattr(type(folder.parts()[0]), "open", refuse)
     with pytest.raises(PermissionError):
         list(folder.tables())
+
+
+def test_a_part_from_before_a_column_existed_has_nothing_in_it(folder):
+    folder.commit(as_table([row("a")]).drop_columns(sorted(LATER)))
+    [table] = folder.tables()
+    assert table["id"].to_pylist() == ["a"]
+    assert all(table[name].to_pylist() == [None] for name in LATER)
+    assert not folder.passed_over

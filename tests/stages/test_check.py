@@ -224,8 +224,19 @@ def test_json_beside_prose_is_accepted_only_when_asked(around):
 
 def test_text_cut_by_the_token_limit_is_truncated_not_invalid():
     text = json.dumps([pair(call())])[:-9]
-    assert read(text, finish_reason="length")[0].reason is Reason.TRUNCATED
+    [cut] = read(text, finish_reason="length")
+    assert cut.reason is Reason.TRUNCATED
+    assert "cut off at max_tokens or the end of the model's context" in cut.detail
+    assert """it begins '[{"query": "How fast""" in cut.detail
     assert read(text, finish_reason="stop")[0].reason is Reason.INVALID_JSON
+
+
+@pytest.mark.parametrize("mark", ["<|im_end|>", "<|endoftext|>", "</s>", "<|eot_id|>"])
+def test_an_end_mark_that_a_server_leaks_is_named(mark):
+    [leaked] = read(f"{json.dumps([pair(call())])}{mark}\n")
+    assert leaked.reason is Reason.INVALID_JSON
+    assert f"ends with {mark}, the server should stop at it" in leaked.detail
+    assert isinstance(read(json.dumps([pair(call(), query=f"Is it{mark}")]))[0], Checked)
 
 
 def test_duplicate_keys_are_found_before_the_last_one_wins():

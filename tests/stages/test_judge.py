@@ -157,3 +157,13 @@ async def test_judges_are_asked_until_their_votes_decide(rule, answers, passed, 
 def test_an_even_jury_that_is_split_says_no():
     assert decided([True, False], 2, "majority") is False
     assert decided([True], 2, "majority") is None
+
+
+async def test_what_a_judge_reasoned_is_in_its_vote_and_gives_no_verdict():
+    judging = Scripted()
+    reasoned = '{"thought": "not yet", "pass": "yes"}'
+    verdict = Reply('{"thought": "t", "pass": "no"}', "stop", 10, 5, 0.001, 0.1, 1)
+    judging.kept = [replace(verdict, reasoning=reasoned)]
+    found = await judge(PAIR, [], [], judging, "j", sample="p")
+    assert found.vote is not None
+    assert (found.vote.passed, found.vote.reasoning) == (False, reasoned)

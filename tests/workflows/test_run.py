@@ -228,7 +228,7 @@ def test_a_target_that_cannot_be_met_is_said_to_be(tmp_path):
             r"\$NO_SUCH_KEY is not set",
         ),
         ({"points": {"multiple": 1}, "tools": ["{tmp}/one.py"], "seeds": []}, "only one"),
-        ({"tools": ["{tmp}/list.jsonl"], "seeds": []}, "'f': no parameters schema"),
+        ({"tools": ["{tmp}/list.jsonl"], "seeds": []}, "'f': parameters must be a JSON object"),
         ({"seeds": ["{tmp}/seeds.jsonl"]}, "seeds.jsonl:1: tools: no tool is named 'f'"),
     ],
 )

@@ -127,6 +127,17 @@ def test_raw_completions_may_carry_several_data_points(verified):
     assert found["b"]["completion"] == "Sorry."
 
 
+def test_raw_completions_may_begin_with_reasoning(verified):
+    text = json.dumps(pair("divide", dividend=1, divisor=2))
+    rows = [
+        {"id": "a", "completion": f"<think>\nLet me see: []\n</think>\n{text}"},
+        {"id": "b", "completion": f"<think>\nLet me see: {text}"},
+    ]
+    _, found = verified(rows, "format")
+    assert [found[id_]["reason"] for id_ in "ab"] == [None, "truncated"]
+    assert found["a"]["reasoning"] == "Let me see: []"
+
+
 def test_calls_without_code_here_are_an_error_not_a_failure(verified):
     tool = {"name": "far", "description": "d", "parameters": {"x": {"type": "int"}}}
     code, found = verified([{"id": "a", "tools": [tool]} | pair("far", x=1)])

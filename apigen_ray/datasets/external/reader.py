@@ -17,8 +17,16 @@ from apigen_ray import strict_json
 from apigen_ray.datasets.external.forms import ExternalRow, Unreadable, read_row
 from apigen_ray.datasets.external.sources import Chunk
 from apigen_ray.datasets.xlam import style_of
+from apigen_ray.models.reasoning import split
 from apigen_ray.records import Checked, Json, Reason, Rejected, Stage, Style, Tool
-from apigen_ray.run_folder.rows import Row, as_table, checked_row, new_row, rejected_row
+from apigen_ray.run_folder.rows import (
+    Row,
+    as_table,
+    checked_row,
+    new_row,
+    rejected_row,
+    with_values,
+)
 from apigen_ray.stages.check import (
     CheckSettings,
     Signatures,
@@ -106,6 +114,7 @@ class Reader:
 
     def _checked(self, id_: str, given: ExternalRow) -> list[Row]:
         shown = self._shown(given.tools)
+        thought = split(given.completion or "")
         if given.completion is None:
             results = [
                 check_pair(
@@ -117,18 +126,21 @@ class Reader:
             ]
         else:
             results = check(
-                given.completion,
-                finish_reason="",
+                thought.text,
+                finish_reason="" if thought.ended else "length",
                 style=given.style,
                 signatures=shown.signatures,
-                count=pair_count(given.completion, self._settings),
+                count=pair_count(thought.text, self._settings),
                 settings=self._settings,
             )
         several = len(results) > 1
-        return [
+        rows = [
             self._checked_row(f"{id_}-{index}" if several else id_, id_, given, shown, result)
             for index, result in enumerate(results)
         ]
+        if thought.reasoning:
+            rows = [with_values(row, reasoning=thought.reasoning) for row in rows]
+        return rows
 
     def _checked_row(
         self, point: str, prompt: str, given: ExternalRow, shown: _Shown, result: Checked | Rejected

@@ -9,7 +9,7 @@ import hashlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Literal, TypeAlias
 
@@ -67,6 +67,7 @@ class Answer:
     latency_s: float
     content: Content
     """None for a conversation that can't be read."""
+    reasoning: str = ""
 
 
 _Text: TypeAlias = tuple[str, Literal["stop", "length"], Content]
@@ -92,7 +93,26 @@ def answer(messages: Sequence[Message], profile: Profile, seed: int) -> Answer:
             case _:
                 written = _clean(request, profile, Random(f"{key}:clean"))
     text, finish_reason, content = written
-    return Answer(text, finish_reason, _latency(profile, Random(f"{key}:latency")), content)
+    latency_s = _latency(profile, Random(f"{key}:latency"))
+    plain = Answer(text, finish_reason, latency_s, content)
+    return plain if profile.reasoning == "none" else _reasoned(plain, Random(f"{key}:reasoning"))
+
+
+_STEPS = (
+    "The user wants something that the tools shown can do. Let me look at the tools first.",
+    'A first draft: {"thought": "not yet", "pass": "no"} - no, that is too hasty.',
+    "Does each required argument have a value of the right type? [It seems so.]",
+    "Wait, the format matters: JSON and nothing else.",
+    "All right, I have everything that I need.",
+)
+"""What a model says to itself; some of it looks like an answer, and is none."""
+
+
+def _reasoned(plain: Answer, random: Random) -> Answer:
+    """An answer with reasoning before it; if it is cut off, perhaps before it has begun."""
+    steps = random.sample(_STEPS, random.randint(2, len(_STEPS)))
+    cut = plain.finish_reason == "length" and random.random() < 0.5
+    return replace(plain, reasoning="\n".join(steps), text="" if cut else plain.text)
 
 
 def _latency(profile: Profile, random: Random) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Literal
 
 from pydantic import Field
 
@@ -51,6 +52,9 @@ class Profile(Settings):
     """How often a bad pair is passed."""
     clean_wrong: float = Field(default=0, ge=0, le=1)
     """How often an answer for `tools clean` can't be used."""
+    reasoning: Literal["none", "field", "tags"] = "none"
+    """Whether it reasons first: in `reasoning_content`, or in the content, between think tags. Then
+    half of its truncated answers are cut off while it still reasons."""
 
 
 _DEFAULT_RATES = {
@@ -72,8 +76,10 @@ _DEFAULT_RATES = {
     Fault.MISMATCH: 0.03,
 }
 
+_DEFAULT = Profile(faults=_DEFAULT_RATES, judge_unreadable=0.02, clean_wrong=0.1)
+
 PROFILES: Mapping[str, Profile] = {
-    "default": Profile(faults=_DEFAULT_RATES, judge_unreadable=0.02, clean_wrong=0.1),
+    "default": _DEFAULT,
     "perfect": Profile(),
     "weak": Profile(
         faults={fault: 2.2 * rate for fault, rate in _DEFAULT_RATES.items()},
@@ -82,5 +88,8 @@ PROFILES: Mapping[str, Profile] = {
         judge_wrong_yes=0.03,
         clean_wrong=0.3,
     ),
+    "reasoning": _DEFAULT.model_copy(update={"reasoning": "field"}),
+    "think": _DEFAULT.model_copy(update={"reasoning": "tags"}),
 }
-"""A decent model, one without faults, and one that is wrong about every other time."""
+"""A decent model, one without faults, one that goes wrong about every other time, and the decent
+one when it reasons, behind a server that tells its reasoning apart, and behind one that doesn't."""

@@ -8,7 +8,7 @@ import socket
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, Literal, TextIO
 
 from aiohttp import web
 
@@ -102,7 +102,8 @@ def build_app(
         if log is not None:
             log.write(_log_line(given) + "\n")
         await asyncio.sleep(given.latency_s)
-        return web.json_response(_completion(model, next(numbers), messages, given))
+        completion = _completion(model, next(numbers), messages, given, profile.reasoning)
+        return web.json_response(completion)
 
     app = web.Application(client_max_size=MAX_REQUEST_BYTES)
     app.router.add_get("/", index)
@@ -120,27 +121,35 @@ def _messages(body: dict[str, Any]) -> list[Message]:
 
 
 def _completion(
-    model: str, number: int, messages: list[Message], given: Answer
+    model: str,
+    number: int,
+    messages: list[Message],
+    given: Answer,
+    reasoning: Literal["none", "field", "tags"],
 ) -> dict[str, object]:
     asked = sum(len(message.content) for message in messages) // CHARACTERS_PER_TOKEN
-    written = len(given.text) // CHARACTERS_PER_TOKEN
+    reasoned = len(given.reasoning) // CHARACTERS_PER_TOKEN
+    written = len(given.text) // CHARACTERS_PER_TOKEN + reasoned
+    message = {"role": "assistant", "content": given.text}
+    usage: dict[str, object] = {
+        "prompt_tokens": asked,
+        "completion_tokens": written,
+        "total_tokens": asked + written,
+    }
+    if reasoning == "field":
+        message["reasoning_content"] = given.reasoning
+        usage["completion_tokens_details"] = {"reasoning_tokens": reasoned}
+    elif reasoning == "tags":
+        answer = f"\n</think>\n\n{given.text}" if given.text else ""
+        message["content"] = f"<think>\n{given.reasoning}{answer}"
+    choice = {"index": 0, "message": message, "finish_reason": given.finish_reason}
     return {
         "id": f"simulated-{number}",
         "object": "chat.completion",
         "created": int(time.time()),
         "model": model,
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": given.text},
-                "finish_reason": given.finish_reason,
-            }
-        ],
-        "usage": {
-            "prompt_tokens": asked,
-            "completion_tokens": written,
-            "total_tokens": asked + written,
-        },
+        "choices": [choice],
+        "usage": usage,
     }
 
 

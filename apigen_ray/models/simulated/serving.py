@@ -34,7 +34,8 @@ class SimulatedEndpoint(Settings):
     name: str = Field(default="simulated", pattern=r"^[A-Za-z0-9._-]{1,64}$")
     """The label of the model in rows, ids and reports."""
     profile: Annotated[str, AfterValidator(_known_profile)] = "default"
-    """How good it is: `default`, `perfect` or `weak`."""
+    """How good it is: `default`, `perfect` or `weak`; `reasoning` and `think` are as good as the
+    default, and reason first: in a field of its own, or between `<think>` and `</think>`."""
     seed: int = 0
     """The same seed gives the same answers."""
     latency_s: float | None = Field(default=None, ge=0)
