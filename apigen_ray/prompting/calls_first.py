@@ -120,15 +120,14 @@ def _length(seed: Seed) -> int:
 def _messages(
     calls: Sequence[Call], tools: Mapping[str, Tool], examples: Sequence[Seed], voice: str
 ) -> Iterator[Message]:
-    yield Message("system", GENERATOR.text("calls_first.txt"))
+    # Not in the request: a small model would take the voice for something to write about.
+    described = GENERATOR.render(f"voices/{voice}.txt")
+    yield Message("system", GENERATOR.render("calls_first.txt", voice=described))
     for seed in examples:
         known = {tool.name: tool for tool in seed.tools}
         yield Message("user", _calls_text(seed.pair.calls, known))
         yield Message("assistant", strict_json.dumps({"query": seed.pair.query}))
-    described = GENERATOR.render(f"voices/{voice}.txt")
-    yield Message(
-        "user", GENERATOR.render("calls.txt", voice=described, calls=_calls_text(calls, tools))
-    )
+    yield Message("user", _calls_text(calls, tools))
 
 
 def _calls_text(calls: Sequence[Call], tools: Mapping[str, Tool]) -> str:

@@ -25,6 +25,9 @@ from apigen_ray.tools.write_forms import prompt_form
 
 ONE_TOOL_STYLES = (Style.SIMPLE, Style.PARALLEL)
 
+EXAMPLE_CALLS = dict.fromkeys(Style, 1) | {Style.PARALLEL: 3, Style.PARALLEL_MULTIPLE: 2}
+"""How many example calls of a tool are shown: as many as a query may ask for."""
+
 
 class Range(Settings):
     """A range from which a whole number is drawn, both ends included."""
@@ -169,7 +172,7 @@ class Sampler:
             style=GENERATOR.render(f"styles/{spec.style}.txt"),
             voice=GENERATOR.render(f"voices/{voice}.txt"),
             examples=_listed([pair_form(seed.pair) for seed in examples]),
-            tools=tools_text([prompt_form(tool) for tool in tools]),
+            tools=tools_text([prompt_form(tool, EXAMPLE_CALLS[spec.style]) for tool in tools]),
             count=str(spec.count),
         )
         return Prompt(

@@ -29,7 +29,7 @@ def tools_text(tools: Sequence[Json]) -> str:
 
 
 def tool_text(tool: Mapping[str, Any]) -> str:
-    """One tool, with the first of the examples that its parameters have."""
+    """One tool, with the example calls that its parameters have."""
     parameters: JsonObject = tool.get("parameters") or {}
     lines = [f"{tool['name']}: {one_line(tool.get('description') or '')}"]
     if _is_plain(parameters):
@@ -39,7 +39,7 @@ def tool_text(tool: Mapping[str, Any]) -> str:
         lines.append(f"parameters: {json.dumps(compact_schema(described), ensure_ascii=False)}")
     examples = parameters.get("examples")
     if isinstance(examples, list) and examples:
-        lines.append(f"e.g. {json.dumps(examples[0], ensure_ascii=False)}")
+        lines += [f"e.g. {json.dumps(example, ensure_ascii=False)}" for example in examples]
     return "\n".join(lines)
 
 

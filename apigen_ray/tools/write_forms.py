@@ -81,16 +81,20 @@ def shown_form(tool: Tool) -> JsonObject:
     return {"name": tool.name, "description": tool.description, "parameters": parameters}
 
 
-def prompt_form(tool: Tool) -> JsonObject:
-    """The form for generators: `shown_form`, with the shortest of the example calls.
+def prompt_form(tool: Tool, calls: int = 1) -> JsonObject:
+    """The form a generator sees: what a judge does, and the shortest of the example calls.
 
-    One call shows how values are written; more of them would cost tokens and be copied.
+    They show how values are written. More than are asked for cost tokens, and would be copied.
+
+    Args:
+        tool: The tool.
+        calls: How many example calls are shown.
     """
     form = shown_form(tool)
     examples = tool.parameters.get("examples")
     if isinstance(examples, list) and examples and isinstance(form["parameters"], dict):
-        shortest = min(examples, key=lambda call: len(strict_json.dumps(call)))
-        form["parameters"] = form["parameters"] | {"examples": [shortest]}
+        shortest = sorted(examples, key=lambda call: len(strict_json.dumps(call)))[:calls]
+        form["parameters"] = form["parameters"] | {"examples": shortest}
     return form
 
 

@@ -75,7 +75,7 @@ def read(messages: Sequence[Message]) -> Request:
             if re.search(r"^<function_calls>$", text, re.MULTILINE):
                 return _judge_request(text, asked_again)
             if text.startswith("You write what a user asks"):
-                return _query_request(texts[-1])
+                return _query_request(text, texts[-1])
             if "(style: " in text:
                 return _generate_request(text)
             if re.search(r"^<function_to_call>$", text, re.MULTILINE):
@@ -101,10 +101,9 @@ def _generate_request(text: str) -> GenerateRequest:
     return GenerateRequest(read_tools(_block("functions", text)), Style(style), voice, int(count))
 
 
-def _query_request(text: str) -> QueryRequest:
-    voice, *blocks = text.split("\n\n")
+def _query_request(instructions: str, text: str) -> QueryRequest:
     tools, calls = [], []
-    for block in blocks:
+    for block in text.split("\n\n"):
         head, *lines = block.split("\n")
         name, _, description = head.partition(": ")
         arguments: dict[str, Any] = {}
@@ -115,7 +114,7 @@ def _query_request(text: str) -> QueryRequest:
             properties[argument] = {"description": rest[end:].strip(" ()")}
         tools.append(Tool(name, description, {"properties": properties}, ""))
         calls.append(Call(name, arguments))
-    return QueryRequest(tuple(tools), tuple(calls), _found(r"voice: (\w+)\.", voice))
+    return QueryRequest(tuple(tools), tuple(calls), _found(r"voice: (\w+)\.", instructions))
 
 
 def _judge_request(text: str, asked_again: bool) -> JudgeRequest:

@@ -33,7 +33,8 @@ def _tool(block: str) -> Tool:
         if line.startswith("parameters: "):
             parameters = json.loads(line.removeprefix("parameters: "))
         elif line.startswith("e.g. "):
-            parameters["examples"] = [json.loads(line.removeprefix("e.g. "))]
+            example = json.loads(line.removeprefix("e.g. "))
+            parameters.setdefault("examples", []).append(example)
         else:
             _read_parameter(line, parameters)
     return Tool(found[1], found[2], parameters, "")
