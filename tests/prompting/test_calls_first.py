@@ -1,0 +1,103 @@
+"""Calls first: the prompt gives the calls, and the answer is the query that they answer."""
+
+from collections import defaultdict
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from apigen_ray.prompting.calls_first import CallsFirstSampler
+from apigen_ray.prompting.draw_calls import draw_calls
+from apigen_ray.prompting.pair_schema import schema_of
+from apigen_ray.prompting.sampler import PromptSpec, Sampler, SamplingSettings
+from apigen_ray.prompting.seeds import load_seeds
+from apigen_ray.records import Checked, Rejected, Style
+from apigen_ray.stages.check import CheckSettings, check, signatures_of
+from apigen_ray.tools.library import load_library
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def sampler():
+    tools = load_library([str(ROOT / "sandbox" / "tools")]).tools
+    seeds, _ = load_seeds([str(ROOT / "configs" / "seeds.jsonl")], {t.name: t for t in tools})
+    calls = defaultdict(list)
+    for tool in tools[::2]:  # the others can't be called
+        calls[tool.name] = list(draw_calls(tool, (), 6, Random(tool.name)))
+    return CallsFirstSampler(Sampler(tools, seeds, SamplingSettings(), 0), calls)
+
+
+def prompts(sampler, style):
+    return [sampler.prompt(PromptSpec(index, style, 1)) for index in range(60)]
+
+
+@pytest.mark.parametrize("style", Style)
+def test_the_calls_fit_the_style_and_pass_stage_1(sampler, style):
+    for prompt in prompts(sampler, style):
+        [found] = check(
+            '{"query": "What is it then?"}',
+            finish_reason="stop",
+            style=style,
+            signatures=signatures_of(prompt.tools),
+            count=1,
+            settings=CheckSettings(),
+            calls=prompt.calls,
+        )
+        assert isinstance(found, Checked), found
+        assert found.pair.calls == prompt.calls
+        assert prompt.strategy == "calls_first"
+
+
+def test_the_prompt_has_every_value_and_asks_for_the_query_alone(sampler):
+    for prompt in prompts(sampler, Style.SIMPLE):
+        [call] = prompt.calls
+        request = prompt.messages[-1].content
+        assert all(f"- {name} = " in request for name in call.arguments)
+        assert schema_of(prompt)["required"] == ["query"]
+
+
+def test_an_irrelevant_query_is_that_of_a_tool_of_a_category_not_shown(sampler):
+    categories = {tool.name: tool.category for tool in sampler.sampler.tools}
+    for prompt in prompts(sampler, Style.IRRELEVANCE):
+        asked = prompt.messages[-1].content.partition(":")[0]
+        assert prompt.calls == ()
+        assert categories[asked] not in {tool.category for tool in prompt.tools}
+
+
+def test_a_prompt_is_a_function_of_its_spec(sampler):
+    spec = PromptSpec(7, Style.PARALLEL, 1)
+    assert sampler.prompt(spec) == sampler.prompt(spec)
+    assert sampler.prompt(spec) != sampler.prompt(PromptSpec(8, Style.PARALLEL, 1))
+
+
+def test_a_prompt_takes_less_than_400_tokens_in_the_median(sampler):
+    lengths = sorted(
+        sum(len(message.content) for message in prompt.messages)
+        for prompt in prompts(sampler, Style.SIMPLE) + prompts(sampler, Style.MULTIPLE)
+    )
+    assert lengths[len(lengths) // 2] < 3.3 * 400  # characters a token, in SmolLM2's own vocabulary
+
+
+@pytest.mark.parametrize(
+    ("completion", "reason"),
+    [
+        ('{"query": ""}', "empty_query"),
+        ('{"question": "What?"}', "wrong_type"),
+        ('"What?"', "invalid_json"),
+        ("What?", "invalid_json"),
+    ],
+)
+def test_a_completion_without_a_query_fails_stage_1(sampler, completion, reason):
+    prompt = sampler.prompt(PromptSpec(1, Style.SIMPLE, 1))
+    [found] = check(
+        completion,
+        finish_reason="stop",
+        style=prompt.style,
+        signatures=signatures_of(prompt.tools),
+        count=1,
+        settings=CheckSettings(),
+        calls=prompt.calls,
+    )
+    assert isinstance(found, Rejected)
+    assert found.reason == reason
