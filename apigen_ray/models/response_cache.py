@@ -14,22 +14,11 @@ from typing import Protocol
 from upath import UPath
 
 from apigen_ray.errors import StoreLost
+from apigen_ray.models.budget import Budget, Limits
 from apigen_ray.models.reply_store import Entry, ReplyStore
 from apigen_ray.records import Reply
 
 log = logging.getLogger(__name__)
-
-SAME_COMMAND = "the same command with"
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What a run may spend in total, resumes included; None means no limit."""
-
-    budget_usd: float | None = None
-    max_tokens_total: int | None = None
-    command: str = SAME_COMMAND
-    """The command to run to continue, to which `--set` of a higher limit is added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +40,9 @@ class ResponseCache:
     ) -> None:
         """Open the store at `folder`; without one, start from what the rows say was spent."""
         self._store = ReplyStore(folder) if folder else None
-        self._limits = limits
-        self._cost_usd = self._store.cost_usd if self._store else cost_usd
-        self._tokens = self._store.tokens if self._store else tokens
+        if self._store:
+            cost_usd, tokens = self._store.cost_usd, self._store.tokens
+        self._budget = Budget(limits, cost_usd, tokens)
         self._paid = 0
         self._reused = 0
         self._notices: dict[str, None] = {}  # in the order they came
@@ -75,8 +64,7 @@ class ResponseCache:
         if self._store:
             self._write(self._store, entries)
         self._paid += len(entries)
-        self._cost_usd += sum(reply.cost_usd for _, reply in entries)
-        self._tokens += sum(reply.input_tokens + reply.output_tokens for _, reply in entries)
+        self._budget.spend([reply for _, reply in entries])
         return self._reached()
 
     def end(self) -> None:
@@ -111,20 +99,7 @@ class ResponseCache:
             self._unwritable = f"replies can't be stored: {error}"
 
     def _reached(self) -> str | None:
-        if self._unwritable:
-            return self._unwritable
-        limits = self._limits
-        if limits.budget_usd is not None and self._cost_usd >= limits.budget_usd:
-            spent = f"budget_usd: {self._cost_usd:.4g} of {limits.budget_usd:g} spent"
-            return f"{spent}; {self._advice('budget_usd', limits.budget_usd)}"
-        if limits.max_tokens_total is not None and self._tokens >= limits.max_tokens_total:
-            used = f"max_tokens_total: {self._tokens} of {limits.max_tokens_total} used"
-            return f"{used}; {self._advice('max_tokens_total', limits.max_tokens_total)}"
-        return None
-
-    def _advice(self, key: str, limit: float) -> str:
-        doubled = f"{2 * limit:g}" if isinstance(limit, float) else str(2 * limit)
-        return f"to continue, run {self._limits.command} --set {key}={doubled}"
+        return self._unwritable or self._budget.reached()
 
 
 class ResponseCacheClient(Protocol):

@@ -10,7 +10,7 @@ import aiohttp
 
 from apigen_ray.errors import EndpointError, PromptTooLong
 from apigen_ray.models.reasoning import Thought, split
-from apigen_ray.models.retry_after import retry_after_s
+from apigen_ray.models.retry_after_header import retry_after_s
 
 MAX_BODY_BYTES = 16 * 2**20
 """No completion is this large; a larger body would only fill the memory."""

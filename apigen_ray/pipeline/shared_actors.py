@@ -10,8 +10,9 @@ from ray.exceptions import RayActorError, RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 from upath import UPath
 
+from apigen_ray.models.budget import Limits
 from apigen_ray.models.reply_store import Entry
-from apigen_ray.models.response_cache import Limits, Summary
+from apigen_ray.models.response_cache import Summary
 from apigen_ray.pipeline.coordinator import Coordinator, Pools
 from apigen_ray.prompting.seed_pool import LAG, Pool
 from apigen_ray.records import JsonObject, Reply, Seed

@@ -15,10 +15,10 @@ from upath import UPath
 
 from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput, EndpointError
+from apigen_ray.models.budget import Limits
 from apigen_ray.models.clients import ModelSettings, api_key_of, client_of
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.local import LocalEndpoint, local_servers
-from apigen_ray.models.response_cache import Limits
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.pipeline.operators import Executor

@@ -12,8 +12,9 @@ import pyarrow as pa
 from rich.console import Console
 
 from apigen_ray.config import RunConfig, as_config
+from apigen_ray.models.budget import SAME_COMMAND, Limits
 from apigen_ray.models.endpoints import Endpoint, split_limits
-from apigen_ray.models.response_cache import SAME_COMMAND, Limits, Summary
+from apigen_ray.models.response_cache import Summary
 from apigen_ray.pipeline.dataset import Generation, Jury, end_early, generate
 from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
@@ -32,6 +33,7 @@ from apigen_ray.workflows.collect import collect
 from apigen_ray.workflows.drawn_calls import drawn_calls
 from apigen_ray.workflows.finish import RunResult, finish
 from apigen_ray.workflows.manifest import check_same_run, identity_of, manifest_of
+from apigen_ray.workflows.missing_points import RunPlan
 from apigen_ray.workflows.prepare import (
     QUIET,
     check_styles,
@@ -41,7 +43,6 @@ from apigen_ray.workflows.prepare import (
     judge_settings,
     prepare_executor,
 )
-from apigen_ray.workflows.run_plan import RunPlan
 
 log = logging.getLogger(__name__)
 

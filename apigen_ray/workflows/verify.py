@@ -19,8 +19,8 @@ from apigen_ray import strict_json
 from apigen_ray.config import GRACE_S, Actors, RunConfig, as_config
 from apigen_ray.datasets.external import Batch, Source, read_answers, read_batches
 from apigen_ray.errors import BadInput
+from apigen_ray.models.budget import Limits
 from apigen_ray.models.endpoints import split_limits
-from apigen_ray.models.response_cache import Limits
 from apigen_ray.pipeline.dataset import Jury, end_early
 from apigen_ray.pipeline.dataset import verify as verify_on_ray
 from apigen_ray.pipeline.operators import Executor

@@ -13,10 +13,11 @@ import pytest
 
 from apigen_ray.errors import BudgetSpent
 from apigen_ray.models import reply_store
+from apigen_ray.models.budget import Limits
 from apigen_ray.models.caching_model import CachingModel, request_key
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.reply_store import ReplyStore
-from apigen_ray.models.response_cache import Limits, ResponseCache
+from apigen_ray.models.response_cache import ResponseCache
 from apigen_ray.records import Message, Reply
 
 ENDPOINT = Endpoint(name="m", base_url="http://here/v1", model="m-1")

@@ -6,7 +6,7 @@ from email.utils import format_datetime
 import pytest
 
 from apigen_ray.models import responses
-from apigen_ray.models.retry_after import retry_after_s
+from apigen_ray.models.retry_after_header import retry_after_s
 
 
 @pytest.mark.parametrize(("header", "seconds"), [("3", 3), (" 0 ", 0), ("0.05", 0.05)])

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from apigen_ray.models.response_cache import Limits
+from apigen_ray.models.budget import Limits
 from apigen_ray.pipeline.coordinator import STALE_S, Coordinator, InFlightTracker
 from apigen_ray.records import Reply
 

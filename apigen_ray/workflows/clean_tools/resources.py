@@ -14,11 +14,12 @@ from upath import UPath
 
 from apigen_ray.config import RunConfig
 from apigen_ray.models import Model
+from apigen_ray.models.budget import Limits
 from apigen_ray.models.caching_model import CachingModel
 from apigen_ray.models.clients import client_of
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.reply_store import Entry
-from apigen_ray.models.response_cache import Limits, ResponseCache
+from apigen_ray.models.response_cache import ResponseCache
 from apigen_ray.records import Reply
 from apigen_ray.run_folder.store import digest
 from apigen_ray.stages.execute.dispatch import Dispatcher, ExecuteSettings

@@ -19,7 +19,7 @@ import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
-from apigen_ray.models.retry_after import retry_after_s
+from apigen_ray.models.retry_after_header import retry_after_s
 from apigen_ray.records import Failed, Reason
 from apigen_ray.stages.execute.rest.policy import Denied, Policy
 from apigen_ray.stages.execute.rest.request import Signed
