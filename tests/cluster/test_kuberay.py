@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from apigen_ray.config import load_config
-from apigen_ray.pipeline.sidecars import SANDBOX
+from apigen_ray.pipeline.sidecars import SANDBOX_RESOURCE
 
 KUBERAY = Path(__file__).parents[2] / "cluster" / "kuberay"
 SCHEMAS = Path(__file__).parents[1] / "data" / "kuberay"
@@ -247,7 +247,7 @@ def test_the_config_fits_the_cluster():
     assert run.sandbox.kind == "sidecar"
     assert run.sandbox.slots == len(SANDBOXES)
     assert run.actors.execute.max <= group["replicas"]
-    assert json.loads(json.loads(group["rayStartParams"]["resources"])) == {SANDBOX: 1}
+    assert json.loads(json.loads(group["rayStartParams"]["resources"])) == {SANDBOX_RESOURCE: 1}
     mounts = [
         m["mountPath"] for c in group["template"]["spec"]["containers"] for m in c["volumeMounts"]
     ]
