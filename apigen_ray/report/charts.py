@@ -20,8 +20,8 @@ from matplotlib.ticker import PercentFormatter
 
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason
 from apigen_ray.report.intervals import Rate
+from apigen_ray.report.page_figures import Diversity
 from apigen_ray.report.stats import Funnel, Stats
-from apigen_ray.report.summary import Diversity
 
 FOREGROUND, GRID = "#010101", "#020202"
 OUTCOME_COLOURS = {outcome: f"#0101{10 + place}" for place, outcome in enumerate(Outcome)}

@@ -15,8 +15,7 @@ from markupsafe import Markup
 
 from apigen_ray.records import Outcome
 from apigen_ray.report.intervals import Rate
-from apigen_ray.report.stats import Funnel, Stats
-from apigen_ray.report.summary import (
+from apigen_ray.report.page_figures import (
     COLUMNS,
     DIVERSITY_SAMPLE,
     EXAMPLES_PER_KIND,
@@ -26,6 +25,7 @@ from apigen_ray.report.summary import (
     called_names,
     summarise,
 )
+from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.run_folder.store import RunFolder
 
 Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]

@@ -5,7 +5,7 @@
 - `dataset/`: the verified ones, in the released columns
 - `replies/`: the replies of the models, written by `models.reply_store`
 - `pools/`: the verified pairs that prompts of each round may show, by `prompting.seed_pool`
-- `asked.json`: how many data points were asked for, wave by wave, by `workflows.missing_points`
+- `asked.json`: how many data points were asked for, wave by wave, by `workflows.resume`
 - `stats.json`, `report.html`: the funnel
 - `log.jsonl`: the event log, written by `event_log`
 

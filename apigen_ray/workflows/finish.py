@@ -17,7 +17,7 @@ from apigen_ray.report.terminal import print_funnel, print_warnings
 from apigen_ray.report.tracking import TrackSettings, track
 from apigen_ray.run_folder.rows import Row, as_rows, with_value
 from apigen_ray.run_folder.store import RunFolder
-from apigen_ray.workflows.missing_points import RunPlan
+from apigen_ray.workflows.resume import RunPlan
 
 if TYPE_CHECKING:
     import pandas as pd

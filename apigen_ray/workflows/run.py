@@ -33,7 +33,6 @@ from apigen_ray.workflows.collect import collect
 from apigen_ray.workflows.drawn_calls import drawn_calls
 from apigen_ray.workflows.finish import RunResult, finish
 from apigen_ray.workflows.manifest import check_same_run, identity_of, manifest_of
-from apigen_ray.workflows.missing_points import RunPlan
 from apigen_ray.workflows.prepare import (
     QUIET,
     check_styles,
@@ -43,6 +42,7 @@ from apigen_ray.workflows.prepare import (
     judge_settings,
     prepare_executor,
 )
+from apigen_ray.workflows.resume import RunPlan
 
 log = logging.getLogger(__name__)
 

@@ -45,9 +45,9 @@ from apigen_ray.stages.execute.sandbox import (
     open_sandbox,
     pack,
 )
-from apigen_ray.stages.execute.sandbox.docker import CPU_PERIOD_US
 from apigen_ray.stages.execute.sandbox.image import runner_files
 from apigen_ray.stages.execute.sandbox.toolcode import ToolCode
+from apigen_ray.stages.execute.sandbox.transports.docker import CPU_PERIOD_US
 
 PEER = "llm-sandbox[docker]==0.3.46"
 ONE_TOOL = ToolCode(

@@ -332,7 +332,7 @@ def same_prompts(config: Path, rows: list[dict[str, object]]) -> int:
     program = """
 import json, sys
 from pathlib import Path
-from apigen_ray.workflows.missing_points import RunPlan
+from apigen_ray.workflows.resume import RunPlan
 from apigen_ray.config import load_config
 from apigen_ray.prompting.seed_pool import SeedPools
 from apigen_ray.prompting.sampler import Sampler

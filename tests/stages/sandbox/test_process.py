@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from apigen_ray.stages.execute.sandbox.process import ChildProcess
+from apigen_ray.stages.execute.sandbox.transports.process import ChildProcess
 
 
 class SeenLate:
@@ -25,7 +25,7 @@ class SeenLate:
 async def test_a_runner_that_ends_while_it_is_to_be_killed_is_no_fault(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("apigen_ray.stages.execute.sandbox.process.SWEEP_S", 0.1)
+    monkeypatch.setattr("apigen_ray.stages.execute.sandbox.transports.process.SWEEP_S", 0.1)
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", "", start_new_session=True)
     await process.wait()
     late = SeenLate(process)

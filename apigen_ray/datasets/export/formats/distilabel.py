@@ -20,7 +20,7 @@ from apigen_ray.datasets.export.examples import (
     texts_of,
 )
 from apigen_ray.records import Outcome
-from apigen_ray.report.summary import called_names
+from apigen_ray.report.page_figures import called_names
 from apigen_ray.run_folder.store import RunFolder
 
 COLUMNS = (

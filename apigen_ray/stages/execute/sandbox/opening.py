@@ -7,15 +7,15 @@ import tempfile
 from pathlib import Path
 
 from apigen_ray.errors import BadInput
-from apigen_ray.stages.execute.sandbox.bubblewrap import BubblewrapTransport, isolation
-from apigen_ray.stages.execute.sandbox.docker import DockerTransport, check_runtime
 from apigen_ray.stages.execute.sandbox.folders import OwnedFolder
 from apigen_ray.stages.execute.sandbox.image import connect, host_root
 from apigen_ray.stages.execute.sandbox.pool import Pool, Sandbox, Transport
-from apigen_ray.stages.execute.sandbox.process import ProcessTransport, own_identity
 from apigen_ray.stages.execute.sandbox.settings import WITH_EGRESS, Kind, SandboxSettings, no_egress
-from apigen_ray.stages.execute.sandbox.sidecar import SidecarTransport
 from apigen_ray.stages.execute.sandbox.toolcode import ToolCode, write
+from apigen_ray.stages.execute.sandbox.transports.bubblewrap import BubblewrapTransport, isolation
+from apigen_ray.stages.execute.sandbox.transports.docker import DockerTransport, check_runtime
+from apigen_ray.stages.execute.sandbox.transports.process import ProcessTransport, own_identity
+from apigen_ray.stages.execute.sandbox.transports.sidecar import SidecarTransport
 
 OWN_KERNEL = (
     "a kernel of its own, but the memory limit holds for each process of a call, not for their sum:"

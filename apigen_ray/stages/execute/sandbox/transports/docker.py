@@ -14,8 +14,8 @@ from docker.types import LogConfig, Ulimit
 
 from apigen_ray.errors import BadInput, SandboxLost
 from apigen_ray.stages.execute.sandbox.image import connect, ensure_image
-from apigen_ray.stages.execute.sandbox.process import FIRST_UID, MAX_PROCESSES, limits
 from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
+from apigen_ray.stages.execute.sandbox.transports.process import FIRST_UID, MAX_PROCESSES, limits
 
 LABEL = "apigen-ray"
 TMP = {"/tmp": "size=16m,nr_inodes=1k,mode=1777,noexec,nosuid,nodev"}  # noqa: S108 - the container's

@@ -6,7 +6,7 @@ import pytest
 from points import TOOL, fill, point
 
 from apigen_ray.records import Reason, Tool
-from apigen_ray.report.summary import COLUMNS, EXAMPLES_PER_KIND, Sample, diversity, summarise
+from apigen_ray.report.page_figures import COLUMNS, EXAMPLES_PER_KIND, Sample, diversity, summarise
 from apigen_ray.run_folder.store import RunFolder
 
 OTHER = Tool("other", "Do something else.", {"type": "object", "properties": {}}, "Misc")

@@ -10,8 +10,8 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
-from apigen_ray.stages.execute.sandbox.docker import container_limits
 from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
+from apigen_ray.stages.execute.sandbox.transports.docker import container_limits
 
 
 class ExternalRunner:

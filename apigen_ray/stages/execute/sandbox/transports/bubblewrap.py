@@ -11,13 +11,13 @@ from typing import Any
 
 from apigen_ray.errors import SandboxLost
 from apigen_ray.stages.execute.sandbox.image import DEVICES, RUNNER, host_root
-from apigen_ray.stages.execute.sandbox.process import (
+from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
+from apigen_ray.stages.execute.sandbox.transports.process import (
     ENVIRONMENT,
     ChildProcess,
     limits,
     own_identity,
 )
-from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
 
 TMP_BYTES = 16 << 20
 
