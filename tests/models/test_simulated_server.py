@@ -335,7 +335,8 @@ def test_a_port_in_use_is_bad_input() -> None:
 
 
 def test_an_unknown_profile_is_bad_input() -> None:
-    with pytest.raises(BadInput, match="must be one of default, perfect, weak, not 'genius'"):
+    known = "default, perfect, weak, reasoning, think"
+    with pytest.raises(BadInput, match=f"must be one of {known}, not 'genius'"):
         run_server(0, "genius", 0, None)
     with pytest.raises(ValidationError, match="must be one of default, perfect, weak"):
         SimulatedEndpoint(profile="genius")

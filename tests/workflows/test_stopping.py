@@ -56,6 +56,8 @@ def test_a_run_killed_in_the_middle_is_completed_exactly_and_little_is_paid_twic
         settings = config(tmp_path / "run", points=60, sandbox="docker", **models)
         process = started(settings)
         wait_until_it_has(process, settings)
+        # Rows that fail stage 1 may be committed before the first call opens a container.
+        wait_for(lambda: ours_running() - others, 30)
         left = ours_running() - others
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
