@@ -7,15 +7,14 @@ Python, Java and JavaScript that lists of tools use (`dict`, `float`, `List[int]
 import ast
 import contextlib
 import json
-import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 import jsonschema_rs
 
 from apigen_ray.records import JsonObject
-from apigen_ray.tools.validation import no_retrieval
+from apigen_ray.tools.patterns import is_pattern
 
 _NAMES = {
     "string": ("str", "string", "char"),
@@ -104,23 +103,13 @@ def _keyword(key: str, value: Any, result: dict[str, Any]) -> None:
         case "description" | "title":
             result[key] = str(value)
         case "pattern":
-            if isinstance(value, str) and _readable(value):
+            if isinstance(value, str) and is_pattern(value):
                 result[key] = value
         case _ if key in _NUMBERS and isinstance(value, str):
             with contextlib.suppress(ValueError):
                 result[key] = json.loads(value)
         case _:
             result[key] = value
-
-
-@lru_cache(maxsize=4096)
-def _readable(pattern: str) -> bool:
-    """Whether stage 1, which uses Python's `re`, can check it. Other patterns are dropped."""
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError):
-        return False
-    return True
 
 
 def _dependencies(
@@ -261,6 +250,11 @@ def _validator(schema: JsonObject) -> jsonschema_rs.Draft202012Validator:
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         lines = str(error).strip().splitlines()
         raise InvalidSchema(" ".join(lines[0].split())[:300]) from None
+
+
+def no_retrieval(uri: str) -> NoReturn:
+    """Refuse to fetch a `$ref` to another document."""
+    raise LookupError(f"{uri} is outside the schema")
 
 
 def without_bad_examples(schema: JsonObject) -> tuple[JsonObject, int]:
