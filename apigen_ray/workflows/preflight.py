@@ -30,6 +30,7 @@ from apigen_ray.workflows.prepare import (
     judge_settings,
     prepare_executor,
 )
+from apigen_ray.workflows.reachable import reachable_tools
 from apigen_ray.workflows.trial import generator_trial, judge_trial
 
 SECONDS_FOR_A_NODE = 30.0
@@ -79,7 +80,7 @@ def _checks(config: RunConfig, console: Console) -> Iterator[tuple[str, Check]]:
 
 
 def _tools(config: RunConfig, console: Console, found: _Found) -> str:
-    library = load_library(config.tools)
+    library = reachable_tools(load_library(config.tools), config, console)
     check_styles(config, library)
     seeds, _ = load_seeds(config.seeds, library.by_name())
     found.library, found.seeds = library, seeds

@@ -2,6 +2,7 @@
 
 import atexit
 import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -50,6 +51,7 @@ from apigen_ray.workflows.prepare import (
     judge_settings,
     prepare_executor,
 )
+from apigen_ray.workflows.reachable import unreachable
 from apigen_ray.workflows.tools import ToolSources, as_library
 
 WAVE = 20_000
@@ -230,6 +232,8 @@ class _Verifiers:
     jury: Jury | None
     described: JsonObject
     """Their part of the manifest."""
+    unreachable: Mapping[str, str]
+    """What keeps tools from being called, by their names."""
 
 
 @contextmanager
@@ -237,6 +241,7 @@ def _prepared(request: _Request, folder: RunFolder, console: Console) -> Iterato
     settings = request.settings
     executor, jury = None, None
     described: JsonObject = {}
+    causes: dict[str, str] = {}
     with ExitStack() as stack:
         if Stage.EXECUTE in request.stages:
             executor, described["sandbox"] = prepare_executor(
@@ -246,9 +251,10 @@ def _prepared(request: _Request, folder: RunFolder, console: Console) -> Iterato
                 sandbox=settings.sandbox,
                 rest=settings.rest,
             )
+            causes = unreachable(request.library.tools, settings.rest, os.environ)
         if Stage.JUDGE in request.stages and settings.config:
             jury = stack.enter_context(_jury(settings.config, folder.path, console))
-        yield _Verifiers(executor, jury, described)
+        yield _Verifiers(executor, jury, described, causes)
 
 
 @contextmanager
@@ -317,7 +323,7 @@ def _through_ray(
 
     waiting: list[Row] = []
     for table in rows:
-        checked = [_with_code(row, verifiers.executor) for row in as_rows(table)]
+        checked = [_with_code(row, verifiers) for row in as_rows(table)]
         yield as_table([row for row in checked if row["outcome"]])
         waiting += [row for row in checked if not row["outcome"]]
         if len(waiting) >= WAVE:
@@ -327,13 +333,18 @@ def _through_ray(
         yield from wave(waiting)
 
 
-def _with_code(row: Row, executor: Executor | None) -> Row:
+def _with_code(row: Row, verifiers: _Verifiers) -> Row:
     """A row whose calls can't be run here is not a bad sample: it is left for a run that can."""
+    executor = verifiers.executor
     if row["outcome"] or not executor:
         return row
     for call in json.loads(row["answers"] or "[]"):
         name = call["name"]
-        if not executor.can_run(name):
-            detail = f"{name}: no code among the tools, so its calls can't be run"
-            return rejected_row(row, Stage.EXECUTE, Rejected(Reason.SANDBOX, detail))
+        cause = verifiers.unreachable.get(name)
+        if cause is None and not executor.can_run(name):
+            cause = "no code among the tools"
+        if cause is not None:
+            reason = Reason.ENDPOINT if name in executor.rest_tools else Reason.SANDBOX
+            detail = f"{name}: {cause}, so its calls can't be run"
+            return rejected_row(row, Stage.EXECUTE, Rejected(reason, detail))
     return row
