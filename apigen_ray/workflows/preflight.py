@@ -32,7 +32,7 @@ from apigen_ray.workflows.prepare import (
     solver_settings,
     verifier_settings,
 )
-from apigen_ray.workflows.trial import generator_trial, judge_trial
+from apigen_ray.workflows.trial import generator_trial, judge_trial, solver_trial
 
 SECONDS_FOR_A_NODE = 30.0
 

@@ -1,7 +1,5 @@
 """Solvers are asked until it is certain whether enough agree, and no further."""
 
-import json
-
 import pytest
 
 from apigen_ray.config import RunConfig
