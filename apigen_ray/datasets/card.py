@@ -42,7 +42,7 @@ def dataset_card(
         example: A row of the data set, if it has any.
         surplus: How many verified rows beyond the target are left out.
     """
-    verified = stats.whole.outcomes[Outcome.VERIFIED] - surplus
+    verified = stats.distinct - surplus
     styles = [
         name for name, funnel in sorted(stats.by_style.items()) if funnel.outcomes[Outcome.VERIFIED]
     ]
@@ -51,7 +51,7 @@ def dataset_card(
 # Verified function-calling data
 {simulated_warning(manifest)}
 {verified:,} queries with the function calls that answer them, made after APIGen (arXiv 2406.18518).
-Each passed {checks(manifest)}.
+Each passed {checks(manifest)}.{_repeats(stats)}
 
 ```python
 from datasets import load_dataset
@@ -111,6 +111,14 @@ def checks(manifest: Mapping[str, Any]) -> str:
     stages = manifest.get("verify", {}).get("stages", list(names))
     *most, last = [names[stage] for stage in names if stage in stages]
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def _repeats(stats: Stats) -> str:
+    if not stats.repeats:
+        return ""
+    return (
+        f" {stats.repeats:,} more repeated the query and the calls of another; they are left out."
+    )
 
 
 def _configs(styles: Sequence[str]) -> list[dict[str, Any]]:

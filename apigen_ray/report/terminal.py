@@ -15,10 +15,10 @@ from rich.text import Text
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason, Stage
-from apigen_ray.report.activity import Activity
+from apigen_ray.report.activity import AGREE, Activity
 from apigen_ray.report.page import write_report
 from apigen_ray.report.rates import RecentRate, clock, rate_text
-from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count, requested_of
+from apigen_ray.report.stats import Funnel, Stats, requested_of, stats_of
 from apigen_ray.run_folder.store import RunFolder
 
 COLOURS = {
@@ -129,7 +129,7 @@ class Progress:
 
 
 def _at_work(activity: Activity) -> list[Text]:
-    order = [stage.value for stage in Stage]
+    order = [*(stage.value for stage in Stage), AGREE]
     stages = sorted(
         activity.rows.items(), key=lambda item: (order.index(item[0].partition("(")[0]), item)
     )
@@ -169,7 +169,7 @@ def print_report(console: Console, path: str) -> None:
     manifest = folder.read_manifest()
     if manifest is None:
         raise BadInput(f"{path}: not a run folder (no manifest.json)")
-    stats = count(folder.tables(COLUMNS), requested_of(path, manifest))
+    stats = stats_of(folder, requested_of(path, manifest))
     folder.write_json("stats.json", stats.as_json())
     print_funnel(console, stats)
     write_report(folder, stats)
@@ -180,6 +180,12 @@ def print_report(console: Console, path: str) -> None:
 def print_funnel(console: Console, stats: Stats) -> None:
     """Print the funnel, the reasons, and the outcomes by model and style."""
     console.print(_funnel_table(stats))
+    if stats.repeats:
+        console.print(
+            f"{stats.distinct:,} of the verified pairs are distinct; {stats.repeats:,} repeat "
+            "another and are left out of dataset/",
+            soft_wrap=True,
+        )
     if stats.whole.reasons:
         console.print(_reason_table(stats.whole))
     for title, funnels in (("model", stats.by_model), ("style", stats.by_style)):

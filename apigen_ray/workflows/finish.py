@@ -11,7 +11,9 @@ from upath import UPath
 from apigen_ray.datasets.card import dataset_card
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome, Reason
+from apigen_ray.report import repeats
 from apigen_ray.report.page import write_report
+from apigen_ray.report.repeats import repeated_ids
 from apigen_ray.report.stats import COLUMNS, Stats, count
 from apigen_ray.report.terminal import print_funnel, print_warnings
 from apigen_ray.report.tracking import TrackSettings, track
@@ -134,13 +136,14 @@ def finish(
 
 
 def _write_outputs(folder: RunFolder, requested: int, surplus: set[str]) -> Stats:
-    stats = count(folder.tables(COLUMNS), requested)
+    repeated = repeated_ids(folder.tables(repeats.COLUMNS))
+    stats = count(folder.tables(COLUMNS), requested, len(repeated))
     card = dataset_card(
         stats, folder.read_manifest() or {}, folder.first_verified(), surplus=len(surplus)
     )
     folder.write_json("stats.json", stats.as_json())
     with ThreadPoolExecutor(1) as pool:  # Arrow writes the data set while Python makes the report
-        written = pool.submit(folder.write_dataset, card, surplus)
+        written = pool.submit(folder.write_dataset, card, surplus | repeated)
         write_report(folder, stats)
         written.result()
     return stats
