@@ -1,7 +1,7 @@
 """What an audit found, as `audit.json` and `judge_audit.json` hold it."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError
 
@@ -14,6 +14,8 @@ AUDIT = "audit.json"
 """The audit that `apigen-ray audit` wrote."""
 JUDGE_AUDIT = "judge_audit.json"
 """The audit of its judges that a run made before its first row."""
+REVIEW = "review.json"
+"""What people said of a sample of its rows."""
 
 
 def _rate_form(rate: Rate) -> dict[str, Any]:
@@ -34,6 +36,9 @@ class Record(BaseModel):
     """A part of an audit."""
 
     model_config = ConfigDict(frozen=True)
+
+
+R = TypeVar("R", bound=Record)
 
 
 class MutationRecord(Record):
@@ -120,6 +125,8 @@ class Audit(Record):
     """What to keep in mind about them."""
     rows: int
     """How many there are."""
+    sample: int
+    """How many were asked for."""
     grounding: str
     """What the setting `grounding.reject` was."""
     stages: tuple[str, ...] = ()
@@ -149,17 +156,45 @@ class Audit(Record):
         return self.model_dump(mode="json")
 
 
+class Review(Record):
+    """What people said of a sample of verified rows."""
+
+    right: Counted
+    """The rows that they found right, of those that they were sure about."""
+    unsure: int
+    """Rows that they could not decide."""
+    why: Mapping[str, str] = {}
+    """By the id of a wrong row, what is wrong with it, where they said so."""
+
+    def __str__(self) -> str:
+        unsure = f", {self.unsure:,} undecided" if self.unsure else ""
+        return f"{self.right.hits:,} of {self.right.of:,} right, {self.right}{unsure}"
+
+
 def read_audit(folder: RunFolder, name: str) -> Audit | None:
     """An audit of a run folder; None if it has none.
 
     Raises:
         BadInput: if the file is not what an audit writes.
     """
+    return _read(folder, name, Audit)
+
+
+def read_review(folder: RunFolder, name: str) -> Review | None:
+    """The review of a run folder; None if it has none.
+
+    Raises:
+        BadInput: if the file is not what `review --read` writes.
+    """
+    return _read(folder, name, Review)
+
+
+def _read(folder: RunFolder, name: str, kind: type[R]) -> R | None:
     text = folder.read_text(name)
     if text is None:
         return None
     try:
-        return Audit.model_validate_json(text)
+        return kind.model_validate_json(text)
     except ValidationError as error:
         why = error.errors(include_url=False)[0]["msg"]
-        raise BadInput(f"{folder.path / name}: not an audit: {why}; delete it") from error
+        raise BadInput(f"{folder.path / name}: can't be read: {why}; delete it") from error

@@ -17,6 +17,7 @@ from apigen_ray.errors import BadInput
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason, Stage
 from apigen_ray.report.activity import Activity
 from apigen_ray.report.page import write_report
+from apigen_ray.report.quality import Quality, quality_of
 from apigen_ray.report.rates import RecentRate, clock, rate_text
 from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count, requested_of
 from apigen_ray.run_folder.store import RunFolder
@@ -170,8 +171,10 @@ def print_report(console: Console, path: str) -> None:
     if manifest is None:
         raise BadInput(f"{path}: not a run folder (no manifest.json)")
     stats = count(folder.tables(COLUMNS), requested_of(path, manifest))
-    folder.write_json("stats.json", stats.as_json())
+    quality = quality_of(folder, stats)
+    folder.write_json("stats.json", stats.as_json() | quality.as_json())
     print_funnel(console, stats)
+    print_quality(console, quality)
     write_report(folder, stats)
     print_warnings(console, folder.passed_over)
     console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True)
@@ -192,6 +195,13 @@ def print_funnel(console: Console, stats: Stats) -> None:
         cost = f", ${stats.cost_usd:.4f}" if stats.cost_usd else ""
         tokens_in = f"{stats.input_tokens:,} in{cached}"
         console.print(f"tokens: {tokens_in}, {stats.output_tokens:,} out{reasoning}{cost}")
+
+
+def print_quality(console: Console, quality: Quality) -> None:
+    """Print what was measured of the judges, and what follows for the verified rows."""
+    for line in quality.lines():
+        console.print(_visible(line), markup=False, highlight=False, soft_wrap=True)
+    print_warnings(console, quality.warnings)
 
 
 def print_warnings(console: Console, lines: Sequence[str]) -> None:

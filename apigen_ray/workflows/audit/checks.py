@@ -65,8 +65,11 @@ class Runner:
 
 @asynccontextmanager
 async def open_runner(executor: Executor | None) -> AsyncIterator[Runner | None]:
-    """What runs calls, with a warm sandbox; None where nothing can be run."""
-    if executor is None:
+    """What runs calls, with a warm sandbox; None where nothing can be run.
+
+    Sidecars are beside the workers, and not here.
+    """
+    if executor is None or (executor.sandbox.kind == "sidecar" and executor.code.functions):
         yield None
         return
     async with AsyncExitStack() as stack:

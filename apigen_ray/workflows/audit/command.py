@@ -22,6 +22,7 @@ from apigen_ray.pipeline.session import ray_session
 from apigen_ray.report.audit_record import AUDIT, Audit
 from apigen_ray.report.audit_tables import print_audit
 from apigen_ray.report.page import write_report
+from apigen_ray.report.quality import quality_of
 from apigen_ray.report.stats import COLUMNS, count, requested_of
 from apigen_ray.run_folder.store import REPLIES, RunFolder
 from apigen_ray.stages.check import CheckSettings
@@ -79,6 +80,8 @@ def audit(
         if run and run.path == folder.path:
             manifest = run.read_manifest() or {}
             stats = count(run.tables(COLUMNS), requested_of(run.path, manifest))
+            quality = quality_of(run, stats)
+            run.write_json("stats.json", stats.as_json() | quality.as_json())
             write_report(run, stats)
     print_audit(console, found)
     console.print(f"audit: {folder.path / AUDIT}", soft_wrap=True)
@@ -218,10 +221,11 @@ class _Request:
             source=self.right.source,
             caveat=self.right.caveat,
             rows=len(self.right.cases),
+            sample=self.sample,
             grounding=self._reject,
             stages=STAGES,
             refused=refused(found.right),
-            mutations=tuple(records(found, self._reject)),
+            mutations=tuple(records(found, self._reject, hearing.verdicts if hearing else {})),
             judges=hearing.judges if hearing else (),
             jury=hearing.jury if hearing else None,
             agreements=hearing.agreements if hearing else (),

@@ -75,8 +75,8 @@ class Hearing:
     judges: tuple[JudgeRecord, ...]
     jury: JudgeRecord | None
     agreements: tuple[AgreementRecord, ...]
-    passed: Mapping[str, bool | None]
-    """By the id of a case: whether the judges pass it together."""
+    verdicts: Mapping[str, Mapping[str, bool | None]]
+    """By judge, and by the id of a case: whether it passed."""
 
 
 async def hear(
@@ -109,12 +109,13 @@ async def hear(
     jury = None
     if len(judges) > 1:
         jury = _record(TOGETHER, questions, [Opinion(passed) for passed in together], None)
-    names = [witness.judge.name for witness in witnesses]
+    by_judge = {w.judge.name: given for w, given in zip(witnesses, verdicts, strict=True)}
+    ids = [question.case.id for question in questions]
     return Hearing(
         tuple(records),
         jury,
-        tuple(agreements(dict(zip(names, verdicts, strict=True)))),
-        {q.case.id: passed for q, passed in zip(questions, together, strict=True)},
+        tuple(agreements(by_judge)),
+        {name: dict(zip(ids, given, strict=True)) for name, given in by_judge.items()},
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
 from random import Random
+from typing import TypeAlias
 
 from apigen_ray.report.audit_record import MutationRecord
 from apigen_ray.report.intervals import Rate
@@ -59,7 +60,7 @@ async def examine_all(
         ]
         after = await examine_many(made, settings, runner)
         wrong[mutation] = tuple(
-            each for each in after if _is_wrong(mutation, by_id[_original(each.case)], each.case)
+            each for each in after if is_wrong(mutation, by_id[_original(each.case)], each.case)
         )
     return Findings(tuple(before), wrong)
 
@@ -89,7 +90,7 @@ def _original(changed: Case) -> str:
     return changed.id.rpartition("/")[0]
 
 
-def _is_wrong(mutation: Mutation, before: Case, after: Case) -> bool:
+def is_wrong(mutation: Mutation, before: Case, after: Case) -> bool:
     """Whether a changed case is wrong for sure, now that its calls have been run."""
     if not mutation.changes_result:
         return True
@@ -97,22 +98,34 @@ def _is_wrong(mutation: Mutation, before: Case, after: Case) -> bool:
     return results is not None and results != returned(before)
 
 
-def records(found: Findings, reject: str) -> list[MutationRecord]:
+Verdicts: TypeAlias = Mapping[str, Mapping[str, bool | None]]
+"""By judge, and by the id of a case: whether it passed."""
+
+
+def records(found: Findings, reject: str, verdicts: Verdicts) -> list[MutationRecord]:
     """The record of each mutation that was possible."""
     return [
-        record(mutation.name, mutation.group, rows, reject)
+        record(mutation.name, mutation.group, rows, reject, verdicts)
         for mutation, rows in found.wrong.items()
         if rows
     ]
 
 
-def record(name: str, group: str, rows: Sequence[Examination], reject: str) -> MutationRecord:
+def record(
+    name: str, group: str, rows: Sequence[Examination], reject: str, verdicts: Verdicts
+) -> MutationRecord:
     """The record of rows that are wrong in one way."""
+    ids = [each.case.id for each in rows]
+    judged = {
+        f"judge {judge}": [passed for id_ in ids if (passed := given.get(id_)) is not None]
+        for judge, given in verdicts.items()
+    }
     return MutationRecord(
         name=name,
         group=group,
         rows=len(rows),
-        refused=refused(rows),
+        refused=refused(rows)
+        | {judge: Rate(said.count(False), len(said)) for judge, said in judged.items() if said},
         caught=Rate(sum(each.is_caught(reject) for each in rows), len(rows)),
     )
 
