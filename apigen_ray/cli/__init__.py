@@ -10,7 +10,7 @@ from apigen_ray.errors import ApigenError, BadInput
 
 COMMANDS = (
     run.run, run.plan, results.verify, results.report, results.compare, results.export,
-    audit.audit, tools.TOOLS, sandbox.SANDBOX, sandbox.simulate,
+    audit.audit, audit.review, tools.TOOLS, sandbox.SANDBOX, sandbox.simulate,
 )  # fmt: skip
 
 

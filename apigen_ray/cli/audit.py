@@ -1,4 +1,6 @@
-"""`audit`: what the checks and judges of a run are worth."""
+"""`audit` and `review`: what the checks and judges are worth, and what people find."""
+
+from pathlib import Path
 
 from apigen_ray.cli.command import Argument, command, make_console
 from apigen_ray.errors import BadInput
@@ -31,4 +33,32 @@ def audit(data: str | None, *, config: str | None, sample: int, out: str | None)
         out=out,
         console=make_console(),
     )
+    return 0
+
+
+@command(
+    "review",
+    "write a page on which people label verified rows, or take the labels that it saved",
+    "apigen-ray review runs/quickstart --sample 100",
+    Argument("folder", "a run folder: a path, or a URL such as s3://bucket/run"),
+    Argument("--sample", "how many rows, drawn at random", type=int, default=100),
+    Argument("--out", "the page (default: review.html in the run folder)", type=Path),
+    Argument("--read", "labels that the page saved", type=Path, metavar="LABELS"),
+)
+def review(folder: str, *, sample: int, out: Path | None, read: Path | None) -> int:
+    from apigen_ray.report.quality import PAPER
+    from apigen_ray.report.terminal import print_warnings
+    from apigen_ray.workflows.review import read_labels, write_page
+
+    if sample < 1:
+        raise BadInput("--sample: must be at least 1")
+    if read is None:
+        print(write_page(folder, sample, out))
+        return 0
+    found = read_labels(folder, read)
+    print(f"read by people: {found.review}; {PAPER}")
+    if found.unknown:
+        others = f"{len(found.unknown)} labels are for rows that this run does not have"
+        print_warnings(make_console(), [f"{read}: {others}, such as {found.unknown[0]}"])
+    print(f"for `apigen-ray audit --labels`: {found.labelled}")
     return 0

@@ -196,5 +196,6 @@ def _read(folder: RunFolder, name: str, kind: type[R]) -> R | None:
     try:
         return kind.model_validate_json(text)
     except ValidationError as error:
-        why = error.errors(include_url=False)[0]["msg"]
+        problem = error.errors(include_url=False)[0]
+        why = f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
         raise BadInput(f"{folder.path / name}: can't be read: {why}; delete it") from error

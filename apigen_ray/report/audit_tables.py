@@ -1,13 +1,13 @@
 """An audit in tables: for the terminal, for pages, and for comparisons."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeAlias
 
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from apigen_ray.report.audit_record import Audit, JudgeRecord
+from apigen_ray.report.audit_record import Audit, JudgeRecord, MutationRecord
 from apigen_ray.report.intervals import Rate
 
 Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -16,19 +16,47 @@ Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
 
 def mutation_table(audit: Audit) -> Table:
     """For each mutation and stage, the share that it caught of those that reached it."""
+    groups = dict.fromkeys(mutation.group for mutation in audit.mutations)
+    wholes = [_whole(audit, group) for group in groups]
     rows = [
         [
             mutation.name,
             f"{mutation.rows:,}",
-            *(share(mutation.refused.get(stage)) for stage in audit.stages),
+            *(share(mutation.refused.get(stage)) for stage in columns(audit)),
             str(mutation.caught),
         ]
-        for mutation in audit.mutations
+        for mutation in (*audit.mutations, *wholes)
     ]
     if audit.refused:
-        refused = (share(audit.refused.get(stage)) for stage in audit.stages)
+        refused = (share(audit.refused.get(stage)) for stage in columns(audit))
         rows.append(["right rows", f"{audit.rows:,}", *refused, ""])
-    return ["made wrong by", "rows", *audit.stages, f"caught ({audit.grounding})"], rows
+    return ["made wrong by", "rows", *columns(audit), f"caught ({audit.grounding})"], rows
+
+
+def columns(audit: Audit) -> list[str]:
+    """The stages, and the judges."""
+    return [*audit.stages, *(f"judge {judge.name}" for judge in audit.judges)]
+
+
+def _whole(audit: Audit, group: str) -> MutationRecord:
+    """All mutations of a group as one."""
+    parts = [mutation for mutation in audit.mutations if mutation.group == group]
+    refused = {
+        stage: _sum(rate for part in parts if (rate := part.refused.get(stage)))
+        for stage in columns(audit)
+    }
+    return MutationRecord(
+        name=f"all of {group}",
+        group=group,
+        rows=sum(part.rows for part in parts),
+        refused=refused,
+        caught=_sum(part.caught for part in parts),
+    )
+
+
+def _sum(rates: Iterable[Rate]) -> Rate:
+    counted = list(rates)
+    return Rate(sum(rate.hits for rate in counted), sum(rate.of for rate in counted))
 
 
 def share(rate: Rate | None) -> str:

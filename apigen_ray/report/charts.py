@@ -21,6 +21,7 @@ from matplotlib.ticker import PercentFormatter
 
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason
 from apigen_ray.report.audit_record import Audit
+from apigen_ray.report.audit_tables import columns
 from apigen_ray.report.intervals import Rate
 from apigen_ray.report.page_figures import Diversity
 from apigen_ray.report.stats import Funnel, Stats
@@ -171,7 +172,7 @@ def neighbours(diversities: Sequence[Diversity]) -> Markup:
 
 def heat_map(audit: Audit) -> Markup:
     """For each mutation and stage, the share that was refused: the more, the darker the cell."""
-    stages = [*audit.stages, *(f"judge {judge.name}" for judge in audit.judges)]
+    stages = columns(audit)
     names = [mutation.name for mutation in audit.mutations]
     with mpl.rc_context(STYLE):
         figure, axes = _figure(len(names) + 4)

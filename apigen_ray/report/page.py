@@ -131,16 +131,16 @@ def _charts(
     }
 
 
-def render(template: str, **values: Any) -> str:
-    """Render a page from its template."""
+def render(template: str, script: str = "search.js", **values: Any) -> str:
+    """Render a page from its template, with a script that may run in it."""
     environment = Environment(
         loader=PackageLoader("apigen_ray.report"), autoescape=True, undefined=StrictUndefined
     )
-    script = environment.get_template("search.js").render()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    code = environment.get_template(script).render()
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     page = environment.get_template(template)
-    return page.render(policy=policy, script=Markup(script), **values)  # noqa: S704 (our own file)
+    return page.render(policy=policy, script=Markup(code), **values)  # noqa: S704 (our own file)
 
 
 def outcome_table(label: str, funnels: Mapping[str, Funnel]) -> Table:

@@ -13,13 +13,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from apigen_ray.errors import BadInput
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason, Stage
 from apigen_ray.report.activity import Activity
-from apigen_ray.report.page import write_report
-from apigen_ray.report.quality import Quality, quality_of
+from apigen_ray.report.quality import Quality
 from apigen_ray.report.rates import RecentRate, clock, rate_text
-from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count, requested_of
+from apigen_ray.report.refresh import refresh
+from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.run_folder.store import RunFolder
 
 COLOURS = {
@@ -167,15 +166,9 @@ def print_report(console: Console, path: str) -> None:
         BadInput: if the folder is not a run folder.
     """
     folder = RunFolder(path)
-    manifest = folder.read_manifest()
-    if manifest is None:
-        raise BadInput(f"{path}: not a run folder (no manifest.json)")
-    stats = count(folder.tables(COLUMNS), requested_of(path, manifest))
-    quality = quality_of(folder, stats)
-    folder.write_json("stats.json", stats.as_json() | quality.as_json())
+    stats, quality = refresh(folder)
     print_funnel(console, stats)
     print_quality(console, quality)
-    write_report(folder, stats)
     print_warnings(console, folder.passed_over)
     console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True)
 

@@ -21,9 +21,7 @@ from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.session import ray_session
 from apigen_ray.report.audit_record import AUDIT, Audit
 from apigen_ray.report.audit_tables import print_audit
-from apigen_ray.report.page import write_report
-from apigen_ray.report.quality import quality_of
-from apigen_ray.report.stats import COLUMNS, count, requested_of
+from apigen_ray.report.refresh import refresh
 from apigen_ray.run_folder.store import REPLIES, RunFolder
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.grounding import GroundingSettings
@@ -78,11 +76,7 @@ def audit(
         found = request.audited(console)
         folder.write_json(AUDIT, found.as_json())
         if run and run.path == folder.path:
-            manifest = run.read_manifest() or {}
-            stats = count(run.tables(COLUMNS), requested_of(run.path, manifest))
-            quality = quality_of(run, stats)
-            run.write_json("stats.json", stats.as_json() | quality.as_json())
-            write_report(run, stats)
+            refresh(run)
     print_audit(console, found)
     console.print(f"audit: {folder.path / AUDIT}", soft_wrap=True)
     return found

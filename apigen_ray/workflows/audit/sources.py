@@ -39,17 +39,26 @@ def of_run(folder: RunFolder, sample: int, seed: int) -> RightRows:
     Raises:
         BadInput: if it has none.
     """
+    chosen = set(sample_ids(folder, sample, seed))
+    cases = [case_of(row) for row in rows_of(folder, chosen)]
+    cases.sort(key=lambda case: case.id)
+    return RightRows(tuple(cases), f"{len(cases)} verified rows of {folder.path}", OF_A_RUN)
+
+
+def sample_ids(folder: RunFolder, sample: int, seed: int) -> list[str]:
+    """The ids of verified rows of a run, drawn at random.
+
+    Raises:
+        BadInput: if it has none.
+    """
     ids = sorted(
         id_
         for table in folder.tables(("id", "outcome"))
         for id_ in with_value(table, "outcome", Outcome.VERIFIED)["id"].to_pylist()
     )
     if not ids:
-        raise BadInput(f"{folder.path}: no row is verified, so there is none to audit with")
-    chosen = set(Random(seed).sample(ids, min(sample, len(ids))))
-    cases = [case_of(row) for row in rows_of(folder, chosen)]
-    cases.sort(key=lambda case: case.id)
-    return RightRows(tuple(cases), f"{len(cases)} verified rows of {folder.path}", OF_A_RUN)
+        raise BadInput(f"{folder.path}: none of its rows is verified")
+    return Random(seed).sample(ids, min(sample, len(ids)))
 
 
 def rows_of(folder: RunFolder, ids: set[str]) -> Iterator[Row]:
