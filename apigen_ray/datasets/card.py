@@ -9,6 +9,7 @@ import yaml
 from apigen_ray.records import Outcome, Stage
 from apigen_ray.report.markdown import fenced, table
 from apigen_ray.report.stats import Funnel, Stats
+from apigen_ray.run_folder.rows import RELEASED
 
 LICENSE = "unknown"
 """To be set by whoever publishes the data: it depends on the models and tools it was made with."""
@@ -24,6 +25,7 @@ MEANINGS = {
     "categories": "JSON text: the categories of the tools",
     "model": "the model that wrote query and calls",
     "execution_results": "JSON text: what each call returned when it was run",
+    "messages": "JSON text: the whole conversation, if there is more than a query and its calls",
 }
 
 
@@ -46,7 +48,11 @@ def dataset_card(
     styles = [
         name for name, funnel in sorted(stats.by_style.items()) if funnel.outcomes[Outcome.VERIFIED]
     ]
-    columns = "\n".join(f"- `{name}`: {meaning}" for name, meaning in MEANINGS.items())
+    columns = "\n".join(
+        f"- `{name}`: {meaning}"
+        for name, meaning in MEANINGS.items()
+        if name in (example or RELEASED)
+    )
     return f"""{front_matter(_configs(styles), task_categories=["text-generation"])}
 # Verified function-calling data
 {simulated_warning(manifest)}
