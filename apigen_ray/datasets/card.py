@@ -48,11 +48,6 @@ def dataset_card(
     styles = [
         name for name, funnel in sorted(stats.by_style.items()) if funnel.outcomes[Outcome.VERIFIED]
     ]
-    columns = "\n".join(
-        f"- `{name}`: {meaning}"
-        for name, meaning in MEANINGS.items()
-        if name in (example or RELEASED)
-    )
     return f"""{front_matter(_configs(styles), task_categories=["text-generation"])}
 # Verified function-calling data
 {simulated_warning(manifest)}
@@ -67,7 +62,7 @@ rows = load_dataset("path/to/this/folder", split="train")
 
 ## Columns
 
-{columns}
+{_columns(example)}
 
 {fenced(json.dumps(example, indent=2, ensure_ascii=False), "json")}
 
@@ -133,6 +128,13 @@ def _one_style(styles: Sequence[str]) -> str:
     if not styles:
         return ""
     return f'{styles[0]} = load_dataset("path/to/this/folder", "{styles[0]}", split="train")\n'
+
+
+def _columns(example: Mapping[str, Any] | None) -> str:
+    there = example or RELEASED
+    return "\n".join(
+        f"- `{name}`: {meaning}" for name, meaning in MEANINGS.items() if name in there
+    )
 
 
 def _statistics(stats: Stats) -> str:
