@@ -40,6 +40,7 @@ from apigen_ray.workflows.prepare import (
     cluster_endpoints_of,
     coordination,
     endpoints_of,
+    judge_settings,
     jury_of,
     prepare_executor,
     verifier_settings,
