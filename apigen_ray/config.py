@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from apigen_ray.errors import BadInput
 from apigen_ray.models.clients import MODEL_KINDS, MODEL_SETTINGS, ModelSettings
@@ -19,12 +19,13 @@ from apigen_ray.records import Strategy, Style
 from apigen_ray.report.tracking import MlflowSettings, TrackSettings
 from apigen_ray.run_folder.remote_files import resolve_sources
 from apigen_ray.run_folder.storage import resolve_path
+from apigen_ray.stages.agreement import AgreementSettings
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
 from apigen_ray.stages.execute.rest import RestSettings
 from apigen_ray.stages.execute.sandbox import EgressSettings, SandboxSettings
 from apigen_ray.stages.grounding import GroundingSettings
-from apigen_ray.stages.judge import Rule
+from apigen_ray.stages.judge import JudgeAuditSettings, Rule
 
 GRACE_S = 60.0
 
@@ -61,6 +62,14 @@ class Actors(Settings):
     """Actors that own sandboxes, `sandbox.slots` each."""
     judge: ActorCount = ONE
     """Actors that ask the judge; `max` of them share its `concurrency`."""
+    agree: ActorCount = ONE
+    """Actors that ask the solvers, and own sandboxes to compare what calls return."""
+
+
+def _asked(style: Style) -> Style:
+    if style is Style.MULTI_TURN:
+        raise ValueError(f"{style} is a style of data made elsewhere; a run can't ask for it")
+    return style
 
 
 class RunConfig(Settings):
@@ -74,7 +83,7 @@ class RunConfig(Settings):
     """The run folder. Running again with the same folder resumes."""
     seed: int = 0
     """The random seed of everything that is sampled."""
-    points: dict[Style, Annotated[int, Field(ge=0)]]
+    points: dict[Annotated[Style, AfterValidator(_asked)], Annotated[int, Field(ge=0)]]
     """How many data points each model generates, by style."""
     strategy: Strategy = "query_and_calls"
     """Who writes what: the model queries and calls, as in the paper; or, with `calls_first`, the
@@ -98,6 +107,8 @@ class RunConfig(Settings):
     votes: Rule = "all"
     """How the votes of several judges are combined: `all` must pass, the `majority`, or the `first`
     readable vote."""
+    judge_audit: JudgeAuditSettings = JudgeAuditSettings()
+    """How the judges are tested before the first data point is asked for."""
     budget_usd: float | None = Field(default=None, ge=0)
     """What the run may spend in total, resumes included; then it stops and keeps its rows."""
     max_tokens_total: int | None = Field(default=None, ge=0)
@@ -112,6 +123,8 @@ class RunConfig(Settings):
     """Stage 2."""
     grounding: GroundingSettings = GroundingSettings()
     """The part of stage 3 that needs no judge."""
+    agreement: AgreementSettings | None = None
+    """The last part of stage 3: other models must make the same calls. Not in the paper."""
     sandbox: SandboxSettings = SandboxSettings()
     """Where Python tools run."""
     rest: RestSettings = RestSettings()
@@ -133,6 +146,11 @@ class RunConfig(Settings):
         if not sum(self.points.values()):
             raise ValueError("points: no data point is requested")
         return self
+
+    @property
+    def solvers(self) -> tuple[ModelSettings, ...]:
+        """The models that solve queries for `agreement`, in the order in which they are asked."""
+        return self.agreement.models if self.agreement else ()
 
     @property
     def judges(self) -> tuple[ModelSettings, ...]:
@@ -232,6 +250,8 @@ _SECTIONS: tuple[type[Settings], ...] = (
     CheckSettings,
     ExecuteSettings,
     GroundingSettings,
+    AgreementSettings,
+    JudgeAuditSettings,
     SandboxSettings,
     EgressSettings,
     RestSettings,

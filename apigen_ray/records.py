@@ -26,6 +26,8 @@ class Style(StrEnum):
     """Several tools shown, several calls over at least two of them."""
     IRRELEVANCE = "irrelevance"
     """Tools shown, none of them fits, no call."""
+    MULTI_TURN = "multi_turn"
+    """A conversation in which the assistant makes calls more than once: data made elsewhere."""
 
 
 Strategy: TypeAlias = Literal["query_and_calls", "calls_first"]
@@ -85,6 +87,8 @@ class Reason(StrEnum):
     STYLE_MISMATCH = "style_mismatch"
     INVALID_TOOL = "invalid_tool"
     """A row made elsewhere shows a tool that can't be read."""
+    BAD_CONVERSATION = "bad_conversation"
+    """Messages that don't fit together: an unknown role, a result without a call, no end."""
 
     RAISED = "raised"
     TIMEOUT = "timeout"
@@ -103,6 +107,8 @@ class Reason(StrEnum):
     """The query, or the whole pair, repeats the prompt."""
     UNGROUNDED = "ungrounded"
     """The query does not give the values of a call."""
+    DISAGREEMENT = "disagreement"
+    """Other models answer the query with other calls."""
 
     ENDPOINT = "endpoint"
     RATE_LIMITED = "rate_limited"
@@ -122,14 +128,16 @@ REASONS_OF: Mapping[Outcome, tuple[Reason, ...]] = {
         Reason.TRUNCATED, Reason.INVALID_JSON, Reason.MISSING_PAIR, Reason.MISSING_FIELD,
         Reason.EMPTY_QUERY, Reason.NO_CALLS, Reason.UNKNOWN_FUNCTION, Reason.UNKNOWN_ARGUMENT,
         Reason.MISSING_ARGUMENT, Reason.WRONG_TYPE, Reason.CONSTRAINT, Reason.DUPLICATE_KEY,
-        Reason.DUPLICATE_CALL, Reason.STYLE_MISMATCH, Reason.INVALID_TOOL,
+        Reason.DUPLICATE_CALL, Reason.STYLE_MISMATCH, Reason.INVALID_TOOL, Reason.BAD_CONVERSATION,
     ),
     Outcome.FAIL_EXECUTION: (
         Reason.RAISED, Reason.TIMEOUT, Reason.CRASHED, Reason.MEMORY, Reason.OUTPUT_TOO_LARGE,
         Reason.NOT_SERIALIZABLE, Reason.HTTP_STATUS, Reason.ERROR_IN_BODY, Reason.CONNECTION,
         Reason.EGRESS_DENIED, Reason.EMPTY_RESULT,
     ),
-    Outcome.FAIL_SEMANTIC: (Reason.JUDGED_NO, Reason.COPIED, Reason.UNGROUNDED),
+    Outcome.FAIL_SEMANTIC: (
+        Reason.JUDGED_NO, Reason.COPIED, Reason.UNGROUNDED, Reason.DISAGREEMENT,
+    ),
     Outcome.ERROR: (
         Reason.ENDPOINT, Reason.RATE_LIMITED, Reason.CONTEXT_LENGTH, Reason.SANDBOX,
         Reason.JUDGE_UNREADABLE, Reason.BUDGET, Reason.WORKER_DIED, Reason.INTERNAL,

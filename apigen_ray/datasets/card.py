@@ -7,8 +7,10 @@ from typing import Any
 import yaml
 
 from apigen_ray.records import Outcome, Stage
-from apigen_ray.report.markdown import fenced, table
+from apigen_ray.report.markdown import fenced, plain, table
+from apigen_ray.report.quality import UNMEASURED, Quality
 from apigen_ray.report.stats import Funnel, Stats
+from apigen_ray.run_folder.rows import RELEASED
 
 LICENSE = "unknown"
 """To be set by whoever publishes the data: it depends on the models and tools it was made with."""
@@ -24,6 +26,7 @@ MEANINGS = {
     "categories": "JSON text: the categories of the tools",
     "model": "the model that wrote query and calls",
     "execution_results": "JSON text: what each call returned when it was run",
+    "messages": "JSON text: the whole conversation, if there is more than a query and its calls",
 }
 
 
@@ -32,6 +35,7 @@ def dataset_card(
     manifest: Mapping[str, Any],
     example: Mapping[str, Any] | None,
     *,
+    quality: Quality = UNMEASURED,
     surplus: int = 0,
 ) -> str:
     """The README.md of a data set, as the Hub and `datasets.load_dataset` read it.
@@ -40,18 +44,18 @@ def dataset_card(
         stats: The funnel of the run.
         manifest: What the run was made with.
         example: A row of the data set, if it has any.
+        quality: What was measured of the judges, and by people.
         surplus: How many verified rows beyond the target are left out.
     """
-    verified = stats.whole.outcomes[Outcome.VERIFIED] - surplus
+    verified = stats.distinct - surplus
     styles = [
         name for name, funnel in sorted(stats.by_style.items()) if funnel.outcomes[Outcome.VERIFIED]
     ]
-    columns = "\n".join(f"- `{name}`: {meaning}" for name, meaning in MEANINGS.items())
     return f"""{front_matter(_configs(styles), task_categories=["text-generation"])}
 # Verified function-calling data
-{simulated_warning(manifest)}
+{simulated_warning(manifest)}{_warnings(quality)}
 {verified:,} queries with the function calls that answer them, made after APIGen (arXiv 2406.18518).
-Each passed {checks(manifest)}.
+Each passed {checks(manifest)}.{_repeats(stats)}
 
 ```python
 from datasets import load_dataset
@@ -61,12 +65,12 @@ rows = load_dataset("path/to/this/folder", split="train")
 
 ## Columns
 
-{columns}
+{_columns(example)}
 
 {fenced(json.dumps(example, indent=2, ensure_ascii=False), "json")}
 
 {_statistics(stats)}
-
+{_measured(quality)}
 ## Licence
 
 Not chosen yet: it depends on the licences of the models and tools below. Set `license` at the top.
@@ -101,6 +105,18 @@ def simulated_warning(manifest: Mapping[str, Any]) -> str:
     )
 
 
+def _warnings(quality: Quality) -> str:
+    """The judges whose verdicts say nothing."""
+    judged = quality.judged_by
+    return "".join(f"\n**{plain(line)}**\n" for line in (judged.warnings if judged else []))
+
+
+def _measured(quality: Quality) -> str:
+    """How far the rows can be trusted; nothing where nobody measured it."""
+    lines = [f"- {plain(line)}" for line in quality.lines()]
+    return "\n".join(["", "## How good the verification is", "", *lines, ""]) if lines else ""
+
+
 def checks(manifest: Mapping[str, Any]) -> str:
     """The stages that the verified rows passed, in words."""
     names = {
@@ -111,6 +127,14 @@ def checks(manifest: Mapping[str, Any]) -> str:
     stages = manifest.get("verify", {}).get("stages", list(names))
     *most, last = [names[stage] for stage in names if stage in stages]
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def _repeats(stats: Stats) -> str:
+    if not stats.repeats:
+        return ""
+    return (
+        f" {stats.repeats:,} more repeated the query and the calls of another; they are left out."
+    )
 
 
 def _configs(styles: Sequence[str]) -> list[dict[str, Any]]:
@@ -127,6 +151,13 @@ def _one_style(styles: Sequence[str]) -> str:
     if not styles:
         return ""
     return f'{styles[0]} = load_dataset("path/to/this/folder", "{styles[0]}", split="train")\n'
+
+
+def _columns(example: Mapping[str, Any] | None) -> str:
+    there = example or RELEASED
+    return "\n".join(
+        f"- `{name}`: {meaning}" for name, meaning in MEANINGS.items() if name in there
+    )
 
 
 def _statistics(stats: Stats) -> str:

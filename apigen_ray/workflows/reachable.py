@@ -1,6 +1,7 @@
 """Which tools can be called, found out before a model is asked for calls of the others."""
 
 import asyncio
+import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,7 +11,9 @@ from rich.console import Console
 
 from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput
-from apigen_ray.records import PythonBackend, Tool
+from apigen_ray.pipeline.operators import Executor
+from apigen_ray.records import PythonBackend, Reason, Rejected, Stage, Tool
+from apigen_ray.run_folder.rows import Row, rejected_row
 from apigen_ray.stages.execute.rest import RestSettings, refusal
 from apigen_ray.tools.library import Library
 from apigen_ray.workflows.prepare import keys_of, run_async
@@ -67,6 +70,22 @@ def unreachable(
     for origin, cause in run_async(_refusals(list(hosts), rest)).items():
         causes |= dict.fromkeys(hosts[origin], cause)
     return causes
+
+
+def error_if_unreachable(row: Row, executor: Executor, causes: Mapping[str, str]) -> Row:
+    """A row whose calls can't be run here is not a bad sample: it is left for a run that can."""
+    if row["outcome"]:
+        return row
+    for call in json.loads(row["answers"] or "[]"):
+        name = call["name"]
+        cause = causes.get(name)
+        if cause is None and not executor.can_run(name):
+            cause = "no code among the tools"
+        if cause is not None:
+            reason = Reason.ENDPOINT if name in executor.rest_tools else Reason.SANDBOX
+            detail = f"{name}: {cause}, so its calls can't be run"
+            return rejected_row(row, Stage.EXECUTE, Rejected(reason, detail))
+    return row
 
 
 def _origin(url: str) -> str:

@@ -15,7 +15,7 @@ from apigen_ray.config import RunConfig, as_config
 from apigen_ray.models.budget import SAME_COMMAND, Limits
 from apigen_ray.models.endpoints import Endpoint, split_limits
 from apigen_ray.models.response_cache import Summary
-from apigen_ray.pipeline.dataset import Generation, Jury, end_early, generate
+from apigen_ray.pipeline.dataset import Generation, end_early, generate
 from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.calls_first import CallsFirstSampler
@@ -29,6 +29,7 @@ from apigen_ray.report.tracking import check_tracker
 from apigen_ray.run_folder.rows import SCHEMA
 from apigen_ray.run_folder.store import REPLIES, RunFolder, clear
 from apigen_ray.tools.library import Library, load_library
+from apigen_ray.workflows.audit.judge_audit import audit_judges
 from apigen_ray.workflows.collect import collect
 from apigen_ray.workflows.drawn_calls import drawn_calls
 from apigen_ray.workflows.finish import RunResult, finish
@@ -40,7 +41,9 @@ from apigen_ray.workflows.prepare import (
     coordination,
     endpoints_of,
     judge_settings,
+    jury_of,
     prepare_executor,
+    verifier_settings,
 )
 from apigen_ray.workflows.reachable import reachable_tools
 from apigen_ray.workflows.resume import RunPlan
@@ -115,6 +118,7 @@ def generate_missing(
     with _open_session(
         folder, config, console, inputs, keep_replies=keep_replies, command=command
     ) as session:
+        session.audit_judges()
         while tasks:
             went_on = session.generate(tasks, run_plan)
             tasks = run_plan.next_tasks(tasks) if went_on and not prompts_each else {}
@@ -173,6 +177,18 @@ class _Session:
                 activity=self._activity,
             )
 
+    def audit_judges(self) -> None:
+        """Test the judges before they are needed."""
+        audit_judges(
+            self.folder,
+            self.config,
+            self.inputs.seeds,
+            executor=self.executor,
+            judges={key: self.endpoints[key] for key in judge_settings(self.config)},
+            cache=self.coordinator,
+            console=self.console,
+        )
+
     def _activity(self) -> Activity:
         """What is in progress; the user is told at once what the models' clients have noticed."""
         activity = self.coordinator.activity()
@@ -207,7 +223,6 @@ class _Session:
     ) -> Generator[pa.Table, None, None]:
         """The rows of all models as they come, from every stage."""
         config = self.config
-        judges = tuple(self.endpoints[key] for key in judge_settings(config))
         return generate(
             [
                 Generation(self.endpoints[model], asked, feedback.owner(model))
@@ -216,7 +231,7 @@ class _Session:
             sampler=self._sampler(),
             check=config.check,
             executor=self.executor,
-            jury=Jury(judges, config.votes, config.grounding),
+            jury=jury_of(config, self.endpoints),
             coordinator=self.coordinator,
             pools=pools,
             actors=config.actors,
@@ -234,7 +249,7 @@ def _open_session(
     command: str,
 ) -> Iterator[_Session]:
     """Bring up what a run needs, and take it down again."""
-    settings = {model.name: model for model in config.models} | judge_settings(config)
+    settings = {model.name: model for model in config.models} | verifier_settings(config)
     replies = folder.path / REPLIES if keep_replies else None
     limits = Limits(config.budget_usd, config.max_tokens_total, command)
     notices = Notices(console)

@@ -1,7 +1,6 @@
 """Data made elsewhere, through the same stages as our own."""
 
 import atexit
-import json
 import os
 import shutil
 import tempfile
@@ -28,10 +27,10 @@ from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.session import ray_session
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.pipeline.steps import finished
-from apigen_ray.records import STAGE_OPTIONS, JsonObject, Reason, Rejected, Stage
+from apigen_ray.records import STAGE_OPTIONS, JsonObject, Stage
 from apigen_ray.report.terminal import print_warnings
 from apigen_ray.report.tracking import TrackSettings
-from apigen_ray.run_folder.rows import Row, as_rows, as_table, rejected_row
+from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.run_folder.store import REPLIES, RunFolder, digest
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
@@ -43,15 +42,17 @@ from apigen_ray.tools.write_forms import own_form
 from apigen_ray.workflows.collect import collect
 from apigen_ray.workflows.external_rows import UnsettledRows, open_data
 from apigen_ray.workflows.finish import RunResult, finish
+from apigen_ray.workflows.manifest import agreement_identity
 from apigen_ray.workflows.prepare import (
     QUIET,
     cluster_endpoints_of,
     coordination,
     endpoints_of,
-    judge_settings,
+    jury_of,
     prepare_executor,
+    verifier_settings,
 )
-from apigen_ray.workflows.reachable import unreachable
+from apigen_ray.workflows.reachable import error_if_unreachable, unreachable
 from apigen_ray.workflows.tools import ToolSources, as_library
 
 WAVE = 20_000
@@ -173,6 +174,7 @@ class _Request:
             "stages": [stage.option for stage in self.stages],
             "check": self.settings.check.model_dump(mode="json"),
             "grounding": self.settings.grounding.model_dump(mode="json"),
+            "agreement": agreement_identity(self.settings.config),
         }
 
     def checked(self) -> Iterator[Batch]:
@@ -235,6 +237,10 @@ class _Verifiers:
     unreachable: Mapping[str, str]
     """What keeps tools from being called, by their names."""
 
+    def or_error(self, row: Row) -> Row:
+        """A row, in error if its calls can't be run here."""
+        return error_if_unreachable(row, self.executor, self.unreachable) if self.executor else row
+
 
 @contextmanager
 def _prepared(request: _Request, folder: RunFolder, console: Console) -> Iterator[_Verifiers]:
@@ -259,14 +265,13 @@ def _prepared(request: _Request, folder: RunFolder, console: Console) -> Iterato
 
 @contextmanager
 def _jury(config: RunConfig, folder: UPath, console: Console) -> Iterator[Jury]:
-    settings = judge_settings(config)
+    settings = verifier_settings(config)
     with ExitStack() as stack:
         endpoints = stack.enter_context(endpoints_of(settings, console, folder))
         if len(endpoints) < len(settings):  # the cluster serves the others
             stack.enter_context(ray_session(folder / "ray.log"))
             endpoints |= stack.enter_context(cluster_endpoints_of(settings, console))
-        judges = tuple(split_limits(endpoints)[key] for key in settings)
-        yield Jury(judges, config.votes, config.grounding)
+        yield jury_of(config, split_limits(endpoints))
 
 
 def _verify_rows(
@@ -323,7 +328,7 @@ def _through_ray(
 
     waiting: list[Row] = []
     for table in rows:
-        checked = [_with_code(row, verifiers) for row in as_rows(table)]
+        checked = list(map(verifiers.or_error, as_rows(table)))
         yield as_table([row for row in checked if row["outcome"]])
         waiting += [row for row in checked if not row["outcome"]]
         if len(waiting) >= WAVE:
@@ -331,20 +336,3 @@ def _through_ray(
             waiting = []
     if waiting and not rows.stopped:
         yield from wave(waiting)
-
-
-def _with_code(row: Row, verifiers: _Verifiers) -> Row:
-    """A row whose calls can't be run here is not a bad sample: it is left for a run that can."""
-    executor = verifiers.executor
-    if row["outcome"] or not executor:
-        return row
-    for call in json.loads(row["answers"] or "[]"):
-        name = call["name"]
-        cause = verifiers.unreachable.get(name)
-        if cause is None and not executor.can_run(name):
-            cause = "no code among the tools"
-        if cause is not None:
-            reason = Reason.ENDPOINT if name in executor.rest_tools else Reason.SANDBOX
-            detail = f"{name}: {cause}, so its calls can't be run"
-            return rejected_row(row, Stage.EXECUTE, Rejected(reason, detail))
-    return row
