@@ -165,6 +165,6 @@ def _members(path: Path, offset: int = 0) -> Iterator[tuple[int, list[Entry]]]:
                 return  # a lost disk block: what precedes it is good
             if not decompressor.eof:
                 return  # the end of the file, or a truncated member
-            lines = [json.loads(line) for line in b"".join(parts).splitlines()]
+            lines = [json.loads(line) for line in b"".join(parts).split(b"\n") if line]
             yield offset, [(line.pop("key"), Reply(**line)) for line in lines]
             offset = file.tell() - len(decompressor.unused_data)
