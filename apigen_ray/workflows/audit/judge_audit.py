@@ -60,6 +60,12 @@ def audit_judges(
         console.print("judges: not audited: the run has no seeds", style="yellow")
         return
     if found is None:
+        names = ", ".join(judge.name for judge in judges.values())
+        pairs = config.judge_audit.pairs
+        console.print(
+            f"asking {names} about {pairs} seed pairs first, half of them made wrong ...",
+            style="dim",
+        )
         try:
             found = run_async(_audit(config, seeds, executor, judges, cache))
         except InfrastructureError as error:
