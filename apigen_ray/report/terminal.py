@@ -190,6 +190,8 @@ def print_funnel(console: Console, stats: Stats) -> None:
     for title, funnels in (("model", stats.by_model), ("style", stats.by_style)):
         if len(funnels) > 1:
             console.print(_group_table(title, funnels))
+    if stats.agreement:
+        console.print(stats.agreement_line, soft_wrap=True)
     if stats.input_tokens:
         share = stats.cached_share
         cached = "" if share is None else f" ({share:.0%} cached)"

@@ -155,3 +155,16 @@ def test_rows_in_full_are_of_different_outcomes_and_steer_no_terminal():
     with console.capture() as captured:
         print_rows(console, rows[:1])
     assert "query: Add 1\\x1b[31m" in captured.get()
+
+
+def test_how_many_solvers_agree_is_told_where_they_were_asked(tmp_path):
+    folder = RunFolder(tmp_path)
+    agreed = {"a": "2 of 2", "b": "2 of 3", "c": "2 of 2", "d": None}
+    fill(folder, [point(id_, agreement=text) for id_, text in agreed.items()])
+    stats = count(folder.tables(COLUMNS), 4)
+    console = Console(width=80, markup=False, highlight=False)
+    with console.capture() as captured:
+        print_funnel(console, stats)
+    told = "solvers that made the calls of a data point: 2 of 2 for 2, 2 of 3 for 1"
+    assert told in captured.get()
+    assert stats.as_json()["agreement"] == {"2 of 2": 2, "2 of 3": 1}
