@@ -1,7 +1,6 @@
 """A headless browser, driven through its own protocol."""
 
 import asyncio
-import base64
 import itertools
 import json
 import shutil
@@ -33,7 +32,7 @@ class Tab:
 
     async def open(self, path):
         await self.send("Page.navigate", url=f"file://{path}")
-        while await self.value("document.readyState") != "complete":
+        while await self.value("document.readyState") != "complete":  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
     async def value(self, expression):
@@ -49,10 +48,6 @@ class Tab:
     async def write(self, text):
         await self.send("Input.insertText", text=text)
 
-    async def screenshot(self, path):
-        shot = await self.send("Page.captureScreenshot", captureBeyondViewport=True)
-        Path(path).write_bytes(base64.b64decode(shot["data"]))
-
 
 @asynccontextmanager
 async def browser(downloads):
@@ -60,7 +55,8 @@ async def browser(downloads):
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [CHROMIUM, "--headless", "--no-sandbox", "--disable-gpu", "about:blank"]
         command += [f"--user-data-dir={profile}", "--remote-debugging-port=0"]
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        process = subprocess.Popen(command, **quiet)  # noqa: ASYNC220 - it returns at once
         try:
             file = Path(profile) / "DevToolsActivePort"
             while not (file.exists() and file.read_text().count("\n")):
