@@ -19,6 +19,7 @@ from apigen_ray.records import Strategy, Style
 from apigen_ray.report.tracking import MlflowSettings, TrackSettings
 from apigen_ray.run_folder.remote_files import resolve_sources
 from apigen_ray.run_folder.storage import resolve_path
+from apigen_ray.stages.agreement import AgreementSettings
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
 from apigen_ray.stages.execute.rest import RestSettings
@@ -61,6 +62,8 @@ class Actors(Settings):
     """Actors that own sandboxes, `sandbox.slots` each."""
     judge: ActorCount = ONE
     """Actors that ask the judge; `max` of them share its `concurrency`."""
+    agree: ActorCount = ONE
+    """Actors that ask the solvers, and own sandboxes to compare what calls return."""
 
 
 class RunConfig(Settings):
@@ -114,6 +117,8 @@ class RunConfig(Settings):
     """Stage 2."""
     grounding: GroundingSettings = GroundingSettings()
     """The part of stage 3 that needs no judge."""
+    agreement: AgreementSettings | None = None
+    """The last part of stage 3: other models must make the same calls. Not in the paper."""
     sandbox: SandboxSettings = SandboxSettings()
     """Where Python tools run."""
     rest: RestSettings = RestSettings()
@@ -135,6 +140,11 @@ class RunConfig(Settings):
         if not sum(self.points.values()):
             raise ValueError("points: no data point is requested")
         return self
+
+    @property
+    def solvers(self) -> tuple[ModelSettings, ...]:
+        """The models that solve queries for `agreement`, in the order in which they are asked."""
+        return self.agreement.models if self.agreement else ()
 
     @property
     def judges(self) -> tuple[ModelSettings, ...]:
@@ -235,6 +245,7 @@ _SECTIONS: tuple[type[Settings], ...] = (
     ExecuteSettings,
     GroundingSettings,
     JudgeAuditSettings,
+    AgreementSettings,
     SandboxSettings,
     EgressSettings,
     RestSettings,

@@ -103,6 +103,8 @@ class Reason(StrEnum):
     """The query, or the whole pair, repeats the prompt."""
     UNGROUNDED = "ungrounded"
     """The query does not give the values of a call."""
+    DISAGREEMENT = "disagreement"
+    """Other models answer the query with other calls."""
 
     ENDPOINT = "endpoint"
     RATE_LIMITED = "rate_limited"
@@ -129,7 +131,9 @@ REASONS_OF: Mapping[Outcome, tuple[Reason, ...]] = {
         Reason.NOT_SERIALIZABLE, Reason.HTTP_STATUS, Reason.ERROR_IN_BODY, Reason.CONNECTION,
         Reason.EGRESS_DENIED, Reason.EMPTY_RESULT,
     ),
-    Outcome.FAIL_SEMANTIC: (Reason.JUDGED_NO, Reason.COPIED, Reason.UNGROUNDED),
+    Outcome.FAIL_SEMANTIC: (
+        Reason.JUDGED_NO, Reason.COPIED, Reason.UNGROUNDED, Reason.DISAGREEMENT,
+    ),
     Outcome.ERROR: (
         Reason.ENDPOINT, Reason.RATE_LIMITED, Reason.CONTEXT_LENGTH, Reason.SANDBOX,
         Reason.JUDGE_UNREADABLE, Reason.BUDGET, Reason.WORKER_DIED, Reason.INTERNAL,

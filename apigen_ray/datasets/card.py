@@ -45,7 +45,7 @@ def dataset_card(
         quality: What was measured of the judges, and by people.
         surplus: How many verified rows beyond the target are left out.
     """
-    verified = stats.whole.outcomes[Outcome.VERIFIED] - surplus
+    verified = stats.distinct - surplus
     styles = [
         name for name, funnel in sorted(stats.by_style.items()) if funnel.outcomes[Outcome.VERIFIED]
     ]
@@ -54,7 +54,7 @@ def dataset_card(
 # Verified function-calling data
 {simulated_warning(manifest)}{_warnings(quality)}
 {verified:,} queries with the function calls that answer them, made after APIGen (arXiv 2406.18518).
-Each passed {checks(manifest)}.
+Each passed {checks(manifest)}.{_repeats(stats)}
 
 ```python
 from datasets import load_dataset
@@ -126,6 +126,14 @@ def checks(manifest: Mapping[str, Any]) -> str:
     stages = manifest.get("verify", {}).get("stages", list(names))
     *most, last = [names[stage] for stage in names if stage in stages]
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def _repeats(stats: Stats) -> str:
+    if not stats.repeats:
+        return ""
+    return (
+        f" {stats.repeats:,} more repeated the query and the calls of another; they are left out."
+    )
 
 
 def _configs(styles: Sequence[str]) -> list[dict[str, Any]]:

@@ -14,7 +14,12 @@ class Model(Protocol):
     """A chat model."""
 
     async def complete(
-        self, messages: Sequence[Message], schema: JsonObject | None = None, *, sample: str = ""
+        self,
+        messages: Sequence[Message],
+        schema: JsonObject | None = None,
+        *,
+        sample: str = "",
+        tools: Sequence[JsonObject] = (),
     ) -> Reply:
         """Ask for one chat completion.
 
@@ -22,6 +27,8 @@ class Model(Protocol):
             messages: The conversation.
             schema: The JSON Schema that the completion must match, if any.
             sample: Distinguishes equal requests that must not share a cached reply.
+            tools: Functions that the model may call, in OpenAI's form. Where the reply calls some,
+                its text is the JSON list of these calls, each `{"name", "arguments"}`.
 
         Raises:
             EndpointError: if the endpoint can't be reached or refuses, after retries.

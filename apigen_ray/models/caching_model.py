@@ -10,7 +10,7 @@ from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.reply_store import Entry
 from apigen_ray.models.response_cache import ResponseCacheClient
 from apigen_ray.models.structured_output import WITH_SCHEMA
-from apigen_ray.records import JsonObject, Message, Reply
+from apigen_ray.records import Json, JsonObject, Message, Reply
 from apigen_ray.run_folder.store import digest
 
 BATCH_WINDOW_S = 0.05
@@ -34,7 +34,12 @@ class CachingModel:
         self._group: list[Entry] = []
 
     async def complete(
-        self, messages: Sequence[Message], schema: JsonObject | None = None, *, sample: str = ""
+        self,
+        messages: Sequence[Message],
+        schema: JsonObject | None = None,
+        *,
+        sample: str = "",
+        tools: Sequence[JsonObject] = (),
     ) -> Reply:
         """Return the cached reply to a request, or ask for one and store it.
 
@@ -42,7 +47,7 @@ class CachingModel:
             BudgetSpent: if there is no cached reply, and the run may spend no more.
             EndpointError: as the model raises it.
         """
-        key = request_key(self._endpoint, messages, schema, sample)
+        key = request_key(self._endpoint, messages, schema, sample, tools)
         async with self._start:
             if self._known is None:
                 self._known, self._reached = await self._cache.known()
@@ -50,7 +55,7 @@ class CachingModel:
             return await self._cache.get(key)
         if self._reached:
             raise BudgetSpent(self._reached)
-        reply = await self._model.complete(messages, schema, sample=sample)
+        reply = await self._model.complete(messages, schema, sample=sample, tools=tools)
         await self._store(key, reply)
         return reply
 
@@ -74,7 +79,11 @@ class CachingModel:
 
 
 def request_key(
-    endpoint: Endpoint, messages: Sequence[Message], schema: JsonObject | None, sample: str
+    endpoint: Endpoint,
+    messages: Sequence[Message],
+    schema: JsonObject | None,
+    sample: str,
+    tools: Sequence[JsonObject] = (),
 ) -> str:
     """The cache key of a request: all that a reply depends on, but not where the model is served.
 
@@ -83,4 +92,5 @@ def request_key(
     sent_schema = schema if endpoint.response_format in WITH_SCHEMA else None
     settings = endpoint.model_dump(mode="json", include=_KEY_FIELDS)
     conversation = [[message.role, message.content] for message in messages]
-    return digest([strict_json.canonical([settings, conversation, sent_schema, sample])])
+    request: list[Json] = [settings, conversation, sent_schema, sample]
+    return digest([strict_json.canonical(request + [list(tools)] * bool(tools))])

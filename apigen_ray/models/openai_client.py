@@ -77,7 +77,12 @@ class OpenAIModel:
         self._ending: str | None = None
 
     async def complete(
-        self, messages: Sequence[Message], schema: JsonObject | None = None, *, sample: str = ""
+        self,
+        messages: Sequence[Message],
+        schema: JsonObject | None = None,
+        *,
+        sample: str = "",
+        tools: Sequence[JsonObject] = (),
     ) -> Reply:
         """Ask for one chat completion; `sample` is not used: an endpoint samples anew each time.
 
@@ -89,7 +94,7 @@ class OpenAIModel:
         refused: set[int] = set()
         for level, fields in self._structured_output.fields(schema).items():
             try:
-                reply = await self._ask({**self._body(messages), **fields})
+                reply = await self._ask({**self._body(messages, tools), **fields})
             except Unacceptable:
                 if not fields:
                     raise
@@ -222,7 +227,7 @@ class OpenAIModel:
             )
         return self._session
 
-    def _body(self, messages: Sequence[Message]) -> dict[str, object]:
+    def _body(self, messages: Sequence[Message], tools: Sequence[JsonObject]) -> dict[str, object]:
         endpoint = self._endpoint
         body: dict[str, object] = {
             "model": endpoint.model,
@@ -232,6 +237,8 @@ class OpenAIModel:
         }
         if endpoint.top_p is not None:
             body["top_p"] = endpoint.top_p
+        if tools:
+            body["tools"] = list(tools)
         return {**body, **endpoint.extra_body}
 
     async def _post(self, base_url: str, body: bytes) -> Completion:

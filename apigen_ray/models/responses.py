@@ -8,9 +8,11 @@ from typing import Any
 
 import aiohttp
 
+from apigen_ray import strict_json
 from apigen_ray.errors import EndpointError, PromptTooLong
 from apigen_ray.models.reasoning import Thought, split
 from apigen_ray.models.retry_after_header import retry_after_s
+from apigen_ray.records import Json
 
 MAX_BODY_BYTES = 16 * 2**20
 """No completion is this large; a larger body would only fill the memory."""
@@ -168,7 +170,8 @@ def _completion(response: Any) -> Completion:
     usage = response.get("usage") or {}
     # `reasoning_content`: DeepSeek, SGLang, llama.cpp, vLLM; `reasoning`: Ollama, OpenRouter, vLLM
     given = message.get("reasoning_content") or message.get("reasoning")
-    thought = split(_text(message.get("content")), _text(given) if isinstance(given, str) else "")
+    content = _tool_calls(message) or _text(message.get("content"))
+    thought = split(content, _text(given) if isinstance(given, str) else "")
     output_tokens = _count(usage.get("completion_tokens")) or 0
     return Completion(
         text=thought.text,
@@ -180,6 +183,22 @@ def _completion(response: Any) -> Completion:
         reasoning=thought.reasoning,
         reasoning_tokens=_reasoning_tokens(usage, thought, output_tokens),
     )
+
+
+def _tool_calls(message: Any) -> str:
+    """The calls of a message as JSON text; empty if it has none."""
+    functions = [call["function"] for call in message.get("tool_calls") or ()]
+    calls: list[Json] = [{"name": f["name"], "arguments": _arguments(f)} for f in functions]
+    return _without_surrogates(strict_json.dumps(calls)) if calls else ""
+
+
+def _arguments(function: Any) -> Json:
+    """The arguments as JSON, which OpenAI's form has as text; as they are, if it can't be read."""
+    given: Json = function.get("arguments")
+    try:
+        return strict_json.parse(given or "{}") if isinstance(given, str | None) else given
+    except strict_json.NotJson:
+        return given
 
 
 def _text(value: object) -> str:

@@ -28,10 +28,12 @@ from apigen_ray.models.endpoints import Endpoint, share_of
 from apigen_ray.pipeline import steps
 from apigen_ray.pipeline.metrics import RowMeter
 from apigen_ray.pipeline.operators import (
+    AgreeBlock,
     ExecuteBlock,
     Executor,
     GenerateBlock,
     JudgeBlock,
+    Panel,
     task_item,
 )
 from apigen_ray.pipeline.session import QUEUED_BLOCKS, ending
@@ -56,6 +58,13 @@ class Jury:
     endpoints: tuple[Endpoint, ...]
     rule: Rule
     grounding: GroundingSettings
+    panel: Panel | None = None
+    """The solvers of `agreement`, if it is wanted."""
+
+    @property
+    def all_endpoints(self) -> tuple[Endpoint, ...]:
+        """Those of judges and solvers."""
+        return self.endpoints + (self.panel.endpoints if self.panel else ())
 
 
 @dataclass(frozen=True)
@@ -88,7 +97,7 @@ def generate(
     streams = []
     for generation in generations:
         endpoint = generation.endpoint
-        per_block = _rows_per_block([endpoint], jury.endpoints)
+        per_block = _rows_per_block([endpoint], jury.all_endpoints)
         per_prompt = max((task.spec.count for task in generation.tasks), default=1)
         items = [task_item(task) for task in generation.tasks]
         source = _source(items, max(1, per_block // per_prompt))
@@ -102,7 +111,7 @@ def generate(
             )
         )
     points = streams[0].union(*streams[1:]) if len(streams) > 1 else streams[0]
-    per_block = _rows_per_block([g.endpoint for g in generations], jury.endpoints)
+    per_block = _rows_per_block([g.endpoint for g in generations], jury.all_endpoints)
     yield from _stream(_verified(points, executor, jury, coordinator, actors, per_block=per_block))
 
 
@@ -126,7 +135,7 @@ def verify(
     actors: Actors,
 ) -> Iterator[pa.Table]:
     """Run rows that passed stage 1 through the stages that are given; yields like `generate`."""
-    per_block = _rows_per_block(jury.endpoints if jury else ())
+    per_block = _rows_per_block(jury.all_endpoints if jury else ())
     blocks = [rows.slice(at, per_block) for at in range(0, len(rows), per_block)]
     source = from_blocks(blocks)
     yield from _stream(_verified(source, executor, jury, coordinator, actors, per_block=per_block))
@@ -157,6 +166,19 @@ def _verified(
             fn_constructor_args=(shares, jury.rule, jury.grounding, coordinator),
             compute=_pool(actors.judge, max(e.concurrency for e in shares), per_block),
             **_BLOCKWISE,
+        )
+    if jury and jury.panel:
+        shares = [_share(endpoint, actors.agree) for endpoint in jury.panel.endpoints]
+        rows = rows.map_batches(
+            _named("agree", AgreeBlock),
+            fn_constructor_args=(
+                Panel(tuple(shares), jury.panel.settings),
+                executor,
+                coordinator,
+            ),
+            compute=_pool(actors.agree, sum(e.concurrency for e in shares), per_block),
+            **_BLOCKWISE,
+            **(placement(executor) if executor else {}),
         )
     return rows
 

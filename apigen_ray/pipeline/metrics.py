@@ -83,12 +83,17 @@ class MeteredModel:
             gauge.set_default_tags(tags)
 
     async def complete(
-        self, messages: Sequence[Message], schema: JsonObject | None = None, *, sample: str = ""
+        self,
+        messages: Sequence[Message],
+        schema: JsonObject | None = None,
+        *,
+        sample: str = "",
+        tools: Sequence[JsonObject] = (),
     ) -> Reply:
         """See `Model.complete`."""
         self._reporting = self._reporting or asyncio.create_task(self._report())
         try:
-            reply = await self._model.complete(messages, schema, sample=sample)
+            reply = await self._model.complete(messages, schema, sample=sample, tools=tools)
         except InfrastructureError as error:
             self._requests.inc(1, {"result": error.reason})
             raise

@@ -28,8 +28,10 @@ from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.sampler import PromptSampler, PromptSpec, Task
 from apigen_ray.prompting.seed_pool import LAG
 from apigen_ray.records import Stage, Style
+from apigen_ray.report.activity import AGREE
 from apigen_ray.run_folder.event_log import forward_logs
 from apigen_ray.run_folder.rows import Row, as_rows, as_table
+from apigen_ray.stages.agreement import AgreementSettings, Solver
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import Dispatcher, ExecuteSettings, RestTools
 from apigen_ray.stages.execute.rest import RestCaller, RestSettings
@@ -54,6 +56,14 @@ class Executor:
     def can_run(self, function: str) -> bool:
         """Whether there is code or an API for a function."""
         return function in self.code.functions or function in self.rest_tools
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The solvers of a run, and how many of them must agree."""
+
+    endpoints: tuple[Endpoint, ...]
+    settings: AgreementSettings
 
 
 def _client(endpoint: Endpoint, coordinator: RemoteCoordinator) -> CachingModel:
@@ -125,27 +135,31 @@ class ExecuteBlock:
 
     def __init__(self, executor: Executor, coordinator: RemoteCoordinator) -> None:
         forward_logs(coordinator.log)
-        self._executor = executor
+        self._settings = executor.settings
         self._crash_guard = CrashGuard("execute", coordinator)
-        self._sandbox: Sandbox | None = None
-        self._opening = asyncio.Lock()
-        rest = RestCaller(executor.rest, os.environ)
-        self._runner = Dispatcher(
-            executor.rest_tools, rest, self._open_sandbox, executor.settings.errors
-        )
+        self._runner = _dispatcher(executor)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         """Process a block."""
         return await _process(block, self._execute, self._crash_guard, Stage.EXECUTE)
 
     async def _execute(self, row: Row) -> Row:
-        return await steps.execute_step(row, self._runner, self._executor.settings)
+        return await steps.execute_step(row, self._runner, self._settings)
 
-    async def _open_sandbox(self) -> Sandbox:
-        async with self._opening:
-            if self._sandbox is None:
-                self._sandbox = await open_sandbox(self._executor.sandbox, self._executor.code)
-            return self._sandbox
+
+def _dispatcher(executor: Executor) -> Dispatcher:
+    """Runs calls; the sandbox is opened with the first that needs it."""
+    opened: Sandbox | None = None
+    opening = asyncio.Lock()
+
+    async def sandbox() -> Sandbox:
+        nonlocal opened
+        async with opening:
+            opened = opened or await open_sandbox(executor.sandbox, executor.code)
+            return opened
+
+    rest = RestCaller(executor.rest, os.environ)
+    return Dispatcher(executor.rest_tools, rest, sandbox, executor.settings.errors)
 
 
 class JudgeBlock:
@@ -172,6 +186,31 @@ class JudgeBlock:
 
     async def _judge(self, row: Row) -> Row:
         return await steps.judge_step(row, self._judges, self._rule, self._grounding)
+
+
+class AgreeBlock:
+    """The end of stage 3: whether other models make the same calls."""
+
+    def __init__(
+        self, panel: Panel, executor: Executor | None, coordinator: RemoteCoordinator
+    ) -> None:
+        forward_logs(coordinator.log)
+        self._solvers = [
+            Solver(endpoint.name, _client(endpoint, coordinator)) for endpoint in panel.endpoints
+        ]
+        self._settings = panel.settings
+        self._with_schema = any(e.response_format in WITH_SCHEMA for e in panel.endpoints)
+        self._runner = _dispatcher(executor) if executor else None
+        self._crash_guard = CrashGuard(AGREE, coordinator)
+
+    async def __call__(self, block: pa.Table) -> pa.Table:
+        """Process a block."""
+        return await _process(block, self._agree, self._crash_guard, Stage.JUDGE)
+
+    async def _agree(self, row: Row) -> Row:
+        return await steps.agree_step(
+            row, self._solvers, self._settings, self._runner, with_schema=self._with_schema
+        )
 
 
 async def _process(

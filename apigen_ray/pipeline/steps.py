@@ -7,7 +7,6 @@ sample is a row with a reason, too.
 import json
 import logging
 from collections.abc import Awaitable, Mapping, Sequence
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute
@@ -15,8 +14,9 @@ import pyarrow.compute
 from apigen_ray import strict_json
 from apigen_ray.errors import InfrastructureError
 from apigen_ray.models import Model
+from apigen_ray.pipeline.charges import charged, shares
 from apigen_ray.pipeline.poison_rows import CRASH_LIMIT
-from apigen_ray.prompting.pair_schema import schema_of
+from apigen_ray.prompting.pair_schema import calls_schema, schema_of
 from apigen_ray.prompting.sampler import PromptSampler, Task, point_id
 from apigen_ray.prompting.templates import texts
 from apigen_ray.records import (
@@ -42,6 +42,7 @@ from apigen_ray.run_folder.rows import (
     with_values,
 )
 from apigen_ray.run_folder.store import digest
+from apigen_ray.stages.agreement import AgreementSettings, Solution, Solver, agree
 from apigen_ray.stages.check import CheckSettings, check, no_completion, signatures_of
 from apigen_ray.stages.copied import copied
 from apigen_ray.stages.execute.dispatch import (
@@ -53,6 +54,7 @@ from apigen_ray.stages.execute.dispatch import (
 )
 from apigen_ray.stages.grounding import Examined, GroundingSettings, examine
 from apigen_ray.stages.judge import Judge, Rule, vote
+from apigen_ray.tools.read_forms import read_tool
 from apigen_ray.tools.write_forms import tool_columns
 
 log = logging.getLogger(__name__)
@@ -114,7 +116,7 @@ async def check_step(
         prompt: What it was asked for.
         settings: How strict stage 1 is.
     """
-    paid = dict(zip(rows, _shares(reply, len(rows)), strict=True))
+    paid = dict(zip(rows, shares(reply, len(rows)), strict=True))
     answered = {
         point: with_values(
             row,
@@ -181,19 +183,8 @@ async def judge_step(
         results = json.loads(row["execution_results"] or "[]")
         findings = examined.remarks if examined else ()
         ballot = await vote(pair, tools, results, judges, rule, sample=row["id"], findings=findings)
-        voted = with_values(
-            found,
-            input_tokens=row["input_tokens"] + sum(r.input_tokens for r in ballot.replies),
-            output_tokens=row["output_tokens"] + sum(r.output_tokens for r in ballot.replies),
-            reasoning_tokens=_known_sum(
-                [row["reasoning_tokens"], *(r.reasoning_tokens for r in ballot.replies)]
-            ),
-            cached_tokens=_known_sum(
-                [row["cached_tokens"], *(r.cached_tokens for r in ballot.replies)]
-            ),
-            cost_usd=row["cost_usd"] + sum(r.cost_usd for r in ballot.replies),
-            judge_s=sum(r.seconds for r in ballot.replies),
-        )
+        voted = charged(found, ballot.replies)
+        voted = with_values(voted, judge_s=sum(r.seconds for r in ballot.replies))
         if ballot.votes:
             votes = [_vote_form(vote) for vote in ballot.votes]
             thought = ballot.votes[-1].thought  # of the deciding vote
@@ -210,6 +201,51 @@ async def judge_step(
         return [rejected_row(voted, Stage.JUDGE, refused)]
 
     return (await _errors_as_rows([row], Stage.JUDGE, judged()))[0]
+
+
+async def agree_step(
+    row: Row,
+    solvers: Sequence[Solver],
+    settings: AgreementSettings,
+    runner: Dispatcher | None,
+    *,
+    with_schema: bool = False,
+) -> Row:
+    """Have other models solve the query of a row that the judges passed: the end of stage 3."""
+
+    async def run(calls: Sequence[Call]) -> list[JsonObject]:
+        assert runner is not None
+        return [result_form(result) for result in (await execute(calls, runner)).results]
+
+    async def agreed() -> list[Row]:
+        tools = [read_tool(form) for form in json.loads(row["tools"])]
+        found = await agree(
+            _pair(row),
+            json.loads(row["execution_results"] or "[]"),
+            tools,
+            solvers,
+            settings,
+            schema=calls_schema(tools) if with_schema else None,
+            run=run if runner else None,
+            sample=row["id"],
+        )
+        solutions = strict_json.dumps([_solution_form(each) for each in found.solutions])
+        solved = with_values(charged(row, found.replies), agreement=found.text, solutions=solutions)
+        if found.agreed >= settings.require:
+            return [solved]
+        detail = f"{found.text} solvers agree; {settings.require} must"
+        return [rejected_row(solved, Stage.JUDGE, Rejected(Reason.DISAGREEMENT, detail))]
+
+    return (await _errors_as_rows([row], Stage.JUDGE, agreed()))[0]
+
+
+def _solution_form(solution: Solution) -> JsonObject:
+    """A solution as rows hold it: its calls, or why they could not be read."""
+    form: JsonObject = {"solver": solution.solver, "agrees": solution.agrees}
+    if isinstance(solution.calls, Rejected):
+        return form | {"unreadable": solution.calls.detail}
+    calls: list[Json] = [{"name": c.name, "arguments": c.arguments} for c in solution.calls]
+    return form | {"calls": calls}
 
 
 def _with_findings(row: Row, examined: Examined | None) -> Row:
@@ -283,37 +319,3 @@ def _vote_form(vote: Vote) -> JsonObject:
     """A vote as rows hold it."""
     form: JsonObject = {"judge": vote.judge, "pass": vote.passed, "thought": vote.thought}
     return form | ({"reasoning": vote.reasoning} if vote.reasoning else {})
-
-
-def _known_sum(counts: Sequence[int | None]) -> int | None:
-    """The sum of the counts that were reported; None if none was."""
-    known = [count for count in counts if count is not None]
-    return sum(known) if known else None
-
-
-def _shares(reply: Reply, count: int) -> list[dict[str, Any]]:
-    """Split the tokens and cost of a completion among its data points, to the last token."""
-
-    def split(total: int | None) -> list[int | None]:
-        if total is None:
-            return [None] * count
-        each, rest = divmod(total, count)
-        return [each + (point < rest) for point in range(count)]
-
-    shares = zip(
-        split(reply.input_tokens),
-        split(reply.output_tokens),
-        split(reply.reasoning_tokens),
-        split(reply.cached_tokens),
-        strict=True,
-    )
-    return [
-        {
-            "input_tokens": into,
-            "output_tokens": out,
-            "reasoning_tokens": reasoning,
-            "cached_tokens": cached,
-            "cost_usd": reply.cost_usd / count,
-        }
-        for into, out, reasoning, cached in shares
-    ]

@@ -40,10 +40,21 @@ def pairs_schema(style: Style, tools: Sequence[Tool], count: int) -> JsonObject:
     query: JsonObject = {"type": "string", "pattern": f"^{CHARACTER}{{1,}}$"}
     pair = _object(query=query, answers=_answers(style, [_call(tool) for tool in tools]))
     pairs: JsonObject = {"type": "array", "items": pair, "minItems": count, "maxItems": count}
+    return _with_definitions(_object(pairs=pairs), tools)
+
+
+def calls_schema(tools: Sequence[Tool]) -> JsonObject:
+    """`{"calls": [...]}` with any number of calls, even none: how a solver answers."""
+    one: Json = {"anyOf": [_call(tool) for tool in tools]}
+    calls: JsonObject = {"type": "array", "items": one, "minItems": 0, "maxItems": MOST_CALLS}
+    return _with_definitions(_object(calls=calls), tools)
+
+
+def _with_definitions(schema: JsonObject, tools: Sequence[Tool]) -> JsonObject:
     definitions: JsonObject = {}
     for tool in tools:
         definitions |= _definitions(tool)
-    return _object(pairs=pairs) | ({"$defs": definitions} if definitions else {})
+    return schema | ({"$defs": definitions} if definitions else {})
 
 
 def _answers(style: Style, calls: Sequence[Json]) -> JsonObject:

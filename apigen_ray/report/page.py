@@ -184,6 +184,7 @@ def _figures(stats: Stats) -> list[tuple[str, str]]:
     figures = [
         ("requested", f"{stats.requested:,}"),
         ("verified", f"{verified:,}"),
+        *([("of them distinct", f"{stats.distinct:,}")] if stats.repeats else []),
         ("pass rate", "-" if rate is None else f"{rate:.1%}"),
         ("errors", f"{stats.whole.outcomes[Outcome.ERROR]:,}"),
     ]

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason, Stage
-from apigen_ray.report.activity import Activity
+from apigen_ray.report.activity import AGREE, Activity
 from apigen_ray.report.quality import Quality
 from apigen_ray.report.rates import RecentRate, clock, rate_text
 from apigen_ray.report.refresh import refresh
@@ -129,7 +129,7 @@ class Progress:
 
 
 def _at_work(activity: Activity) -> list[Text]:
-    order = [stage.value for stage in Stage]
+    order = [*(stage.value for stage in Stage), AGREE]
     stages = sorted(
         activity.rows.items(), key=lambda item: (order.index(item[0].partition("(")[0]), item)
     )
@@ -176,6 +176,12 @@ def print_report(console: Console, path: str) -> None:
 def print_funnel(console: Console, stats: Stats) -> None:
     """Print the funnel, the reasons, and the outcomes by model and style."""
     console.print(_funnel_table(stats))
+    if stats.repeats:
+        console.print(
+            f"{stats.distinct:,} of the verified pairs are distinct; {stats.repeats:,} repeat "
+            "another and are left out of dataset/",
+            soft_wrap=True,
+        )
     if stats.whole.reasons:
         console.print(_reason_table(stats.whole))
     for title, funnels in (("model", stats.by_model), ("style", stats.by_style)):

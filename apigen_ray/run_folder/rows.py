@@ -23,12 +23,14 @@ from apigen_ray.records import (
 class Row(TypedDict):
     """One data point, in the columns of `samples`. `outcome` is None while it is in the pipeline.
 
-    `answers`, `tools`, `categories`, `execution_results`, `ungrounded`, `unused` and `votes` are
-    JSON text. Tokens and cost are what the point took: its share of the completion, and its
-    judging. `attempts` counts how often it was asked for, resumes included. `copied` says what the
-    pair repeats of its prompt, `reasoning` is what the model wrote before its completion, where an
-    endpoint tells them apart. `ungrounded` lists the values of the calls that the query does not
-    give, `unused` what the query mentions and no call uses; None where nobody looked.
+    `answers`, `tools`, `categories`, `execution_results`, `ungrounded`, `unused`, `votes` and
+    `solutions` are JSON text. Tokens and cost are what the point took: its share of the completion,
+    its judging and its solutions. `attempts` counts how often it was asked for, resumes included.
+    `copied` says what the pair repeats of its prompt, `reasoning` is what the model wrote before
+    its completion, where an endpoint tells them apart. `ungrounded` lists the values of the calls
+    that the query does not give, `unused` what the query mentions and no call uses. `agreement`
+    says how many of the solvers that were asked agree, such as `2 of 3`, and `solutions` what they
+    answered. All are None where nobody looked.
 
     `reasoning_tokens` are part of `output_tokens`, `cached_tokens` of `input_tokens`; the latter is
     None where no endpoint reports it.
@@ -54,6 +56,8 @@ class Row(TypedDict):
     unused: str | None
     thought: str | None
     votes: str | None
+    agreement: str | None
+    solutions: str | None
     completion: str | None
     reasoning: str | None
     messages_hash: str | None
@@ -79,7 +83,12 @@ def _arrow_type(hint: Any) -> pa.DataType:
 SCHEMA = pa.schema([(name, _arrow_type(hint)) for name, hint in get_type_hints(Row).items()])
 """The columns of `samples`. JSON stays text: Arrow must never type what a model wrote."""
 
-LATER = frozenset({"strategy", "copied", "reasoning", "reasoning_tokens", "cached_tokens"})
+LATER = frozenset(
+    {
+        "strategy", "copied", "reasoning", "reasoning_tokens", "cached_tokens", "agreement",
+        "solutions",
+    }
+)  # fmt: skip
 """The columns that the first versions did not write: None in the rows of their parts."""
 
 RELEASED = (

@@ -17,6 +17,8 @@ from apigen_ray.prompting import templates
 from apigen_ray.records import JsonObject, Seed, Tool
 from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.run_folder.store import RunFolder, digest
+from apigen_ray.stages.agreement.solve import TEMPLATE_NAMES as SOLVE_TEMPLATES
+from apigen_ray.stages.agreement.solve import TEMPLATES as SOLVE
 from apigen_ray.stages.judge import TEMPLATE_NAMES as JUDGE_TEMPLATES
 from apigen_ray.stages.judge import TEMPLATES as JUDGE
 from apigen_ray.tools.write_forms import own_form
@@ -61,8 +63,8 @@ def identity_of(config: RunConfig, tools: Sequence[Tool], seeds: Sequence[Seed])
     """Everything the rows depend on: a run may only be resumed with the same."""
     values = config.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_ROWS["config"])
     for model in (*values["models"], values["judge"], *values["further_judges"]):
-        for key in _WITHOUT_EFFECT_ON_ROWS["model"]:
-            model.pop(key, None)
+        _drop_without_effect(model)
+    values["agreement"] = agreement_identity(config)
     for key in _WITHOUT_EFFECT_ON_ROWS["target"]:
         del values["target"][key]
     values["sandbox"] = config.sandbox.model_dump(
@@ -75,6 +77,21 @@ def identity_of(config: RunConfig, tools: Sequence[Tool], seeds: Sequence[Seed])
         "prompts": digest(text for _, text in sorted(_prompts().items())),
     }
     return values
+
+
+def agreement_identity(config: RunConfig | None) -> JsonObject | None:
+    """What the rows depend on of `agreement`."""
+    if config is None or config.agreement is None:
+        return None
+    values = config.agreement.model_dump(mode="json")
+    for model in values["models"]:
+        _drop_without_effect(model)
+    return values
+
+
+def _drop_without_effect(model: dict[str, Any]) -> None:
+    for key in _WITHOUT_EFFECT_ON_ROWS["model"]:
+        model.pop(key, None)
 
 
 def check_same_run(folder: RunFolder, identity: Mapping[str, Any]) -> None:
@@ -158,4 +175,5 @@ def _git_revision() -> str | None:
 
 def _prompts() -> dict[str, str]:
     """The templates of all prompts, by file name."""
-    return templates.texts() | {name: JUDGE.text(name) for name in JUDGE_TEMPLATES}
+    judge = {name: JUDGE.text(name) for name in JUDGE_TEMPLATES}
+    return templates.texts() | judge | {name: SOLVE.text(name) for name in SOLVE_TEMPLATES}

@@ -29,8 +29,10 @@ from apigen_ray.workflows.prepare import (
     endpoints_of,
     judge_settings,
     prepare_executor,
+    solver_settings,
+    verifier_settings,
 )
-from apigen_ray.workflows.trial import generator_trial, judge_trial
+from apigen_ray.workflows.trial import generator_trial, judge_trial, solver_trial
 
 SECONDS_FOR_A_NODE = 30.0
 
@@ -65,9 +67,9 @@ class _Found:
 def _checks(config: RunConfig, console: Console) -> Iterator[tuple[str, Check]]:
     found = _Found()
     yield "tools", partial(_tools, config, console, found)
-    judges = judge_settings(config)
+    verifiers = verifier_settings(config)
     own: list[VllmEndpoint] = []
-    for key, model in ({model.name: model for model in config.models} | judges).items():
+    for key, model in ({model.name: model for model in config.models} | verifiers).items():
         if isinstance(model, VllmEndpoint):
             own.append(model)
         else:
@@ -98,6 +100,8 @@ def _model(
         trial = None
         if key in judge_settings(config):
             trial = judge_trial(config, found.seeds)
+        elif key in solver_settings(config):
+            trial = solver_trial(config, found.seeds)
         elif found.library:
             trial = generator_trial(config, found.library, found.seeds)
         described = trial.run(endpoints[key]) if trial else "answers"

@@ -21,7 +21,8 @@ from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.local import LocalEndpoint, local_servers
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.models.vllm import VllmEndpoint
-from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.dataset import Jury
+from apigen_ray.pipeline.operators import Executor, Panel
 from apigen_ray.pipeline.session import ray_session
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.pipeline.vllm_engine import engines
@@ -62,6 +63,27 @@ def check_styles(config: RunConfig, library: Library) -> None:
 def judge_settings(config: RunConfig) -> dict[str, ModelSettings]:
     """The judges, by keys that no generating model can have: names contain no slash."""
     return {f"judge/{judge.name}": judge for judge in config.judges}
+
+
+def solver_settings(config: RunConfig) -> dict[str, ModelSettings]:
+    """The solvers of `agreement`, by such keys."""
+    return {f"solver/{solver.name}": solver for solver in config.solvers}
+
+
+def verifier_settings(config: RunConfig) -> dict[str, ModelSettings]:
+    """All models that verify what others have generated."""
+    return judge_settings(config) | solver_settings(config)
+
+
+def jury_of(config: RunConfig, endpoints: Mapping[str, Endpoint]) -> Jury:
+    """The verifying models of a config, once their endpoints are known."""
+    solvers = tuple(endpoints[key] for key in solver_settings(config))
+    return Jury(
+        tuple(endpoints[key] for key in judge_settings(config)),
+        config.votes,
+        config.grounding,
+        Panel(solvers, config.agreement) if config.agreement else None,
+    )
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from apigen_ray.config import RunConfig, as_config
 from apigen_ray.models.budget import SAME_COMMAND, Limits
 from apigen_ray.models.endpoints import Endpoint, split_limits
 from apigen_ray.models.response_cache import Summary
-from apigen_ray.pipeline.dataset import Generation, Jury, end_early, generate
+from apigen_ray.pipeline.dataset import Generation, end_early, generate
 from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.calls_first import CallsFirstSampler
@@ -41,7 +41,9 @@ from apigen_ray.workflows.prepare import (
     coordination,
     endpoints_of,
     judge_settings,
+    jury_of,
     prepare_executor,
+    verifier_settings,
 )
 from apigen_ray.workflows.resume import RunPlan
 
@@ -220,7 +222,6 @@ class _Session:
     ) -> Generator[pa.Table, None, None]:
         """The rows of all models as they come, from every stage."""
         config = self.config
-        judges = tuple(self.endpoints[key] for key in judge_settings(config))
         return generate(
             [
                 Generation(self.endpoints[model], asked, feedback.owner(model))
@@ -229,7 +230,7 @@ class _Session:
             sampler=self._sampler(),
             check=config.check,
             executor=self.executor,
-            jury=Jury(judges, config.votes, config.grounding),
+            jury=jury_of(config, self.endpoints),
             coordinator=self.coordinator,
             pools=pools,
             actors=config.actors,
@@ -247,7 +248,7 @@ def _open_session(
     command: str,
 ) -> Iterator[_Session]:
     """Bring up what a run needs, and take it down again."""
-    settings = {model.name: model for model in config.models} | judge_settings(config)
+    settings = {model.name: model for model in config.models} | verifier_settings(config)
     replies = folder.path / REPLIES if keep_replies else None
     limits = Limits(config.budget_usd, config.max_tokens_total, command)
     notices = Notices(console)

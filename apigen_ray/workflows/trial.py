@@ -10,11 +10,13 @@ from apigen_ray.models.clients import client_of
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.structured_output import WITH_SCHEMA
 from apigen_ray.prompting.calls_first import CallsFirstSampler
-from apigen_ray.prompting.pair_schema import schema_of
+from apigen_ray.prompting.pair_schema import calls_schema, schema_of
 from apigen_ray.prompting.sampler import PromptSampler, Sampler, plan
 from apigen_ray.prompting.targets import goals_of
 from apigen_ray.records import JsonObject, Message, Prompt, Rejected, Reply, Seed
 from apigen_ray.report.rates import clock, rate_text
+from apigen_ray.stages.agreement import same_calls
+from apigen_ray.stages.agreement.solve import read_calls, solve_messages
 from apigen_ray.stages.check import CheckSettings, check, signatures_of
 from apigen_ray.stages.judge import VERDICT, judge_messages, read_verdict
 from apigen_ray.tools.library import Library
@@ -103,6 +105,31 @@ def judge_trial(config: RunConfig, seeds: Sequence[Seed]) -> Trial | None:
     messages = judge_messages(seed.pair, [shown_form(tool) for tool in seed.tools], [])
     points = sum(config.points.values()) * len(config.models)
     return Trial(messages, VERDICT, _verdict, points, "data points, if all are judged")
+
+
+def solver_trial(config: RunConfig, seeds: Sequence[Seed]) -> Trial | None:
+    """The solving of a seed's query, in our own prompt; None if there is no seed."""
+    if not seeds or config.agreement is None:
+        return None
+    seed = seeds[0]
+    solved = sum(config.points.values()) * len(config.models) * config.agreement.samples
+    solutions = -(-solved // len(config.agreement.models))
+    return Trial(
+        solve_messages(seed.pair.query, seed.tools),
+        calls_schema(seed.tools),
+        partial(_solution, seed),
+        solutions,
+        "solutions, if the judge passes all",
+    )
+
+
+def _solution(seed: Seed, reply: Reply) -> str:
+    calls = read_calls(reply.text, seed.tools)
+    if isinstance(calls, Rejected):
+        return f"its solution of a seed's query can't be read: {calls.detail}"
+    tools = {tool.name: tool for tool in seed.tools}
+    same = same_calls(seed.pair.calls, calls, tools)
+    return f"its solution of a seed's query: {'the same calls' if same else 'other calls'}"
 
 
 def _size(reply: Reply) -> str:

@@ -42,13 +42,15 @@ from apigen_ray.tools.write_forms import own_form
 from apigen_ray.workflows.collect import collect
 from apigen_ray.workflows.external_rows import UnsettledRows, open_data
 from apigen_ray.workflows.finish import RunResult, finish
+from apigen_ray.workflows.manifest import agreement_identity
 from apigen_ray.workflows.prepare import (
     QUIET,
     cluster_endpoints_of,
     coordination,
     endpoints_of,
-    judge_settings,
+    jury_of,
     prepare_executor,
+    verifier_settings,
 )
 from apigen_ray.workflows.tools import ToolSources, as_library
 
@@ -171,6 +173,7 @@ class _Request:
             "stages": [stage.option for stage in self.stages],
             "check": self.settings.check.model_dump(mode="json"),
             "grounding": self.settings.grounding.model_dump(mode="json"),
+            "agreement": agreement_identity(self.settings.config),
         }
 
     def checked(self) -> Iterator[Batch]:
@@ -253,14 +256,13 @@ def _prepared(request: _Request, folder: RunFolder, console: Console) -> Iterato
 
 @contextmanager
 def _jury(config: RunConfig, folder: UPath, console: Console) -> Iterator[Jury]:
-    settings = judge_settings(config)
+    settings = verifier_settings(config)
     with ExitStack() as stack:
         endpoints = stack.enter_context(endpoints_of(settings, console, folder))
         if len(endpoints) < len(settings):  # the cluster serves the others
             stack.enter_context(ray_session(folder / "ray.log"))
             endpoints |= stack.enter_context(cluster_endpoints_of(settings, console))
-        judges = tuple(split_limits(endpoints)[key] for key in settings)
-        yield Jury(judges, config.votes, config.grounding)
+        yield jury_of(config, split_limits(endpoints))
 
 
 def _verify_rows(

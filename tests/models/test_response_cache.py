@@ -52,7 +52,7 @@ class Counting:
     def __init__(self):
         self.asked = 0
 
-    async def complete(self, messages, schema=None, *, sample=""):
+    async def complete(self, messages, schema=None, *, sample="", tools=()):
         self.asked += 1
         return reply(f"answer {self.asked}")
 

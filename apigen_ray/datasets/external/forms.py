@@ -3,7 +3,7 @@
 - xLAM: `query`, `answers`, `tools`; JSON or the text of it. distilabel's APIGen tasks write the
   same, or `func_name` in place of `tools`.
 - raw completions: `completion`, `tools`.
-- messages: `messages` with `tool_calls`, `tools`.
+- messages: `messages` with `tool_calls`, `tools`; or with `function_call`, `functions`.
 - BFCL: `question`, `function`; the calls are in a separate file, as `ground_truth` or `result`.
 """
 
@@ -55,7 +55,8 @@ def read_row(row: Mapping[str, Any], answers: Mapping[str, Json]) -> ExternalRow
     """
     id_ = None if row.get("id") is None else str(row["id"])
     model = row.get("model") or row.get("model_name")
-    tools = row.get("tools", row.get("function"))
+    listed = (row.get(key) for key in ("tools", "function", "functions"))
+    tools = next((value for value in listed if value is not None), None)
     if tools is None and isinstance(row.get("func_name"), str):
         tools = [row["func_name"]]
     if "completion" in row:
@@ -97,18 +98,29 @@ def _of_messages(messages: Sequence[Any]) -> JsonObject:
     replies = [place for place, message in enumerate(turns) if message.get("role") == "assistant"]
     if not replies:
         raise Unreadable(Reason.MISSING_FIELD, "messages: no reply of an assistant")
-    calls = []
-    made = turns[replies[-1]].get("tool_calls") or []
+    asked = [message for message in turns[: replies[-1]] if message.get("role") != "system"]
+    return {"query": _query(asked), "answers": _calls_of_message(turns[replies[-1]])}
+
+
+def _calls_of_message(message: Mapping[str, Any]) -> list[Json]:
+    """The calls of a reply: `tool_calls`, or `function_call` from before there were several."""
+    made = message.get("tool_calls") or []
     if not isinstance(made, list):
         raise Unreadable(Reason.WRONG_TYPE, "messages: tool_calls is not a list")
-    for call in made:
-        function = call.get("function") if isinstance(call, Mapping) else None
-        if not isinstance(function, Mapping):
-            raise Unreadable(Reason.MISSING_FIELD, "messages: a tool call without a function")
-        arguments = _text_or_json(function.get("arguments"), "messages: arguments")
-        calls.append({"name": function.get("name"), "arguments": arguments})
-    asked = [message for message in turns[: replies[-1]] if message.get("role") != "system"]
-    return {"query": _query(asked), "answers": calls}
+    functions = [call.get("function") if isinstance(call, Mapping) else None for call in made]
+    if not made and message.get("function_call") is not None:
+        functions = [message["function_call"]]
+    return [_call_of_function(function) for function in functions]
+
+
+def _call_of_function(function: Any) -> Json:
+    """A call; where there are no arguments, some write empty text or null, or leave them out."""
+    if not isinstance(function, Mapping):
+        raise Unreadable(Reason.MISSING_FIELD, "messages: a tool call without a function")
+    written = function.get("arguments")
+    blank = isinstance(written, str) and not written.strip()
+    arguments = {} if blank else _text_or_json(written, "messages: arguments")
+    return {"name": function.get("name"), "arguments": {} if arguments is None else arguments}
 
 
 def _query(value: Any) -> Any:
@@ -117,11 +129,22 @@ def _query(value: Any) -> Any:
         value = value[0]
     if not isinstance(value, list) or not all(isinstance(turn, Mapping) for turn in value):
         return value
-    turns = [(turn.get("role"), turn.get("content")) for turn in value]
+    turns = [(turn.get("role"), _joined(turn.get("content"))) for turn in value]
     users = [content for role, content in turns if role == "user"]
     if len(users) == 1 and all(role in ("user", "system") for role, _ in turns):
         return users[0]
     return "\n".join(f"{role}: {content}" for role, content in turns)
+
+
+def _joined(content: Any) -> Any:
+    """The content of a message; of a list of text parts, their text."""
+    if not isinstance(content, list):
+        return content
+    parts = [part.get("text") if isinstance(part, Mapping) else part for part in content]
+    texts = [part for part in parts if isinstance(part, str)]
+    if len(texts) < len(parts):
+        raise Unreadable(Reason.WRONG_TYPE, "messages: content has a part that is not text")
+    return "\n".join(texts)
 
 
 def _style(value: Any) -> Style | None:
