@@ -1,18 +1,15 @@
 """A run tests its judges before it needs them, and says which of them are worth nothing."""
 
 import io
-import json
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
 
 import pytest
-from example_runs import config
+from example_runs import SEEDS, config
 from rich.console import Console
+from stub_judges import always
 
 from apigen_ray.models.budget import Limits
-from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.response_cache import LocalCache, ResponseCache
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.prompting.seeds import load_seeds
@@ -25,7 +22,7 @@ from apigen_ray.workflows.audit.sources import as_cases
 from apigen_ray.workflows.prepare import prepare_executor, run_async
 
 ROOT = Path(__file__).parents[3]
-SEEDS = str(ROOT / "configs" / "seeds.jsonl")
+
 TOOLS = [str(ROOT / "sandbox" / "tools")]
 
 
@@ -43,34 +40,6 @@ def seeds(library):
 def judge():
     with serving([SimulatedEndpoint(name="judge", latency_s=0.01, known=SEEDS)]) as running:
         yield running["judge"]
-
-
-@contextmanager
-def always(verdict):
-    """An endpoint that gives the same verdict about everything."""
-    content = json.dumps({"thought": "Looks good to me.", "pass": verdict})
-    body = json.dumps({"choices": [{"message": {"content": content}, "finish_reason": "stop"}]})
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
-            self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body.encode())
-
-        def log_message(self, *_): ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        address = f"http://127.0.0.1:{server.server_port}/v1"
-        yield Endpoint(name=f"always-{verdict}", base_url=address, model="m")
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @contextmanager
