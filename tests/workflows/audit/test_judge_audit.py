@@ -16,7 +16,7 @@ from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.report.audit_record import JUDGE_AUDIT, read_audit
 from apigen_ray.run_folder.store import REPLIES, RunFolder
 from apigen_ray.tools.library import load_library
-from apigen_ray.workflows.audit.judge_audit import audit_judges, choose
+from apigen_ray.workflows.audit.judge_audit import audit_judges, choose, choosing_pairs
 from apigen_ray.workflows.audit.measure import examine_many
 from apigen_ray.workflows.audit.sources import as_cases
 from apigen_ray.workflows.prepare import prepare_executor, run_async
@@ -49,15 +49,15 @@ def audited(out, seeds, judges, *, pairs=24, limits=None, executor=None):
     folder, console = RunFolder(out), Console(file=io.StringIO(), width=1000)
     with folder.writing():
         cache = ResponseCache(folder.path / REPLIES, limits or Limits(None, None))
-        audit_judges(
-            folder,
-            settings,
-            seeds,
-            executor=executor,
-            judges={f"judge/{judge.name}": judge for judge in judges},
-            cache=LocalCache(cache),
-            console=console,
-        )
+        with choosing_pairs(folder, settings, seeds, executor) as chosen:
+            audit_judges(
+                folder,
+                settings,
+                chosen,
+                judges={f"judge/{judge.name}": judge for judge in judges},
+                cache=LocalCache(cache),
+                console=console,
+            )
         cache.close()
     yield folder, console.file.getvalue(), cache.summary()
 
@@ -121,7 +121,10 @@ def test_it_can_be_left_out_and_without_seeds_it_says_so(tmp_path, seeds, judge)
     with audited(tmp_path / "off", seeds, [judge], pairs=0) as (_, printed, replies):
         assert (printed, replies.paid) == ("", 0)
     with audited(tmp_path / "none", [], [judge]) as (_, printed, replies):
-        assert (printed, replies.paid) == ("judges: not audited: the run has no seeds\n", 0)
+        assert (printed, replies.paid) == (
+            "judges: not audited: the run has no seeds that pass its checks\n",
+            0,
+        )
 
 
 def test_two_judges_are_compared_and_vote_together(tmp_path, seeds, judge):
