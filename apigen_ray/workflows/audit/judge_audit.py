@@ -98,6 +98,7 @@ def audit_judges(
                     style="yellow",
                 )
                 return
+            console.print(f"asking the judges about {len(asked)} known pairs ...", style="dim")
             found = run_async(_audit(config, asked, judges, cache))
         except InfrastructureError as error:
             console.print(f"judges: not audited: {error}", style="yellow", soft_wrap=True)

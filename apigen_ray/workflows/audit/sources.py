@@ -16,6 +16,7 @@ from apigen_ray.stages.check import CheckSettings
 from apigen_ray.tools.library import Library
 from apigen_ray.tools.read_forms import read_tool
 from apigen_ray.workflows.audit.cases import Case
+from apigen_ray.workflows.audit.judges import NOTHING_RECORDED, Recorded
 from apigen_ray.workflows.external_rows import open_data
 
 COLUMNS = ("id", "style", "query", "answers", "tools", "execution_results", "outcome")
@@ -31,6 +32,7 @@ class RightRows:
     source: str
     caveat: str | None = None
     notices: tuple[str, ...] = ()
+    recorded: Recorded = NOTHING_RECORDED
 
 
 def of_run(folder: RunFolder, sample: int, seed: int) -> RightRows:
