@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from apigen_ray.errors import BadInput
 from apigen_ray.models.clients import MODEL_KINDS, MODEL_SETTINGS, ModelSettings
@@ -66,6 +66,12 @@ class Actors(Settings):
     """Actors that ask the solvers, and own sandboxes to compare what calls return."""
 
 
+def _asked(style: Style) -> Style:
+    if style is Style.MULTI_TURN:
+        raise ValueError(f"{style} is a style of data made elsewhere; a run can't ask for it")
+    return style
+
+
 class RunConfig(Settings):
     """One run.
 
@@ -77,7 +83,7 @@ class RunConfig(Settings):
     """The run folder. Running again with the same folder resumes."""
     seed: int = 0
     """The random seed of everything that is sampled."""
-    points: dict[Style, Annotated[int, Field(ge=0)]]
+    points: dict[Annotated[Style, AfterValidator(_asked)], Annotated[int, Field(ge=0)]]
     """How many data points each model generates, by style."""
     strategy: Strategy = "query_and_calls"
     """Who writes what: the model queries and calls, as in the paper; or, with `calls_first`, the
@@ -244,8 +250,8 @@ _SECTIONS: tuple[type[Settings], ...] = (
     CheckSettings,
     ExecuteSettings,
     GroundingSettings,
-    JudgeAuditSettings,
     AgreementSettings,
+    JudgeAuditSettings,
     SandboxSettings,
     EgressSettings,
     RestSettings,

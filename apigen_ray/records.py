@@ -26,6 +26,8 @@ class Style(StrEnum):
     """Several tools shown, several calls over at least two of them."""
     IRRELEVANCE = "irrelevance"
     """Tools shown, none of them fits, no call."""
+    MULTI_TURN = "multi_turn"
+    """A conversation in which the assistant makes calls more than once: data made elsewhere."""
 
 
 Strategy: TypeAlias = Literal["query_and_calls", "calls_first"]
@@ -85,6 +87,8 @@ class Reason(StrEnum):
     STYLE_MISMATCH = "style_mismatch"
     INVALID_TOOL = "invalid_tool"
     """A row made elsewhere shows a tool that can't be read."""
+    BAD_CONVERSATION = "bad_conversation"
+    """Messages that don't fit together: an unknown role, a result without a call, no end."""
 
     RAISED = "raised"
     TIMEOUT = "timeout"
@@ -124,7 +128,7 @@ REASONS_OF: Mapping[Outcome, tuple[Reason, ...]] = {
         Reason.TRUNCATED, Reason.INVALID_JSON, Reason.MISSING_PAIR, Reason.MISSING_FIELD,
         Reason.EMPTY_QUERY, Reason.NO_CALLS, Reason.UNKNOWN_FUNCTION, Reason.UNKNOWN_ARGUMENT,
         Reason.MISSING_ARGUMENT, Reason.WRONG_TYPE, Reason.CONSTRAINT, Reason.DUPLICATE_KEY,
-        Reason.DUPLICATE_CALL, Reason.STYLE_MISMATCH, Reason.INVALID_TOOL,
+        Reason.DUPLICATE_CALL, Reason.STYLE_MISMATCH, Reason.INVALID_TOOL, Reason.BAD_CONVERSATION,
     ),
     Outcome.FAIL_EXECUTION: (
         Reason.RAISED, Reason.TIMEOUT, Reason.CRASHED, Reason.MEMORY, Reason.OUTPUT_TOO_LARGE,

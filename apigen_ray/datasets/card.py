@@ -10,6 +10,7 @@ from apigen_ray.records import Outcome, Stage
 from apigen_ray.report.markdown import fenced, plain, table
 from apigen_ray.report.quality import UNMEASURED, Quality
 from apigen_ray.report.stats import Funnel, Stats
+from apigen_ray.run_folder.rows import RELEASED
 
 LICENSE = "unknown"
 """To be set by whoever publishes the data: it depends on the models and tools it was made with."""
@@ -25,6 +26,7 @@ MEANINGS = {
     "categories": "JSON text: the categories of the tools",
     "model": "the model that wrote query and calls",
     "execution_results": "JSON text: what each call returned when it was run",
+    "messages": "JSON text: the whole conversation, if there is more than a query and its calls",
 }
 
 
@@ -49,7 +51,6 @@ def dataset_card(
     styles = [
         name for name, funnel in sorted(stats.by_style.items()) if funnel.outcomes[Outcome.VERIFIED]
     ]
-    columns = "\n".join(f"- `{name}`: {meaning}" for name, meaning in MEANINGS.items())
     return f"""{front_matter(_configs(styles), task_categories=["text-generation"])}
 # Verified function-calling data
 {simulated_warning(manifest)}{_warnings(quality)}
@@ -64,7 +65,7 @@ rows = load_dataset("path/to/this/folder", split="train")
 
 ## Columns
 
-{columns}
+{_columns(example)}
 
 {fenced(json.dumps(example, indent=2, ensure_ascii=False), "json")}
 
@@ -150,6 +151,13 @@ def _one_style(styles: Sequence[str]) -> str:
     if not styles:
         return ""
     return f'{styles[0]} = load_dataset("path/to/this/folder", "{styles[0]}", split="train")\n'
+
+
+def _columns(example: Mapping[str, Any] | None) -> str:
+    there = example or RELEASED
+    return "\n".join(
+        f"- `{name}`: {meaning}" for name, meaning in MEANINGS.items() if name in there
+    )
 
 
 def _statistics(stats: Stats) -> str:

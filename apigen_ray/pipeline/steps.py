@@ -15,7 +15,9 @@ from apigen_ray import strict_json
 from apigen_ray.errors import InfrastructureError
 from apigen_ray.models import Model
 from apigen_ray.pipeline.charges import charged, shares
+from apigen_ray.pipeline.conversations import conversation_of, executed_turns, mismatches_of
 from apigen_ray.pipeline.poison_rows import CRASH_LIMIT
+from apigen_ray.pipeline.verdicts import voted_row, with_findings
 from apigen_ray.prompting.pair_schema import calls_schema, schema_of
 from apigen_ray.prompting.sampler import PromptSampler, Task, point_id
 from apigen_ray.prompting.templates import texts
@@ -30,7 +32,6 @@ from apigen_ray.records import (
     Rejected,
     Reply,
     Stage,
-    Vote,
 )
 from apigen_ray.run_folder.event_log import log_context
 from apigen_ray.run_folder.rows import (
@@ -52,7 +53,11 @@ from apigen_ray.stages.execute.dispatch import (
     execute_twice,
     result_form,
 )
-from apigen_ray.stages.grounding import Examined, GroundingSettings, examine
+from apigen_ray.stages.grounding import (
+    GroundingSettings,
+    examine,
+    examine_conversation,
+)
 from apigen_ray.stages.judge import Judge, Rule, vote
 from apigen_ray.tools.read_forms import read_tool
 from apigen_ray.tools.write_forms import tool_columns
@@ -162,6 +167,8 @@ async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) 
         results = strict_json.dumps([result_form(result) for result in done.results])
         seconds = done.seconds if done.results else None  # there was no call
         ran = with_values(row, execution_results=results, execute_s=seconds)
+        if row["messages"]:
+            return [await executed_turns(ran, _pair(row).calls, done.results, runner)]
         return [rejected_row(ran, Stage.EXECUTE, done.rejection) if done.rejection else ran]
 
     return (await _errors_as_rows([row], Stage.EXECUTE, executed()))[0]
@@ -176,29 +183,27 @@ async def judge_step(
         if row["copied"]:  # needs no judge
             return [rejected_row(row, Stage.JUDGE, Rejected(Reason.COPIED, row["copied"]))]
         pair, tools = _pair(row), json.loads(row["tools"])
-        examined = examine(pair, tools, grounding)
-        found = _with_findings(row, examined)
+        conversation = conversation_of(row)
+        if conversation is None:
+            examined = examine(pair, tools, grounding)
+        else:
+            examined = examine_conversation(conversation, pair, tools, grounding)
+        found = with_findings(row, examined)
         if examined and examined.rejection:  # saves the judge's price
             return [rejected_row(found, Stage.JUDGE, examined.rejection)]
         results = json.loads(row["execution_results"] or "[]")
-        findings = examined.remarks if examined else ()
-        ballot = await vote(pair, tools, results, judges, rule, sample=row["id"], findings=findings)
-        voted = charged(found, ballot.replies)
-        voted = with_values(voted, judge_s=sum(r.seconds for r in ballot.replies))
-        if ballot.votes:
-            votes = [_vote_form(vote) for vote in ballot.votes]
-            thought = ballot.votes[-1].thought  # of the deciding vote
-            voted = with_values(voted, thought=thought, votes=strict_json.dumps(votes))
-        if ballot.passed:
-            return [voted]
-        if ballot.passed is None:
-            last = ballot.replies[-1]
-            missing = no_completion(last)
-            why = missing.detail if missing else repr(last.text[:500])
-            unreadable = Rejected(Reason.JUDGE_UNREADABLE, f"no verdict in the answer: {why}")
-            return [rejected_row(voted, Stage.JUDGE, unreadable)]
-        refused = Rejected(Reason.JUDGED_NO, voted["thought"] or "judged no, without a thought")
-        return [rejected_row(voted, Stage.JUDGE, refused)]
+        findings = (*mismatches_of(row), *(examined.remarks if examined else ()))
+        ballot = await vote(
+            pair,
+            tools,
+            results,
+            judges,
+            rule,
+            sample=row["id"],
+            findings=findings,
+            conversation=conversation,
+        )
+        return [voted_row(found, ballot)]
 
     return (await _errors_as_rows([row], Stage.JUDGE, judged()))[0]
 
@@ -211,7 +216,12 @@ async def agree_step(
     *,
     with_schema: bool = False,
 ) -> Row:
-    """Have other models solve the query of a row that the judges passed: the end of stage 3."""
+    """Have other models solve the query of a row that the judges passed: the end of stage 3.
+
+    Conversations are left as they are: their later turns have no query of their own to solve.
+    """
+    if conversation_of(row) is not None:
+        return row
 
     async def run(calls: Sequence[Call]) -> list[JsonObject]:
         assert runner is not None
@@ -246,18 +256,6 @@ def _solution_form(solution: Solution) -> JsonObject:
         return form | {"unreadable": solution.calls.detail}
     calls: list[Json] = [{"name": c.name, "arguments": c.arguments} for c in solution.calls]
     return form | {"calls": calls}
-
-
-def _with_findings(row: Row, examined: Examined | None) -> Row:
-    """A row with what the comparison of query and calls found."""
-    if examined is None:
-        return row
-    values: list[Json] = [{"path": each.path, "value": each.value} for each in examined.ungrounded]
-    unused = None
-    if examined.unused is not None:
-        parts: list[Json] = [{"kind": e.kind.value, "text": e.text} for e in examined.unused]
-        unused = strict_json.dumps(parts)
-    return with_values(row, ungrounded=strict_json.dumps(values), unused=unused)
 
 
 def finished(rows: pa.Table) -> pa.Table:
@@ -313,9 +311,3 @@ def _pair(row: Row) -> Pair:
     """The pair of a row that passed stage 1."""
     calls = json.loads(row["answers"] or "[]")
     return Pair(row["query"] or "", tuple(Call(call["name"], call["arguments"]) for call in calls))
-
-
-def _vote_form(vote: Vote) -> JsonObject:
-    """A vote as rows hold it."""
-    form: JsonObject = {"judge": vote.judge, "pass": vote.passed, "thought": vote.thought}
-    return form | ({"reasoning": vote.reasoning} if vote.reasoning else {})

@@ -66,7 +66,7 @@ def _answers(style: Style, calls: Sequence[Json]) -> JsonObject:
             return {"type": "array", "items": one, "minItems": 1, "maxItems": 1}
         case Style.PARALLEL:
             return {"type": "array", "items": one, "minItems": 2, "maxItems": MOST_CALLS}
-        case Style.PARALLEL_MULTIPLE:
+        case _:
             # A schema can only say that the second call is of another function than the first.
             several: JsonObject = {"type": "array", "items": one}
             several |= {"minItems": 2, "maxItems": MOST_CALLS}

@@ -34,6 +34,10 @@ class Row(TypedDict):
 
     `reasoning_tokens` are part of `output_tokens`, `cached_tokens` of `input_tokens`; the latter is
     None where no endpoint reports it.
+
+    A conversation has its `messages` as JSON text, in OpenAI's form with arguments as objects. Its
+    `query` is what the user says, `answers` and `execution_results` have the calls of all turns,
+    `turns` says of each turn of the assistant with calls what was found. Both are None of a pair.
     """
 
     id: str
@@ -46,6 +50,8 @@ class Row(TypedDict):
     answers: str | None
     tools: str
     categories: str
+    messages: str | None
+    turns: str | None
     outcome: str | None
     stage: str | None
     reason: str | None
@@ -85,8 +91,8 @@ SCHEMA = pa.schema([(name, _arrow_type(hint)) for name, hint in get_type_hints(R
 
 LATER = frozenset(
     {
-        "strategy", "copied", "reasoning", "reasoning_tokens", "cached_tokens", "agreement",
-        "solutions",
+        "strategy", "messages", "turns", "copied", "reasoning", "reasoning_tokens", "cached_tokens",
+        "agreement", "solutions",
     }
 )  # fmt: skip
 """The columns that the first versions did not write: None in the rows of their parts."""
@@ -101,7 +107,8 @@ RELEASED = (
     "model",
     "execution_results",
 )
-"""The columns of `dataset`: those of xlam-function-calling-60k, then additional ones."""
+"""The columns of `dataset`: those of xlam-function-calling-60k, then additional ones. `messages`
+joins them if there is a conversation."""
 
 
 def new_row(

@@ -196,11 +196,18 @@ class RunFolder:
 
     def first_verified(self) -> dict[str, Any] | None:
         """A row of the data set, as an example."""
-        for table in self._verified():
+        columns = self._released()
+        for table in self._verified(columns):
             if len(table):
                 row: dict[str, Any] = table.slice(0, 1).to_pylist()[0]
                 return row
         return None
+
+    def _released(self) -> tuple[str, ...]:
+        """The columns of the data set."""
+        tables = self._verified(["id", "messages"])
+        conversations = any(table["messages"].null_count < len(table) for table in tables)
+        return (*RELEASED, "messages") if conversations else RELEASED
 
     def write_dataset(self, card: str, excluding: Collection[str] = ()) -> int:
         """Write the verified rows, one file per style, and their card; return their number.
@@ -212,7 +219,7 @@ class RunFolder:
             stale.unlink()
         ids = [table["id"].combine_chunks() for table in self._verified(["id"], excluding)]
         ranks = ranks_of(pa.chunked_array(ids, pa.string()))
-        rows = self._verified(RELEASED, excluding)
+        rows = self._verified(self._released(), excluding)
         beside = Path(str(self.path)) if is_local(self.path) else None
         writers: dict[str, pq.ParquetWriter] = {}
         with ExitStack() as stack:

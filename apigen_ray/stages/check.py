@@ -227,18 +227,35 @@ def _calls(
         raise Flaw(Reason.EMPTY_QUERY, "query: is empty")
     if not answers and style is not Style.IRRELEVANCE:
         raise Flaw(Reason.NO_CALLS, "answers: no call where at least one is needed")
+    return check_calls(answers, signatures, settings)
+
+
+def check_calls(
+    answers: Sequence[Json], signatures: Signatures, settings: CheckSettings, place: str = "calls"
+) -> tuple[list[Call], list[str]]:
+    """The calls that are made together, and what was coerced in them.
+
+    Args:
+        answers: The calls, each `{"name", "arguments"}`.
+        signatures: Those of the tools shown.
+        settings: How strict to be.
+        place: What details call the list.
+
+    Raises:
+        Flaw: of the first call that has one.
+    """
     calls: list[Call] = []
     coerced: list[str] = []
     seen: dict[str, int] = {}
     for index, answer in enumerate(answers):
-        where = f"calls[{index}]"
+        where = f"{place}[{index}]"
         call, changed = _call(answer, where, signatures, settings)
         coerced += changed
         calls.append(call)
         if len(answers) > 1:
             same = strict_json.canonical([call.name, call.arguments])
             if same in seen:
-                raise Flaw(Reason.DUPLICATE_CALL, f"{where}: repeats calls[{seen[same]}]")
+                raise Flaw(Reason.DUPLICATE_CALL, f"{where}: repeats {place}[{seen[same]}]")
             seen[same] = index
     return calls, coerced
 

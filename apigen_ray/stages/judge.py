@@ -1,7 +1,8 @@
 """Stage 3 (paper §3.2): another model judges whether query, calls and results belong together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field
@@ -12,11 +13,12 @@ from apigen_ray.models.settings import Settings
 from apigen_ray.models.templates import Templates
 from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Vote
 from apigen_ray.run_folder.rows import pair_form
+from apigen_ray.stages.conversation import Messages, turns_of
 from apigen_ray.stages.similarity import sentences
 from apigen_ray.tools.prompt_text import tools_text
 
 TEMPLATES = Templates("apigen_ray.stages")
-TEMPLATE_NAMES = ("judge_system.txt", "judge.txt", "judge_again.txt")
+TEMPLATE_NAMES = ("judge_system.txt", "judge.txt", "judge_conversation.txt", "judge_again.txt")
 
 RESULT_CHARACTERS = 2000
 """A longer result is cut for the judge, who is told that results may be truncated."""
@@ -84,6 +86,7 @@ async def vote(
     *,
     sample: str,
     findings: Sequence[str] = (),
+    conversation: Messages | None = None,
 ) -> Ballot:
     """Ask judges until their votes decide; for the arguments, see `judge`."""
     votes: list[Vote] = []
@@ -91,7 +94,14 @@ async def vote(
     passed: bool | None = None
     for each in judges:
         judgement = await judge(
-            pair, tools, results, each.model, each.name, sample=sample, findings=findings
+            pair,
+            tools,
+            results,
+            each.model,
+            each.name,
+            sample=sample,
+            findings=findings,
+            conversation=conversation,
         )
         replies += judgement.replies
         votes += [judgement.vote] if judgement.vote else []
@@ -121,6 +131,7 @@ async def judge(
     *,
     sample: str,
     findings: Sequence[str] = (),
+    conversation: Messages | None = None,
 ) -> Judgement:
     """Ask one judge for a verdict; if its answer has none, ask once more.
 
@@ -134,11 +145,15 @@ async def judge(
         name: Its label, for the vote.
         sample: The id of the data point: the cache keeps equal questions about others apart.
         findings: What was found without a model, in sentences.
+        conversation: The messages, where there is more than a query and its calls.
 
     Raises:
         EndpointError: if the judge can't be reached.
     """
-    messages = judge_messages(pair, tools, results, findings)
+    if conversation is None:
+        messages = judge_messages(pair, tools, results, findings)
+    else:
+        messages = conversation_messages(conversation, tools, results, findings)
     replies: list[Reply] = []
     attempts_left = 2
     while attempts_left:
@@ -170,6 +185,39 @@ def judge_messages(
         findings=_findings_block(findings),
     )
     return [Message("system", TEMPLATES.text("judge_system.txt")), Message("user", text)]
+
+
+def conversation_messages(
+    conversation: Messages,
+    tools: Sequence[Json],
+    results: Sequence[JsonObject],
+    findings: Sequence[str] = (),
+) -> list[Message]:
+    """The judge's prompt for a conversation: a line for each message, and for its results."""
+    text = TEMPLATES.render(
+        "judge_conversation.txt",
+        tools=tools_text(tools).replace("</", "<\\/"),
+        messages="\n".join(_lines(conversation, iter(results))),
+        findings=_findings_block(findings),
+    )
+    return [Message("system", TEMPLATES.text("judge_system.txt")), Message("user", text)]
+
+
+def _lines(conversation: Messages, results: Iterator[JsonObject]) -> Iterator[str]:
+    """The messages of a conversation; where it gives no results of a turn, ours are shown."""
+    given = {turn.place: bool(turn.given) for turn in turns_of(conversation)}
+    for place, message in enumerate(conversation):
+        shown: JsonObject = {"role": message["role"], "content": message["content"]}
+        if message["role"] == "tool":
+            yield _cut(_inert(shown))
+            continue
+        made = message.get("tool_calls", ())
+        if made:
+            shown["function_calls"] = [call["function"] for call in made]
+        yield _inert(shown)
+        for result in islice(results, len(made)):
+            if not given[place]:
+                yield _cut(_inert({"role": "tool", **_without_time(result)}))
 
 
 def _inert(value: Json) -> str:

@@ -5,7 +5,10 @@ import json
 import pytest
 
 from apigen_ray.datasets.external import open_source, read_answers
-from apigen_ray.datasets.external.forms import Unreadable, read_answer, read_row
+from apigen_ray.datasets.external.bfcl import read_answer
+from apigen_ray.datasets.external.forms import read_row
+from apigen_ray.datasets.external.unreadable import Unreadable
+from apigen_ray.stages.conversation import query_of
 
 
 def test_python_calls_may_have_the_words_of_json():
@@ -91,8 +94,8 @@ def test_text_parts_are_joined(kind):
     [user] = [{"role": "user", "content": parts}]
     assert _pair(user, reply)["query"] == "Which ports\nare open?"
     said = {"role": "assistant", "content": [{"type": "text", "text": "Where?"}]}
-    query = _pair(user, said, {"role": "user", "content": "Kiel"}, reply)["query"]
-    assert query == "user: Which ports\nare open?\nassistant: Where?\nuser: Kiel"
+    row = read_row({"messages": [user, said, {"role": "user", "content": "Kiel"}, reply]}, {})
+    assert query_of(row.messages) == "user: Which ports\nare open?\nassistant: Where?\nuser: Kiel"
 
 
 def test_a_part_that_is_no_text_is_not_made_text():

@@ -191,3 +191,14 @@ def test_a_part_from_before_a_column_existed_has_nothing_in_it(folder):
     assert table["id"].to_pylist() == ["a"]
     assert all(table[name].to_pylist() == [None] for name in LATER)
     assert not folder.passed_over
+
+
+@pytest.mark.parametrize("messages", [None, '[{"role": "user", "content": "q"}]'])
+def test_a_data_set_has_messages_only_if_there_are_conversations(tmp_path, messages):
+    folder = RunFolder(tmp_path / "run")
+    with folder.writing():
+        folder.commit(as_table([row("a"), row("b", messages=messages)]))
+        folder.write_dataset("card")
+    written = pq.read_table(tmp_path / "run" / "dataset" / "data" / "simple.parquet")
+    assert written.column_names == [*RELEASED, *(["messages"] if messages else [])]
+    assert written["id"].to_pylist() == ["a", "b"]

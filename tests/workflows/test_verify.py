@@ -402,6 +402,54 @@ def test_turns_before_a_call_become_one_query(verified):
     assert found["a"]["query"] == "user: Hi.\nagent: Yes?"
 
 
+def conversation(*turns):
+    """Of each (question, dividend, divisor, result), a question, a call, its result, an answer."""
+    for question, dividend, divisor, result in turns:
+        arguments = json.dumps({"dividend": dividend, "divisor": divisor})
+        call = {"id": "x", "type": "function"}
+        call |= {"function": {"name": "divide", "arguments": arguments}}
+        yield {"role": "user", "content": question}
+        yield {"role": "assistant", "content": None, "tool_calls": [call]}
+        yield {"role": "tool", "tool_call_id": "x", "content": result}
+        yield {"role": "assistant", "content": f"It is {result}."}
+
+
+HALF, THIRD = ("One by two?", 1, 2, "0.5"), ("And by four?", 1, 4, "0.25")
+
+
+@pytest.mark.usefixtures("shared_ray")
+def test_the_turns_of_a_conversation_are_checked_run_and_compared(verified):
+    _, found = verified(
+        [
+            {"id": "answered", "messages": [*conversation(HALF)]},
+            {"id": "two", "messages": [*conversation(HALF, THIRD)]},
+            {"id": "wrong", "messages": [*conversation(HALF, ("And by x?", 1, "4", "0.25"))]},
+            {"id": "zero", "messages": [*conversation(HALF, ("And by zero?", 1, 0, "0"))]},
+            {"id": "other", "messages": [*conversation(("One by two?", 1, 2, "2"), THIRD)]},
+            {"id": "cut", "messages": [*conversation(HALF, THIRD)][:5]},
+        ]
+    )
+    assert {id_: (row["reason"] or row["outcome"], row["style"]) for id_, row in found.items()} == {
+        "answered": ("verified", "multiple"),
+        "two": ("verified", "multi_turn"),
+        "wrong": ("wrong_type", "multi_turn"),
+        "zero": ("raised", "multi_turn"),
+        "other": ("verified", "multi_turn"),
+        "cut": ("bad_conversation", None),
+    }
+    assert found["answered"]["query"] == "One by two?"
+    assert len(json.loads(found["two"]["execution_results"])) == 2
+    assert "given as 2, but divide returns 0.5" in found["other"]["detail"]
+    assert found["zero"]["detail"].startswith("messages[5].calls[0]: ZeroDivisionError")
+
+
+def test_a_row_of_megabytes_is_read(verified):
+    [*messages] = conversation((HALF[0], 1, 2, "x" * 3_000_000))
+    _, found = verified([{"id": "a", "messages": messages}], "format")
+    assert found["a"]["outcome"] == "verified"
+    assert len(found["a"]["messages"]) > 3_000_000
+
+
 def test_a_judge_is_asked_for_where_one_is_needed(verified):
     with pytest.raises(BadInput, match="give a config"):
         verified([{"id": 1} | pair("divide")], "format,execution,semantic")

@@ -16,8 +16,6 @@ from apigen_ray.records import JsonObject, Outcome
 from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder
 
-NO_CALL = "None of the available functions can answer this request."
-"""What the assistant says where no tool fits, in the formats that need a reply."""
 COLUMNS_WITHOUT_TOOLS = ("id", "query", "answers", "outcome")
 COLUMNS = (*COLUMNS_WITHOUT_TOOLS, "tools")
 

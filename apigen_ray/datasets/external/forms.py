@@ -1,33 +1,29 @@
 """The formats in which external data has a query, the tools shown and the calls that answer it.
 
-- xLAM: `query`, `answers`, `tools`; JSON or the text of it. distilabel's APIGen tasks write the
-  same, or `func_name` in place of `tools`.
-- raw completions: `completion`, `tools`.
-- messages: `messages` with `tool_calls`, `tools`; or with `function_call`, `functions`.
-- BFCL: `question`, `function`; the calls are in a separate file, as `ground_truth` or `result`.
+A row is read as one of three things:
+
+- a pair. xLAM: `query`, `answers`, `tools`, JSON or the text of it; distilabel's APIGen tasks write
+  the same, or `func_name` in place of `tools`. NESTFUL: `input`, `output`. BFCL: `question`,
+  `function`; the calls are in a separate file, as `ground_truth` or `result`.
+- raw model text: `completion`, `tools`.
+- a conversation: `messages` or `conversations`, with a `system` text or not; `prompt` and
+  `completion` as messages, or `prompt` and `chosen` (TRL); a rendered `text`. `messages.py` has the
+  rest, such as OpenAI's form, ShareGPT, Hermes, ToolBench, TOUCAN and APIGen-MT. Tools are in
+  `tools`, `functions` or the system's message.
 """
 
-import ast
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from apigen_ray import strict_json
+from apigen_ray.datasets.external.bfcl import read_answer, renamed, turns_with_calls
+from apigen_ray.datasets.external.chat_text import messages_of_text
+from apigen_ray.datasets.external.messages import read_messages, text_of
+from apigen_ray.datasets.external.nestful import read_nestful
+from apigen_ray.datasets.external.system import own_words, tools_in
+from apigen_ray.datasets.external.unreadable import Unreadable, text_or_json
 from apigen_ray.records import Json, JsonObject, Reason, Style
-
-_OPTIONAL = ""
-"""How BFCL says, among the accepted values of an argument, that it may be left out."""
-_JSON_WORDS = {"true": True, "false": False, "null": None}
-_NOT_IN_NAMES = re.compile(r"[^a-zA-Z0-9_-]")
-"""What OpenAI's API refuses in function names: results in BFCL have `_` in its place."""
-
-
-class Unreadable(ValueError):
-    """A row in an unknown format, or with calls that can't be read."""
-
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
+from apigen_ray.stages.conversation import NO_CALL, is_pair, query_of, turns_of
 
 
 class ExternalRow(NamedTuple):
@@ -39,8 +35,10 @@ class ExternalRow(NamedTuple):
     tools: Json
     """Tools, names of tools, the JSON text of either, or None if the row has none."""
     pair: JsonObject
-    """`query` and `answers`, as far as the row has them; empty if it has a `completion`."""
+    """`query` and `answers`, as far as the row has them; empty if it is one of the others."""
     completion: str | None = None
+    messages: list[JsonObject] | None = None
+    """A conversation, unless a pair says as much."""
 
 
 def read_row(row: Mapping[str, Any], answers: Mapping[str, Json]) -> ExternalRow:
@@ -55,36 +53,85 @@ def read_row(row: Mapping[str, Any], answers: Mapping[str, Json]) -> ExternalRow
     """
     id_ = None if row.get("id") is None else str(row["id"])
     model = row.get("model") or row.get("model_name")
-    listed = (row.get(key) for key in ("tools", "function", "functions"))
-    tools = next((value for value in listed if value is not None), None)
-    if tools is None and isinstance(row.get("func_name"), str):
-        tools = [row["func_name"]]
-    if "completion" in row:
-        given = row["completion"]
-        pair, completion = {}, given if isinstance(given, str) else strict_json.dumps(given)
-    elif isinstance(row.get("messages"), list):
-        pair, completion = _of_messages(row["messages"]), None
-    else:
-        pair, completion = _of_columns(row, id_, answers), None
-    return ExternalRow(
+    found = ExternalRow(
         id=id_,
         model=model if isinstance(model, str) else None,
         style=_style(row.get("style")),
-        tools=tools,
-        pair=pair,
-        completion=completion,
+        tools=_tools(row),
+        pair={},
     )
+    if listed := _conversation(row, id_, answers):
+        return _of_conversation(found, listed)
+    if "completion" in row:
+        given = row["completion"]
+        text = given if isinstance(given, str) else strict_json.dumps(given)
+        return found._replace(completion=text)
+    return found._replace(pair=_of_columns(row, id_, answers))
+
+
+def _tools(row: Mapping[str, Any]) -> Json:
+    listed = (row.get(key) for key in ("tools", "function", "functions"))
+    tools: Json = next((value for value in listed if value is not None), None)
+    if tools is None and isinstance(row.get("func_name"), str):
+        return [row["func_name"]]
+    return tools
+
+
+def _conversation(
+    row: Mapping[str, Any], id_: str | None, answers: Mapping[str, Json]
+) -> Sequence[Any] | None:
+    """The messages of a row; None if it has none."""
+    for key in ("messages", "conversations"):
+        given = row.get(key)
+        if isinstance(given, str) and given.lstrip().startswith("["):
+            given = text_or_json(given, key)
+        if isinstance(given, list):
+            system = row.get("system")
+            own = isinstance(system, str) and system.strip()
+            return [{"role": "system", "content": system}, *given] if own else given
+    prompt = row.get("prompt")
+    replies = (row.get(key) for key in ("completion", "chosen"))
+    reply = next((value for value in replies if isinstance(value, list)), None)
+    if isinstance(prompt, list) and reply is not None:
+        return [*prompt, *reply]
+    if isinstance(row.get("text"), str):
+        return messages_of_text(row["text"])
+    return turns_with_calls(row.get("question"), answers.get(id_ or ""))
+
+
+def _of_conversation(row: ExternalRow, listed: Sequence[Any]) -> ExternalRow:
+    tools = row.tools
+    messages: list[JsonObject] = []
+    for message in read_messages(listed):
+        if message["role"] == "system":
+            said = str(message["content"])
+            tools = (list(tools_in(said)) or None) if tools is None else tools
+            message["content"] = own_words(said)
+        if message["content"] or message["role"] != "system":
+            messages.append(message)
+    if not turns_of(messages) and messages[-1]["content"] == NO_CALL:
+        row = row._replace(style=row.style or Style.IRRELEVANCE)
+        if len(messages) == 2:
+            pair: JsonObject = {"query": query_of(messages), "answers": []}
+            return row._replace(tools=tools, pair=pair)
+    if is_pair(messages):
+        [turn] = turns_of(messages)
+        pair = {"query": query_of(messages), "answers": turn.answers}
+        return row._replace(tools=tools, pair=pair)
+    return row._replace(tools=tools, messages=messages)
 
 
 def _of_columns(row: Mapping[str, Any], id_: str | None, answers: Mapping[str, Json]) -> JsonObject:
+    if row.get("input") is not None and row.get("output") is not None:
+        return read_nestful(row["input"], text_or_json(row["output"], "output"))
     pair: JsonObject = {}
     for key in ("query", "question"):
         if row.get(key) is not None:
             pair["query"] = _query(row[key])
     if id_ is not None and id_ in answers:
-        pair["answers"] = _renamed(read_answer(answers[id_]), row.get("function"))
+        pair["answers"] = renamed(read_answer(answers[id_]), row.get("function"))
     elif row.get("answers") is not None:
-        pair["answers"] = _text_or_json(row["answers"], "answers")
+        pair["answers"] = _with_objects(text_or_json(row["answers"], "answers"))
     if not pair:
         raise Unreadable(
             Reason.MISSING_FIELD, "neither `query` and `answers`, nor `completion`, nor `messages`"
@@ -92,35 +139,16 @@ def _of_columns(row: Mapping[str, Any], id_: str | None, answers: Mapping[str, J
     return pair
 
 
-def _of_messages(messages: Sequence[Any]) -> JsonObject:
-    """The assistant's last turn as the answer, and the turns before it as the query."""
-    turns = [message for message in messages if isinstance(message, Mapping)]
-    replies = [place for place, message in enumerate(turns) if message.get("role") == "assistant"]
-    if not replies:
-        raise Unreadable(Reason.MISSING_FIELD, "messages: no reply of an assistant")
-    asked = [message for message in turns[: replies[-1]] if message.get("role") != "system"]
-    return {"query": _query(asked), "answers": _calls_of_message(turns[replies[-1]])}
-
-
-def _calls_of_message(message: Mapping[str, Any]) -> list[Json]:
-    """The calls of a reply: `tool_calls`, or `function_call` from before there were several."""
-    made = message.get("tool_calls") or []
-    if not isinstance(made, list):
-        raise Unreadable(Reason.WRONG_TYPE, "messages: tool_calls is not a list")
-    functions = [call.get("function") if isinstance(call, Mapping) else None for call in made]
-    if not made and message.get("function_call") is not None:
-        functions = [message["function_call"]]
-    return [_call_of_function(function) for function in functions]
-
-
-def _call_of_function(function: Any) -> Json:
-    """A call; where there are no arguments, some write empty text or null, or leave them out."""
-    if not isinstance(function, Mapping):
-        raise Unreadable(Reason.MISSING_FIELD, "messages: a tool call without a function")
-    written = function.get("arguments")
-    blank = isinstance(written, str) and not written.strip()
-    arguments = {} if blank else _text_or_json(written, "messages: arguments")
-    return {"name": function.get("name"), "arguments": {} if arguments is None else arguments}
+def _with_objects(calls: Any) -> Any:
+    """Calls, whose arguments may be given as the text of an object, as OpenAI does."""
+    if not isinstance(calls, list):
+        return calls
+    return [
+        {**call, "arguments": text_or_json(call["arguments"], "answers: arguments")}
+        if isinstance(call, dict) and str(call.get("arguments")).lstrip().startswith("{")
+        else call
+        for call in calls
+    ]
 
 
 def _query(value: Any) -> Any:
@@ -129,22 +157,11 @@ def _query(value: Any) -> Any:
         value = value[0]
     if not isinstance(value, list) or not all(isinstance(turn, Mapping) for turn in value):
         return value
-    turns = [(turn.get("role"), _joined(turn.get("content"))) for turn in value]
+    turns = [(turn.get("role"), text_of(turn.get("content"))) for turn in value]
     users = [content for role, content in turns if role == "user"]
     if len(users) == 1 and all(role in ("user", "system") for role, _ in turns):
         return users[0]
     return "\n".join(f"{role}: {content}" for role, content in turns)
-
-
-def _joined(content: Any) -> Any:
-    """The content of a message; of a list of text parts, their text."""
-    if not isinstance(content, list):
-        return content
-    parts = [part.get("text") if isinstance(part, Mapping) else part for part in content]
-    texts = [part for part in parts if isinstance(part, str)]
-    if len(texts) < len(parts):
-        raise Unreadable(Reason.WRONG_TYPE, "messages: content has a part that is not text")
-    return "\n".join(texts)
 
 
 def _style(value: Any) -> Style | None:
@@ -152,112 +169,3 @@ def _style(value: Any) -> Style | None:
         return Style(value) if value else None
     except ValueError as error:
         raise Unreadable(Reason.WRONG_TYPE, f"style: {error}") from error
-
-
-def _text_or_json(value: Any, what: str) -> Any:
-    if not isinstance(value, str):
-        return value
-    try:
-        return strict_json.parse(value)
-    except strict_json.DuplicateKey as error:
-        raise Unreadable(Reason.DUPLICATE_KEY, f"{what}: {error}") from error
-    except strict_json.NotJson as error:
-        raise Unreadable(Reason.INVALID_JSON, f"{what}: {error}") from error
-
-
-# --- answers in a separate file
-
-
-def _renamed(calls: Json, functions: Any) -> Json:
-    """Calls by the real names of functions, not by those that OpenAI's API required."""
-    listed = functions if isinstance(functions, list) else []
-    names = [str(function.get("name")) for function in listed if isinstance(function, Mapping)]
-    real = {_NOT_IN_NAMES.sub("_", name): name for name in names}
-    if not isinstance(calls, list):
-        return calls
-    return [
-        {**call, "name": real[call["name"]]}
-        if isinstance(call, dict) and call.get("name") in real
-        else call
-        for call in calls
-    ]
-
-
-def read_answer(value: Json) -> Json:
-    """The calls of a BFCL entry: its ground truth, or a model's result.
-
-    They are Python text (`f(a=1)`, alone or in a list), `{name: arguments}` with arguments as text,
-    or `{name: {argument: [accepted values]}}`, of which the first is taken.
-
-    Raises:
-        Unreadable: if text is neither Python calls nor JSON.
-    """
-    if isinstance(value, str):
-        return _calls_of_text(value)
-    if not isinstance(value, list):
-        return value
-    calls: list[Json] = []
-    for item in value:
-        if isinstance(item, str):
-            calls += _calls_of_text(item)
-        elif isinstance(item, dict) and len(item) == 1:
-            [(name, arguments)] = item.items()
-            if isinstance(arguments, str):
-                arguments = _text_or_json(arguments, f"result: {name}")
-            elif isinstance(arguments, dict):
-                arguments = _first_values(arguments)
-            calls.append({"name": name, "arguments": arguments})
-        else:
-            calls.append(item)
-    return calls
-
-
-def _first_values(accepted: JsonObject) -> JsonObject:
-    found: JsonObject = {}
-    for name, values in accepted.items():
-        first = values[0] if isinstance(values, list) and values else values
-        if first != _OPTIONAL:
-            found[name] = _first_value(first)
-    return found
-
-
-def _first_value(value: Json) -> Json:
-    """A value, in which nested objects have lists of accepted values again."""
-    if isinstance(value, dict):
-        return _first_values(value)
-    if isinstance(value, list):
-        return [_first_value(item) for item in value]
-    return value
-
-
-def _calls_of_text(text: str) -> list[Json]:
-    try:
-        node = ast.parse(text.strip(), mode="eval").body
-        calls = node.elts if isinstance(node, ast.List) else [node]
-        return [_call(call) for call in calls]
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        said = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise Unreadable(Reason.INVALID_JSON, f"result: not a list of calls: {said}") from error
-
-
-def _call(node: ast.expr) -> Json:
-    if not isinstance(node, ast.Call):
-        raise ValueError(f"{ast.unparse(node)[:80]} is not a call")
-    if node.args or any(keyword.arg is None for keyword in node.keywords):
-        raise ValueError(f"{ast.unparse(node.func)[:80]}: a positional argument")
-    arguments = {str(word.arg): _literal(word.value) for word in node.keywords}
-    return {"name": ast.unparse(node.func), "arguments": arguments}
-
-
-class _JsonWords(ast.NodeTransformer):
-    """Reads `true`, `false` and `null`, which models write in Python calls, too."""
-
-    def visit_Name(self, node: ast.Name) -> ast.expr:
-        return ast.Constant(_JSON_WORDS[node.id]) if node.id in _JSON_WORDS else node
-
-
-def _literal(node: ast.expr) -> Json:
-    try:
-        return strict_json.parse(strict_json.dumps(ast.literal_eval(_JsonWords().visit(node))))
-    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
-        raise ValueError(f"{ast.unparse(node)[:80]!r} is not a JSON value") from None

@@ -14,8 +14,9 @@ import pyarrow as pa
 from pydantic_core import to_json
 
 from apigen_ray import strict_json
-from apigen_ray.datasets.external.forms import ExternalRow, Unreadable, read_row
+from apigen_ray.datasets.external.forms import ExternalRow, read_row
 from apigen_ray.datasets.external.sources import Chunk
+from apigen_ray.datasets.external.unreadable import Unreadable
 from apigen_ray.datasets.xlam import style_of
 from apigen_ray.models.reasoning import split
 from apigen_ray.records import Checked, Json, Reason, Rejected, Stage, Style, Tool
@@ -35,6 +36,7 @@ from apigen_ray.stages.check import (
     pair_count,
     signatures_of,
 )
+from apigen_ray.stages.conversation import Messages, check_conversation
 from apigen_ray.tools.read_forms import UnreadableTool, read_tool
 from apigen_ray.tools.validation import SchemaValidator
 from apigen_ray.tools.write_forms import shown_form
@@ -43,6 +45,8 @@ log = logging.getLogger(__name__)
 
 MODEL = "given"
 """The model of rows that don't name one."""
+LONGEST_LINE = 1 << 26
+"""Characters of a row, which may hold the results of a hundred calls."""
 LONGEST_UNREAD = 10_000
 """Characters kept of a row that can't be read."""
 
@@ -114,6 +118,8 @@ class Reader:
 
     def _checked(self, id_: str, given: ExternalRow) -> list[Row]:
         shown = self._shown(given.tools)
+        if given.messages is not None:
+            return [self._checked_conversation(id_, given, given.messages, shown)]
         thought = split(given.completion or "")
         if given.completion is None:
             results = [
@@ -141,6 +147,21 @@ class Reader:
         if thought.reasoning:
             rows = [with_values(row, reasoning=thought.reasoning) for row in rows]
         return rows
+
+    def _checked_conversation(
+        self, id_: str, given: ExternalRow, messages: Messages, shown: _Shown
+    ) -> Row:
+        checked = check_conversation(
+            messages, style=given.style, signatures=shown.signatures, settings=self._settings
+        )
+        if given.style is None and len(checked.turns) > 1:
+            given = given._replace(style=Style.MULTI_TURN)
+        row = self._checked_row(id_, id_, given, shown, checked.result)
+        return with_values(
+            row,
+            messages=strict_json.dumps(list(map(dict, checked.messages))),
+            turns=strict_json.dumps(checked.turns),
+        )
 
     def _checked_row(
         self, point: str, prompt: str, given: ExternalRow, shown: _Shown, result: Checked | Rejected
@@ -231,7 +252,7 @@ def _items(rows: bytes | pa.Table) -> Iterable[bytes | dict[str, Any]]:
 
 def _row(line: bytes) -> dict[str, Any]:
     try:
-        row = strict_json.parse(line.decode("utf-8"))
+        row = strict_json.parse(line.decode("utf-8"), max_characters=LONGEST_LINE)
     except (strict_json.NotJson, UnicodeDecodeError) as error:
         raise Unreadable(Reason.INVALID_JSON, f"not JSON: {error}") from error
     if not isinstance(row, dict):

@@ -247,7 +247,7 @@ def _calls(random: Random, request: GenerateRequest) -> list[Call]:
             chosen = tools[:1]
         case Style.PARALLEL:
             chosen = tools[:1] * random.randint(2, 3)
-        case Style.PARALLEL_MULTIPLE:
+        case _:
             chosen = tools[:2] + random.choices(tools, k=random.randint(0, 1))
     calls: list[Call] = []
     for tool in chosen:

@@ -74,6 +74,8 @@ def read(messages: Sequence[Message]) -> Request:
         try:
             if re.search(r"^<function_calls>$", text, re.MULTILINE):
                 return _judge_request(text, asked_again)
+            if re.search(r"^<conversation>$", text, re.MULTILINE):
+                return _conversation_request(text, asked_again)
             if text.startswith("You write what a user asks"):
                 return _query_request(text, texts[-1])
             if "(style: " in text:
@@ -115,6 +117,19 @@ def _query_request(instructions: str, text: str) -> QueryRequest:
         tools.append(Tool(name, description, {"properties": properties}, ""))
         calls.append(Call(name, arguments))
     return QueryRequest(tuple(tools), tuple(calls), _found(r"voice: (\w+)\.", instructions))
+
+
+def _conversation_request(text: str, asked_again: bool) -> JudgeRequest:
+    """The calls of all turns, against all that is said."""
+    lines = [json.loads(line) for line in _block("conversation", text).splitlines()]
+    calls = [call for line in lines for call in line.get("function_calls", ())]
+    return JudgeRequest(
+        tools=read_tools(_block("available_functions", text)),
+        query="\n".join(line.get("content") or "" for line in lines),
+        calls=tuple(Call(call["name"], call["arguments"]) for call in calls),
+        a_call_failed=any(line.get("ok") is False for line in lines),
+        asked_again=asked_again,
+    )
 
 
 def _judge_request(text: str, asked_again: bool) -> JudgeRequest:

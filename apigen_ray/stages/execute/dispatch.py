@@ -99,6 +99,10 @@ class Dispatcher:
                 results += [_checked(result, self._errors) for result in returned]
         return results
 
+    def over_rest(self, call: Call) -> bool:
+        """Whether the call goes to an API, which may answer otherwise tomorrow."""
+        return call.name in self._rest_tools
+
     def repeatable(self, call: Call) -> bool:
         """Whether the call can be run again without harm."""
         backend = self._rest_tools.get(call.name)

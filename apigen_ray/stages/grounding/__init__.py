@@ -5,6 +5,7 @@
 stage 3 does with a data point before it asks a judge.
 """
 
+from apigen_ray.stages.grounding.conversation import examine_conversation
 from apigen_ray.stages.grounding.coverage import Coverage, Kind, Unused, cover, unused
 from apigen_ray.stages.grounding.examine import Examined, GroundingSettings, examine
 from apigen_ray.stages.grounding.requests import requests
@@ -26,6 +27,7 @@ __all__ = [
     "Unused",
     "cover",
     "examine",
+    "examine_conversation",
     "ground",
     "requests",
     "ungrounded",

@@ -24,7 +24,9 @@ from pathlib import Path
 from typing import Any
 
 from apigen_ray import strict_json
-from apigen_ray.datasets.external.forms import Unreadable, read_answer, read_row
+from apigen_ray.datasets.external.bfcl import read_answer
+from apigen_ray.datasets.external.forms import read_row
+from apigen_ray.datasets.external.unreadable import Unreadable
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Call, Json, JsonObject, Pair, Tool
 from apigen_ray.run_folder.store import RunFolder

@@ -16,13 +16,14 @@ from chat_templates import (
     render,
 )
 
-from apigen_ray.datasets.export.examples import NO_CALL, Example
+from apigen_ray.datasets.export.examples import Example
 from apigen_ray.datasets.export.formats import format_names
 from apigen_ray.datasets.export.formats.hermes import hermes
 from apigen_ray.datasets.export.formats.openai import openai
 from apigen_ray.datasets.export.formats.openai_objects import openai_objects
 from apigen_ray.datasets.export.formats.sharegpt import sharegpt
 from apigen_ray.datasets.export.formats.xlam import xlam
+from apigen_ray.stages.conversation import NO_CALL
 from apigen_ray.tools.read_forms import read_tool
 
 TOOLS = [

@@ -1,7 +1,6 @@
 """`hermes`: conversations with tagged calls, as the Hermes models are trained on."""
 
 from apigen_ray.datasets.export.examples import (
-    NO_CALL,
     Example,
     Record,
     format_of,
@@ -9,6 +8,7 @@ from apigen_ray.datasets.export.examples import (
     list_of,
     text,
 )
+from apigen_ray.stages.conversation import NO_CALL
 
 PROMPT = """\
 You are a function calling AI model. The functions you may call are described as JSON within \

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import msgspec
 
 from apigen_ray.datasets.export.examples import (
-    NO_CALL,
     Example,
     Record,
     format_of,
@@ -14,6 +13,7 @@ from apigen_ray.datasets.export.examples import (
     text,
 )
 from apigen_ray.records import Json, JsonObject
+from apigen_ray.stages.conversation import NO_CALL
 
 
 def openai(example: Example) -> Record:

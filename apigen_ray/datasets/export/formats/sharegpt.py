@@ -1,6 +1,7 @@
 """`sharegpt`: conversations with `function_call` turns, as LLaMA-Factory reads them."""
 
-from apigen_ray.datasets.export.examples import NO_CALL, Example, Record, format_of, list_of, text
+from apigen_ray.datasets.export.examples import Example, Record, format_of, list_of, text
+from apigen_ray.stages.conversation import NO_CALL
 
 
 def sharegpt(example: Example) -> Record:
