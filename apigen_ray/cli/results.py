@@ -102,6 +102,7 @@ def compare(folders: Sequence[str], out: Path) -> int:
     Argument(
         "--format",
         "openai has arguments as JSON text, openai-objects as objects, for chat templates; "
+        "argilla: records for people to label; "
         "dpo: a verified and a rejected data point of the same prompt or the same tools; "
         "distilabel: all data points, in the columns of its APIGen tasks",
         dest="form",

@@ -41,7 +41,7 @@ def write_report(folder: RunFolder, stats: Stats) -> None:
     """Write the report.html of a run folder."""
     summary = summarise(folder.tables(COLUMNS))
     manifest = folder.read_manifest() or {}
-    quality = quality_of(folder, stats)
+    quality = quality_of(folder, stats.whole)
     warnings = [*_warnings(manifest), *quality.warnings, *folder.passed_over]
     page = report_page(
         folder.path.resolve().name, stats, summary, manifest, warnings=warnings, quality=quality

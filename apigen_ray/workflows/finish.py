@@ -146,7 +146,7 @@ def finish(
 def _write_outputs(folder: RunFolder, requested: int, surplus: set[str]) -> tuple[Stats, Quality]:
     repeated = repeated_ids(folder.tables(repeats.COLUMNS))
     stats = count(folder.tables(COLUMNS), requested, len(repeated))
-    quality = quality_of(folder, stats)
+    quality = quality_of(folder, stats.whole)
     manifest = folder.read_manifest() or {}
     card = dataset_card(
         stats, manifest, folder.first_verified(), quality=quality, surplus=len(surplus)

@@ -80,7 +80,7 @@ def test_no_argument_is_lost_and_none_is_added(example):
         "openai": read_openai(openai(example), json.loads),
         "openai-objects": read_openai(openai_objects(example), lambda arguments: arguments),
     }
-    assert read.keys() | {"dpo", "distilabel"} == {*format_names()}
+    assert read.keys() | {"argilla", "dpo", "distilabel"} == {*format_names()}
     for form, calls in read.items():
         assert exactly(calls) == exactly(example.calls), form
 

@@ -14,7 +14,7 @@ from apigen_ray.records import Reason
 from apigen_ray.run_folder.rows import as_table
 from apigen_ray.run_folder.store import RunFolder
 
-OF_EXAMPLES = sorted({*format_names()} - {"dpo", "distilabel"})
+OF_EXAMPLES = sorted({*format_names()} - {"argilla", "dpo", "distilabel"})
 RAGGED = [{"a": 1}, {"b": {"c": [None]}}, {}]
 
 
@@ -48,6 +48,16 @@ def test_load_dataset_reads_what_the_lines_say(source, form, ids, tmp_path, monk
             key: value if isinstance(written[key], str) else json.loads(value)
             for key, value in read.items()
         }
+
+
+def test_argilla_reads_the_records_and_sees_the_judges_verdict(tmp_path):
+    votes = json.dumps([{"judge": "j", "pass": True, "thought": ""}])
+    fill(RunFolder(tmp_path / "run"), [point("a", votes=votes), point("b", query="Two.")])
+    export(tmp_path / "run", "argilla", tmp_path / "out")
+    first, second = lines(tmp_path / "out")
+    assert all(isinstance(value, str) and value for value in first["fields"].values())
+    assert first["suggestions"] == {"label": {"value": "right", "score": None, "agent": "j"}}
+    assert second["suggestions"] == {}
 
 
 def test_arguments_stay_ragged(source, tmp_path):
