@@ -15,6 +15,7 @@ from pydantic_core import to_json
 
 from apigen_ray import strict_json
 from apigen_ray.datasets.external.forms import ExternalRow, read_row
+from apigen_ray.datasets.external.nested import nested_rows
 from apigen_ray.datasets.external.sources import Chunk
 from apigen_ray.datasets.external.unreadable import Unreadable
 from apigen_ray.datasets.xlam import style_of
@@ -103,9 +104,10 @@ class Reader:
                 continue
             id_ = str(chunk.before + chunk.first + index)
             try:
-                row = _row(raw) if isinstance(raw, bytes) else _unpadded(raw)
+                row = _row(raw) if isinstance(raw, bytes) else raw
                 id_ = id_ if row.get("id") is None else str(row["id"])
-                rows += self._checked(id_, read_row(row, self._answers))
+                given = read_row(row, self._answers)
+                rows += self._checked(given.id or id_, given)
             except Unreadable as error:
                 where = chunk.where(index)
                 unread.append(f"{where}: {error}")
@@ -246,8 +248,7 @@ def _items(rows: bytes | pa.Table) -> Iterable[bytes | dict[str, Any]]:
     """The raw rows; a blank line is empty."""
     if isinstance(rows, bytes):
         return map(bytes.strip, rows.split(b"\n"))
-    items: list[dict[str, Any]] = rows.to_pylist()
-    return items
+    return nested_rows(rows)
 
 
 def _row(line: bytes) -> dict[str, Any]:
@@ -269,13 +270,6 @@ def _style(result: Checked | Rejected, tools: int) -> Style | None:
     functions = [name for name in names if isinstance(name, str)]
     all_read = functions and len(functions) == len(answers)
     return style_of(tools, functions) if all_read else None
-
-
-def _unpadded(value: Any) -> Any:
-    """A value from a table, without the nulls that Arrow puts in place of missing keys."""
-    if isinstance(value, dict):
-        return {key: _unpadded(inner) for key, inner in value.items() if inner is not None}
-    return [_unpadded(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _tool_texts(value: Json) -> list[str]:
