@@ -25,7 +25,7 @@ from apigen_ray.stages.execute.dispatch import ExecuteSettings
 from apigen_ray.stages.execute.rest import RestSettings
 from apigen_ray.stages.execute.sandbox import EgressSettings, SandboxSettings
 from apigen_ray.stages.grounding import GroundingSettings
-from apigen_ray.stages.judge import Rule
+from apigen_ray.stages.judge import JudgeAuditSettings, Rule
 
 GRACE_S = 60.0
 
@@ -107,6 +107,8 @@ class RunConfig(Settings):
     votes: Rule = "all"
     """How the votes of several judges are combined: `all` must pass, the `majority`, or the `first`
     readable vote."""
+    judge_audit: JudgeAuditSettings = JudgeAuditSettings()
+    """How the judges are tested before the first data point is asked for."""
     budget_usd: float | None = Field(default=None, ge=0)
     """What the run may spend in total, resumes included; then it stops and keeps its rows."""
     max_tokens_total: int | None = Field(default=None, ge=0)
@@ -249,6 +251,7 @@ _SECTIONS: tuple[type[Settings], ...] = (
     ExecuteSettings,
     GroundingSettings,
     AgreementSettings,
+    JudgeAuditSettings,
     SandboxSettings,
     EgressSettings,
     RestSettings,

@@ -36,6 +36,7 @@ def config(out, *, points=8, sandbox="process", models=None, judge=None, **more)
             "models": models or [simulated("fast")],
             "judge": judge,
             "sandbox": {"kind": sandbox},
+            "judge_audit": {"pairs": 0},
             **more,
         }
     )

@@ -4,13 +4,13 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from apigen_ray.cli import results, run, sandbox, tools
+from apigen_ray.cli import audit, results, run, sandbox, tools
 from apigen_ray.cli.command import add_commands
 from apigen_ray.errors import ApigenError, BadInput
 
 COMMANDS = (
     run.run, run.plan, results.verify, results.report, results.compare, results.export,
-    tools.TOOLS, sandbox.SANDBOX, sandbox.simulate,
+    audit.audit, audit.review, tools.TOOLS, sandbox.SANDBOX, sandbox.simulate,
 )  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from typing import Any
 import yaml
 
 from apigen_ray.records import Outcome, Stage
-from apigen_ray.report.markdown import fenced, table
+from apigen_ray.report.markdown import fenced, plain, table
+from apigen_ray.report.quality import UNMEASURED, Quality
 from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.run_folder.rows import RELEASED
 
@@ -34,6 +35,7 @@ def dataset_card(
     manifest: Mapping[str, Any],
     example: Mapping[str, Any] | None,
     *,
+    quality: Quality = UNMEASURED,
     surplus: int = 0,
 ) -> str:
     """The README.md of a data set, as the Hub and `datasets.load_dataset` read it.
@@ -42,17 +44,18 @@ def dataset_card(
         stats: The funnel of the run.
         manifest: What the run was made with.
         example: A row of the data set, if it has any.
+        quality: What was measured of the judges, and by people.
         surplus: How many verified rows beyond the target are left out.
     """
-    verified = stats.whole.outcomes[Outcome.VERIFIED] - surplus
+    verified = stats.distinct - surplus
     styles = [
         name for name, funnel in sorted(stats.by_style.items()) if funnel.outcomes[Outcome.VERIFIED]
     ]
     return f"""{front_matter(_configs(styles), task_categories=["text-generation"])}
 # Verified function-calling data
-{simulated_warning(manifest)}
+{simulated_warning(manifest)}{_warnings(quality)}
 {verified:,} queries with the function calls that answer them, made after APIGen (arXiv 2406.18518).
-Each passed {checks(manifest)}.
+Each passed {checks(manifest)}.{_repeats(stats)}
 
 ```python
 from datasets import load_dataset
@@ -67,7 +70,7 @@ rows = load_dataset("path/to/this/folder", split="train")
 {fenced(json.dumps(example, indent=2, ensure_ascii=False), "json")}
 
 {_statistics(stats)}
-
+{_measured(quality)}
 ## Licence
 
 Not chosen yet: it depends on the licences of the models and tools below. Set `license` at the top.
@@ -102,6 +105,18 @@ def simulated_warning(manifest: Mapping[str, Any]) -> str:
     )
 
 
+def _warnings(quality: Quality) -> str:
+    """The judges whose verdicts say nothing."""
+    judged = quality.judged_by
+    return "".join(f"\n**{plain(line)}**\n" for line in (judged.warnings if judged else []))
+
+
+def _measured(quality: Quality) -> str:
+    """How far the rows can be trusted; nothing where nobody measured it."""
+    lines = [f"- {plain(line)}" for line in quality.lines()]
+    return "\n".join(["", "## How good the verification is", "", *lines, ""]) if lines else ""
+
+
 def checks(manifest: Mapping[str, Any]) -> str:
     """The stages that the verified rows passed, in words."""
     names = {
@@ -112,6 +127,14 @@ def checks(manifest: Mapping[str, Any]) -> str:
     stages = manifest.get("verify", {}).get("stages", list(names))
     *most, last = [names[stage] for stage in names if stage in stages]
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def _repeats(stats: Stats) -> str:
+    if not stats.repeats:
+        return ""
+    return (
+        f" {stats.repeats:,} more repeated the query and the calls of another; they are left out."
+    )
 
 
 def _configs(styles: Sequence[str]) -> list[dict[str, Any]]:

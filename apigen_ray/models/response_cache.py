@@ -116,3 +116,22 @@ class ResponseCacheClient(Protocol):
     async def put(self, entries: Sequence[Entry]) -> str | None:
         """See `ResponseCache.put`."""
         ...
+
+
+class LocalCache:
+    """A response cache in this process, for clients that are in it, too."""
+
+    def __init__(self, cache: ResponseCache) -> None:
+        self._cache = cache
+
+    async def known(self) -> tuple[frozenset[str], str | None]:
+        """See `ResponseCache.known`."""
+        return self._cache.known()
+
+    async def get(self, key: str) -> Reply:
+        """See `ResponseCache.get`."""
+        return self._cache.get(key)
+
+    async def put(self, entries: Sequence[Entry]) -> str | None:
+        """See `ResponseCache.put`."""
+        return self._cache.put(entries)

@@ -28,6 +28,7 @@ from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.sampler import PromptSampler, PromptSpec, Task
 from apigen_ray.prompting.seed_pool import LAG
 from apigen_ray.records import Stage, Style
+from apigen_ray.report.activity import AGREE
 from apigen_ray.run_folder.event_log import forward_logs
 from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.stages.agreement import AgreementSettings, Solver
@@ -200,7 +201,7 @@ class AgreeBlock:
         self._settings = panel.settings
         self._with_schema = any(e.response_format in WITH_SCHEMA for e in panel.endpoints)
         self._runner = _dispatcher(executor) if executor else None
-        self._crash_guard = CrashGuard("agree", coordinator)
+        self._crash_guard = CrashGuard(AGREE, coordinator)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         """Process a block."""

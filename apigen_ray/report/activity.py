@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+AGREE = "agree"
+"""The part of stage 3 that asks solvers: it works on rows of its own."""
+
 
 @dataclass(frozen=True, slots=True)
 class Activity:

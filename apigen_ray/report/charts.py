@@ -16,9 +16,12 @@ import numpy as np
 from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 from matplotlib.ticker import PercentFormatter
 
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason
+from apigen_ray.report.audit_record import Audit
+from apigen_ray.report.audit_tables import columns
 from apigen_ray.report.intervals import Rate
 from apigen_ray.report.page_figures import Diversity
 from apigen_ray.report.stats import Funnel, Stats
@@ -165,6 +168,33 @@ def neighbours(diversities: Sequence[Diversity]) -> Markup:
         axes.grid(linewidth=0.5)
         _legend(figure, axes)
         return _svg(figure, "Queries by their similarity to the nearest other query")
+
+
+def heat_map(audit: Audit) -> Markup:
+    """For each mutation and stage, the share that was refused: the more, the darker the cell."""
+    stages = columns(audit)
+    names = [mutation.name for mutation in audit.mutations]
+    with mpl.rc_context(STYLE):
+        figure, axes = _figure(len(names) + 4)
+        for row, mutation in enumerate(audit.mutations):
+            for column, stage in enumerate(stages):
+                rate = mutation.refused.get(stage)
+                if rate is None or rate.value is None:
+                    continue
+                place = (column - 0.48, row - 0.46)
+                colour = OUTCOME_COLOURS[Outcome.VERIFIED]
+                cell = Rectangle(place, 0.96, 0.92, color=colour, alpha=0.7 * rate.value, lw=0)
+                axes.add_patch(cell)
+                axes.text(column, row, f"{rate.value:.0%}", ha="center", va="center", size=7)
+        axes.set_xlim(-0.5, len(stages) - 0.5)
+        axes.set_ylim(len(names) - 0.5, -0.5)
+        axes.set_yticks(range(len(names)), [_short(name.replace("_", " ")) for name in names])
+        labels = [_short(stage) for stage in stages]
+        axes.set_xticks(range(len(stages)), labels, rotation=40, ha="left", rotation_mode="anchor")
+        axes.xaxis.tick_top()
+        axes.tick_params(length=0)
+        axes.spines[:].set_visible(False)
+        return _svg(figure, "Share of wrong rows that each stage refused")
 
 
 def _figure(rows: float) -> tuple[Figure, Axes]:

@@ -17,6 +17,7 @@ import numpy as np
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
+from apigen_ray.report.estimates import kappa
 from apigen_ray.report.intervals import Rate
 from apigen_ray.report.stats import Funnel
 from apigen_ray.run_folder.store import RunFolder, digest
@@ -202,19 +203,6 @@ def agreements(votes: Sequence[Mapping[str, bool]]) -> list[Agreement]:
         for first, second in combinations(sorted(point), 2):
             tallies[first, second][point[first], point[second]] += 1
     return [
-        Agreement(
-            *pair, Rate(tally[True, True] + tally[False, False], tally.total()), _kappa(tally)
-        )
+        Agreement(*pair, Rate(tally[True, True] + tally[False, False], tally.total()), kappa(tally))
         for pair, tally in sorted(tallies.items())
     ]
-
-
-def _kappa(tally: Counter[tuple[bool, bool]]) -> float | None:
-    of = tally.total()
-    agreed = (tally[True, True] + tally[False, False]) / of
-    first = (tally[True, True] + tally[True, False]) / of
-    second = (tally[True, True] + tally[False, True]) / of
-    if {first, second} & {0, 1}:
-        return None
-    by_chance = first * second + (1 - first) * (1 - second)
-    return (agreed - by_chance) / (1 - by_chance)

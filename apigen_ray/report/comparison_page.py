@@ -9,8 +9,9 @@ from typing import Any
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
 from apigen_ray.report import markdown
+from apigen_ray.report.audit_tables import Table
 from apigen_ray.report.comparison import ComparedModel, Comparison
-from apigen_ray.report.page import Table, dollars, outcome_table, pass_rate, render
+from apigen_ray.report.page import dollars, outcome_table, pass_rate, render
 from apigen_ray.report.stats import Funnel
 
 NOTES = {

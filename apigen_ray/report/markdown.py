@@ -7,7 +7,7 @@ from collections.abc import Sequence
 def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table, its first column left-aligned and the others right."""
     rule = ["---"] + ["---:"] * (len(headers) - 1)
-    return "\n".join(f"| {' | '.join(map(_cell, row))} |" for row in (headers, rule, *rows))
+    return "\n".join(f"| {' | '.join(map(plain, row))} |" for row in (headers, rule, *rows))
 
 
 def fenced(text: str, language: str) -> str:
@@ -17,8 +17,8 @@ def fenced(text: str, language: str) -> str:
     return f"{fence}{language}\n{text}\n{fence}"
 
 
-def _cell(text: str) -> str:
-    """Its text, escaped: it can start no cell or element, nor link to or load from a server."""
+def plain(text: str) -> str:
+    """Its text on a line, escaped: it can start no cell or element, nor link to a server."""
     for mark, harmless in (("|", "&#124;"), ("<", "&lt;"), ("](", r"]\(")):
         text = text.replace(mark, harmless)
     return " ".join(text.split())

@@ -8,12 +8,13 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from apigen_ray.records import Outcome
+from apigen_ray.report.audit_tables import Table, agreement_table, judge_table, mutation_table
 from apigen_ray.report.intervals import Rate
 from apigen_ray.report.page_figures import (
     COLUMNS,
@@ -25,11 +26,9 @@ from apigen_ray.report.page_figures import (
     called_names,
     summarise,
 )
+from apigen_ray.report.quality import Quality, quality_of
 from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.run_folder.store import RunFolder
-
-Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
-"""Headers and rows of cells."""
 
 LONGEST_TEXT = 3000
 """The most characters shown of one text of an example."""
@@ -42,8 +41,11 @@ def write_report(folder: RunFolder, stats: Stats) -> None:
     """Write the report.html of a run folder."""
     summary = summarise(folder.tables(COLUMNS))
     manifest = folder.read_manifest() or {}
-    warnings = [*_warnings(manifest), *folder.passed_over]
-    page = report_page(folder.path.resolve().name, stats, summary, manifest, warnings)
+    quality = quality_of(folder, stats)
+    warnings = [*_warnings(manifest), *quality.warnings, *folder.passed_over]
+    page = report_page(
+        folder.path.resolve().name, stats, summary, manifest, warnings=warnings, quality=quality
+    )
     folder.write_text("report.html", page)
 
 
@@ -52,7 +54,9 @@ def report_page(
     stats: Stats,
     summary: Summary,
     manifest: Mapping[str, Any],
-    warnings: Sequence[str] = (),
+    *,
+    warnings: Sequence[str],
+    quality: Quality,
 ) -> str:
     """report.html of a run.
 
@@ -62,6 +66,7 @@ def report_page(
         summary: What else was gathered from the rows.
         manifest: The manifest of the run.
         warnings: Lines shown at the top.
+        quality: What was measured of its checks and judges.
     """
     diversities = summary.diversities()
     return render(
@@ -70,6 +75,7 @@ def report_page(
         subtitle=_subtitle(manifest),
         warnings=warnings,
         figures=_figures(stats),
+        trust=_trust(quality),
         charts=_charts(stats, summary, diversities),
         models=outcome_table("model", stats.by_model),
         usage=_usage_table(summary),
@@ -83,6 +89,24 @@ def report_page(
         examples=[_example(row) for row in summary.examples()],
         manifest=json.dumps(manifest, indent=2, ensure_ascii=False),
     )
+
+
+def _trust(quality: Quality) -> dict[str, Any]:
+    """What the section about the verification itself shows."""
+    audit, judged = quality.audit, quality.judged_by
+    heat_map = None
+    if audit and audit.mutations:
+        from apigen_ray.report import charts  # noqa: PLC0415 - takes most of a second to import
+
+        heat_map = charts.heat_map(audit)
+    return {
+        "lines": quality.lines(),
+        "caveat": f"{audit.source}: {audit.caveat}" if audit and audit.caveat else None,
+        "heat_map": heat_map,
+        "mutations": mutation_table(audit) if audit and audit.mutations else ([], []),
+        "judges": judge_table(judged) if judged else ([], []),
+        "agreements": agreement_table(judged) if judged else ([], []),
+    }
 
 
 def _charts(
@@ -107,16 +131,16 @@ def _charts(
     }
 
 
-def render(template: str, **values: Any) -> str:
-    """Render a page from its template."""
+def render(template: str, script: str = "search.js", **values: Any) -> str:
+    """Render a page from its template, with a script that may run in it."""
     environment = Environment(
         loader=PackageLoader("apigen_ray.report"), autoescape=True, undefined=StrictUndefined
     )
-    script = environment.get_template("search.js").render()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    code = environment.get_template(script).render()
+    digest = base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{digest}'"
     page = environment.get_template(template)
-    return page.render(policy=policy, script=Markup(script), **values)  # noqa: S704 (our own file)
+    return page.render(policy=policy, script=Markup(code), **values)  # noqa: S704 (our own file)
 
 
 def outcome_table(label: str, funnels: Mapping[str, Funnel]) -> Table:
@@ -160,6 +184,7 @@ def _figures(stats: Stats) -> list[tuple[str, str]]:
     figures = [
         ("requested", f"{stats.requested:,}"),
         ("verified", f"{verified:,}"),
+        *([("of them distinct", f"{stats.distinct:,}")] if stats.repeats else []),
         ("pass rate", "-" if rate is None else f"{rate:.1%}"),
         ("errors", f"{stats.whole.outcomes[Outcome.ERROR]:,}"),
     ]

@@ -14,6 +14,9 @@ import pyarrow.compute
 
 from apigen_ray.errors import ApigenError, BadInput
 from apigen_ray.records import Outcome
+from apigen_ray.report import repeats
+from apigen_ray.report.repeats import repeated_ids
+from apigen_ray.run_folder.store import RunFolder
 
 COLUMNS = (
     "model",
@@ -73,6 +76,8 @@ class Stats:
     """A run's funnel, overall and by model, style and category."""
 
     requested: int
+    repeats: int = 0
+    """Verified pairs that repeat another, and are left out of the data set."""
     whole: Funnel = field(default_factory=Funnel)
     by_model: dict[str, Funnel] = field(default_factory=lambda: defaultdict(Funnel))
     by_style: dict[str, Funnel] = field(default_factory=lambda: defaultdict(Funnel))
@@ -91,6 +96,11 @@ class Stats:
         return self.cached_tokens / self.cache_reported_for if self.cache_reported_for else None
 
     @property
+    def distinct(self) -> int:
+        """Verified pairs without those that repeat another."""
+        return self.whole.outcomes[Outcome.VERIFIED] - self.repeats
+
+    @property
     def missing(self) -> int:
         """Data points requested that have no row yet, because the run was stopped."""
         return self.requested - self.whole.total
@@ -102,6 +112,7 @@ class Stats:
             "requested": self.requested,
             "missing": self.missing,
             **self.whole.as_json(),
+            "distinct_verified": self.distinct,
             "by_model": _as_json(self.by_model),
             "by_style": _as_json(self.by_style),
             "by_category": _as_json(self.by_category),
@@ -130,15 +141,30 @@ def requested_of(folder: object, manifest: Mapping[str, Any]) -> int:
     return requested
 
 
-def count(tables: Iterable[pa.Table], requested: int) -> Stats:
+def stats_of(folder: RunFolder, requested: int) -> Stats:
+    """Count the rows of a run folder.
+
+    Raises:
+        LedgerError: as `count` raises it.
+    """
+    repeated = repeated_ids(folder.tables(repeats.COLUMNS))
+    return count(folder.tables(COLUMNS), requested, len(repeated))
+
+
+def count(tables: Iterable[pa.Table], requested: int, repeated: int = 0) -> Stats:
     """Count rows that have at least `COLUMNS`.
 
     A data point counts in each category of its tools.
 
+    Args:
+        tables: The rows.
+        requested: How many were asked for.
+        repeated: How many of the verified ones repeat another.
+
     Raises:
         LedgerError: if there are more rows than were requested, or a row has an unknown outcome.
     """
-    stats = Stats(requested)
+    stats = Stats(requested, repeated)
     costs = array("d")
     for table in tables:
         for model, style, *rest in _tally(table, "model", "style", "outcome", "reason"):

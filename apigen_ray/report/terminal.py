@@ -13,12 +13,12 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from apigen_ray.errors import BadInput
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason, Stage
-from apigen_ray.report.activity import Activity
-from apigen_ray.report.page import write_report
+from apigen_ray.report.activity import AGREE, Activity
+from apigen_ray.report.quality import Quality
 from apigen_ray.report.rates import RecentRate, clock, rate_text
-from apigen_ray.report.stats import COLUMNS, Funnel, Stats, count, requested_of
+from apigen_ray.report.refresh import refresh
+from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.run_folder.store import RunFolder
 
 COLOURS = {
@@ -129,7 +129,7 @@ class Progress:
 
 
 def _at_work(activity: Activity) -> list[Text]:
-    order = [stage.value for stage in Stage]
+    order = [*(stage.value for stage in Stage), AGREE]
     stages = sorted(
         activity.rows.items(), key=lambda item: (order.index(item[0].partition("(")[0]), item)
     )
@@ -166,13 +166,9 @@ def print_report(console: Console, path: str) -> None:
         BadInput: if the folder is not a run folder.
     """
     folder = RunFolder(path)
-    manifest = folder.read_manifest()
-    if manifest is None:
-        raise BadInput(f"{path}: not a run folder (no manifest.json)")
-    stats = count(folder.tables(COLUMNS), requested_of(path, manifest))
-    folder.write_json("stats.json", stats.as_json())
+    stats, quality = refresh(folder)
     print_funnel(console, stats)
-    write_report(folder, stats)
+    print_quality(console, quality)
     print_warnings(console, folder.passed_over)
     console.print(f"report: {folder.path / 'report.html'}", soft_wrap=True)
 
@@ -180,6 +176,12 @@ def print_report(console: Console, path: str) -> None:
 def print_funnel(console: Console, stats: Stats) -> None:
     """Print the funnel, the reasons, and the outcomes by model and style."""
     console.print(_funnel_table(stats))
+    if stats.repeats:
+        console.print(
+            f"{stats.distinct:,} of the verified pairs are distinct; {stats.repeats:,} repeat "
+            "another and are left out of dataset/",
+            soft_wrap=True,
+        )
     if stats.whole.reasons:
         console.print(_reason_table(stats.whole))
     for title, funnels in (("model", stats.by_model), ("style", stats.by_style)):
@@ -192,6 +194,13 @@ def print_funnel(console: Console, stats: Stats) -> None:
         cost = f", ${stats.cost_usd:.4f}" if stats.cost_usd else ""
         tokens_in = f"{stats.input_tokens:,} in{cached}"
         console.print(f"tokens: {tokens_in}, {stats.output_tokens:,} out{reasoning}{cost}")
+
+
+def print_quality(console: Console, quality: Quality) -> None:
+    """Print what was measured of the judges, and what follows for the verified rows."""
+    for line in quality.lines():
+        console.print(_visible(line), markup=False, highlight=False, soft_wrap=True)
+    print_warnings(console, quality.warnings)
 
 
 def print_warnings(console: Console, lines: Sequence[str]) -> None:

@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import Field
 
 from apigen_ray import strict_json
 from apigen_ray.models import Model
+from apigen_ray.models.settings import Settings
 from apigen_ray.models.templates import Templates
 from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Vote
 from apigen_ray.run_folder.rows import pair_form
@@ -49,6 +52,13 @@ class Judge:
 
     name: str
     model: Model
+
+
+class JudgeAuditSettings(Settings):
+    """Whether a run asks its judges about pairs that are known to be right or wrong, first."""
+
+    pairs: Annotated[int, Field(ge=0)] = 24
+    """How many seed pairs, half of them made wrong in known ways; 0 asks about none."""
 
 
 Rule: TypeAlias = Literal["all", "majority", "first"]

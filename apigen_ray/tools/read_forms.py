@@ -1,20 +1,28 @@
 """Read tool lists in the common forms into one `Tool` record; `write_forms` is the way back.
 
-- ours: `{"name", "description", "parameters": JSON Schema, "category"?, "backend"?}`
-- OpenAI: the same inside `{"type": "function", "function": {...}}`
+- ours: `{"name", "description", "parameters"?: JSON Schema, "category"?, "backend"?}`
+- OpenAI: the same inside `{"type": "function", "function": {...}}`, or beside `type`
+- Anthropic and MCP: `input_schema` or `inputSchema` in place of `parameters`
 - xLAM: flat parameters `{name: {"type": "str, optional", "description", "default"}}`
 - BFCL: JSON Schema with Python's type names (`dict`, `float`, `tuple`, `any`)
 """
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from apigen_ray.errors import BadInput
-from apigen_ray.records import JsonObject, Tool
+from apigen_ray.records import Tool
 from apigen_ray.tools.backends import UnreadableBackend, read_backend
-from apigen_ray.tools.schemas import InvalidSchema, check_schema, to_draft_2020_12, type_schema
+from apigen_ray.tools.parameters import NotParameters, read_parameters
+from apigen_ray.tools.schemas import InvalidSchema, check_schema
+
+_PARAMETERS = ("parameters", "input_schema", "inputSchema")
+_LIKE_PARAMETERS = re.compile(
+    r"(?!output|return|response)(?:.*_)?(?:args?$|arguments?$|input|param|propert)", re.IGNORECASE
+)
 
 
 class UnreadableTool(ValueError):
@@ -56,20 +64,18 @@ def read_tool(value: object) -> Tool:
     Raises:
         UnreadableTool: if it has no name or no valid parameters schema.
     """
-    if isinstance(value, Mapping) and value.get("type") == "function":
-        value = value.get("function")
+    if isinstance(value, Mapping) and isinstance(value.get("function"), Mapping):
+        value = value["function"]
     if not isinstance(value, Mapping):
         raise UnreadableTool("a tool must be a JSON object")
     name = value.get("name")
     if not isinstance(name, str) or not name:
         raise UnreadableTool("the tool has no name")
-    if not isinstance(value.get("parameters"), Mapping):
-        raise UnreadableTool(f"tool {name!r}: parameters must be a JSON object")
-    parameters = _parameters(name, value["parameters"])
     try:
+        parameters = read_parameters(_written_parameters(value))
         check_schema(parameters)
         backend = None if value.get("backend") is None else read_backend(value["backend"])
-    except InvalidSchema as error:
+    except (InvalidSchema, NotParameters) as error:
         raise UnreadableTool(f"tool {name!r}: parameters: {error}") from error
     except UnreadableBackend as error:
         raise UnreadableTool(f"tool {name!r}: backend: {error}") from error
@@ -82,55 +88,14 @@ def read_tool(value: object) -> Tool:
     )
 
 
-def _parameters(name: str, value: Mapping[str, Any]) -> JsonObject:
-    """A JSON Schema object, from one or from xLAM's flat form.
+def _written_parameters(value: Mapping[str, Any]) -> object:
+    """The parameters as they are written; None if the tool has none.
 
-    In a JSON Schema, `type` is text. In the flat form each entry is a schema of its own, so that a
-    parameter called `type` is an object.
+    Raises:
+        NotParameters: if they seem to be written in another place.
     """
-    if isinstance(value.get("type"), str) and "properties" in value:
-        return to_draft_2020_12(dict(value)) | {"type": "object"}
-    if value.get("type") in ("object", "dict"):
-        return {"type": "object", "properties": {}}
-    # Where some parameters are flagged as required, those without the flag are not.
-    flagged = any(
-        isinstance(spec, Mapping) and isinstance(spec.get("required"), bool)
-        for spec in value.values()
-    )
-    properties: JsonObject = {}
-    required = []
-    for parameter, written in value.items():
-        spec = {"description": written} if isinstance(written, str) else written
-        if not isinstance(spec, Mapping):
-            raise UnreadableTool(
-                f"tool {name!r}: parameter {parameter!r} must be a text or an object"
-            )
-        schema, optional = _flat(spec, flagged=flagged)
-        properties[parameter] = schema
-        if spec is written and not optional:  # a mere description does not say that it is required
-            required.append(parameter)
-    schema = {"type": "object", "properties": properties}
-    return schema | {"required": required} if required else schema
-
-
-def _flat(spec: Mapping[str, Any], *, flagged: bool) -> tuple[JsonObject, bool]:
-    """One parameter of the flat form, and whether it is optional."""
-    written = str(spec.get("type", "any"))
-    declared, *rest = [part.strip() for part in _split_top(written)]
-    optional = not spec.get("required") if flagged else "optional" in rest or "default" in spec
-    schema = type_schema(declared) | to_draft_2020_12(
-        {k: v for k, v in spec.items() if k != "type"}
-    )
-    return schema, optional
-
-
-def _split_top(text: str) -> list[str]:
-    """Split at commas outside brackets: `Dict[str, int], optional`."""
-    parts, depth = [""], 0
-    for character in text:
-        depth += (character in "[(") - (character in "])")
-        if character == "," and depth == 0:
-            parts.append("")
-        else:
-            parts[-1] += character
-    return parts
+    written = next((value[key] for key in _PARAMETERS if value.get(key) is not None), None)
+    others = [key for key in value if key not in _PARAMETERS and _LIKE_PARAMETERS.match(key)]
+    if written is None and others:
+        raise NotParameters(f"are missing, and {others[0]!r} is not read")
+    return written

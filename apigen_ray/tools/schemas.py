@@ -4,39 +4,25 @@ Supported are the older drafts (4 to 7), OpenAPI 3.0 (`nullable`, `example`), an
 Python, Java and JavaScript that lists of tools use (`dict`, `float`, `List[int]`, `HashMap`).
 """
 
-import ast
 import contextlib
 import json
-import re
 from collections.abc import Callable, Mapping
-from functools import lru_cache
-from typing import Any
+from typing import Any, NoReturn
 
 import jsonschema_rs
 
 from apigen_ray.records import JsonObject
-from apigen_ray.tools.validation import no_retrieval
+from apigen_ray.tools.patterns import is_pattern
+from apigen_ray.tools.type_names import type_schema
 
-_NAMES = {
-    "string": ("str", "string", "char"),
-    "integer": ("int", "integer", "long", "short", "byte", "bigint"),
-    "number": ("float", "double", "number"),
-    "boolean": ("bool", "boolean"),
-    "array": ("list", "array", "arraylist", "tuple", "queue", "stack", "sequence", "iterable"),
-    "object": ("dict", "object", "hashmap", "hashtable", "map", "mapping"),
-    "null": ("none", "null", "nonetype"),
-}
-_TYPES: dict[str, JsonObject] = {
-    **{name: {"type": kind} for kind, names in _NAMES.items() for name in names},
-    **{name: {"type": "array", "uniqueItems": True} for name in ("set", "frozenset")},
-    "any": {},
-}
 _ONE = (
     "additionalProperties", "contains", "contentSchema", "else", "if", "items", "not",
     "propertyNames", "then", "unevaluatedItems", "unevaluatedProperties",
 )  # fmt: skip
 _LISTS = ("allOf", "anyOf", "oneOf", "prefixItems")
 _MAPS = ("$defs", "definitions", "dependentSchemas", "patternProperties", "properties")
+HOLDING_SCHEMAS = frozenset({*_ONE, *_LISTS, *_MAPS})
+"""The keywords whose value is a schema, or has schemas in it."""
 _NUMBERS = frozenset(
     {"exclusiveMaximum", "exclusiveMinimum", "maxItems", "maxLength", "maxProperties", "maximum",
      "minItems", "minLength", "minProperties", "minimum", "multipleOf", "uniqueItems"}
@@ -46,6 +32,7 @@ _DROPPED = frozenset(
     {"$anchor", "$comment", "$id", "$schema", "additionalItems", "discriminator", "externalDocs",
      "nullable", "xml"}
 )  # fmt: skip
+_ANY_VALUE = ("const", "default", "example")
 
 Reference = Callable[[str, bool], JsonObject]
 """What a `$ref` becomes, given its text and whether it has sibling keywords."""
@@ -55,6 +42,8 @@ def to_draft_2020_12(schema: Mapping[str, Any], reference: Reference | None = No
     """The same schema in JSON Schema 2020-12, at every depth; unknown keywords are kept."""
     result: dict[str, Any] = {}
     for key, value in schema.items():
+        if value is None and key not in _ANY_VALUE:  # as some programs write what is not set
+            continue
         if key == "type":
             result |= _typed(value)
         elif key == "$ref" and isinstance(value, str):
@@ -104,23 +93,13 @@ def _keyword(key: str, value: Any, result: dict[str, Any]) -> None:
         case "description" | "title":
             result[key] = str(value)
         case "pattern":
-            if isinstance(value, str) and _readable(value):
+            if isinstance(value, str) and is_pattern(value):
                 result[key] = value
         case _ if key in _NUMBERS and isinstance(value, str):
             with contextlib.suppress(ValueError):
                 result[key] = json.loads(value)
         case _:
             result[key] = value
-
-
-@lru_cache(maxsize=4096)
-def _readable(pattern: str) -> bool:
-    """Whether stage 1, which uses Python's `re`, can check it. Other patterns are dropped."""
-    try:
-        re.compile(pattern)
-    except (re.error, RecursionError):
-        return False
-    return True
 
 
 def _dependencies(
@@ -179,56 +158,6 @@ def _typed(written: Any) -> JsonObject:
     return {"anyOf": members}
 
 
-@lru_cache(maxsize=4096)
-def _parsed_type(written: str) -> JsonObject:
-    try:
-        return _expression_schema(ast.parse(written.strip(), mode="eval").body)
-    except (SyntaxError, ValueError):
-        return {}
-
-
-def type_schema(written: str) -> JsonObject:
-    """The schema of a type expression such as `List[int]` or `Optional[str]`.
-
-    An unreadable one allows any value: its author meant something by it.
-    """
-    known = _TYPES.get(written.lower())
-    return dict(known if known is not None else _parsed_type(written))
-
-
-def _expression_schema(node: ast.expr) -> JsonObject:
-    match node:
-        case ast.Constant(value=None):
-            return {"type": "null"}
-        case ast.Name(id=name) | ast.Attribute(attr=name):
-            return dict(_TYPES.get(name.lower(), {}))
-        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
-            return {"anyOf": [_expression_schema(left), _expression_schema(right)]}
-        case ast.Subscript(value=ast.Name(id=name) | ast.Attribute(attr=name), slice=inner):
-            members = inner.elts if isinstance(inner, ast.Tuple) else [inner]
-            return _generic_schema(name.lower(), members)
-        case _:
-            return {}
-
-
-def _generic_schema(name: str, members: list[ast.expr]) -> JsonObject:
-    match name:
-        case "literal":
-            return {"enum": [ast.literal_eval(member) for member in members]}
-        case "optional":
-            return {"anyOf": [_expression_schema(members[0]), {"type": "null"}]}
-        case "union":
-            return {"anyOf": [_expression_schema(member) for member in members]}
-        case "dict" | "mapping" | "hashmap" | "map":
-            return {"type": "object", "additionalProperties": _expression_schema(members[-1])}
-        case "tuple" if not isinstance(members[-1], ast.Constant):
-            items: list[JsonObject] = [_expression_schema(member) for member in members]
-            size = len(items)
-            return {"type": "array", "prefixItems": items, "minItems": size, "maxItems": size}
-        case _:
-            return dict(_TYPES.get(name, {})) | {"items": _expression_schema(members[0])}
-
-
 def mapped(schema: Mapping[str, Any], change: Callable[[JsonObject], JsonObject]) -> JsonObject:
     """The schema with each schema directly inside it changed."""
     result: dict[str, Any] = dict(schema)
@@ -261,6 +190,11 @@ def _validator(schema: JsonObject) -> jsonschema_rs.Draft202012Validator:
     except (jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError, ValueError) as error:
         lines = str(error).strip().splitlines()
         raise InvalidSchema(" ".join(lines[0].split())[:300]) from None
+
+
+def no_retrieval(uri: str) -> NoReturn:
+    """Refuse to fetch a `$ref` to another document."""
+    raise LookupError(f"{uri} is outside the schema")
 
 
 def without_bad_examples(schema: JsonObject) -> tuple[JsonObject, int]:

@@ -6,10 +6,9 @@ here, an integer is a number written without a fraction.
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from functools import cached_property, lru_cache
-from typing import NoReturn
 
 import jsonschema_rs
 from jsonschema import Draft202012Validator, ValidationError
@@ -18,6 +17,8 @@ from jsonschema.validators import extend
 from referencing import Registry
 
 from apigen_ray.records import Json, JsonObject
+from apigen_ray.tools.patterns import ENGINE, matches
+from apigen_ray.tools.schemas import mapped, no_retrieval
 
 
 def _multiple_of(
@@ -28,9 +29,17 @@ def _multiple_of(
         yield ValidationError(f"{value!r} is not a multiple of {factor!r}")
 
 
+def _pattern(
+    validator: Validator, pattern: str, value: Json, _schema: JsonObject
+) -> Iterator[ValidationError]:
+    """In the engine of the fast validator: Python's `re` may take for ever."""
+    if isinstance(value, str) and not matches(pattern, value):
+        yield ValidationError(f"{value!r} does not match {pattern!r}")
+
+
 _StrictValidator: Callable[..., Validator] = extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
-    validators={"multipleOf": _multiple_of},
+    validators={"multipleOf": _multiple_of, "pattern": _pattern},
     type_checker=Draft202012Validator.TYPE_CHECKER.redefine(
         "integer", lambda _, value: isinstance(value, int) and not isinstance(value, bool)
     ),
@@ -45,24 +54,32 @@ class SchemaValidator:
 
     @cached_property
     def _quick(self) -> jsonschema_rs.Draft202012Validator | None:
-        if '"pattern' not in json.dumps(self._schema):  # two dialects of regular expressions
-            with contextlib.suppress(jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
-                return jsonschema_rs.Draft202012Validator(self._schema, retriever=no_retrieval)
+        with contextlib.suppress(jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
+            return jsonschema_rs.Draft202012Validator(
+                self._schema, retriever=no_retrieval, pattern_options=ENGINE
+            )
         return None
 
     @cached_property
-    def _strict(self) -> Validator:
-        return _StrictValidator(self._schema, registry=Registry())  # an empty one fetches nothing
+    def _plain(self) -> Validator | None:
+        return None if '"patternProperties"' in json.dumps(self._schema) else _strict(self._schema)
+
+    def _strict_for(self, value: Json) -> Validator:
+        return self._plain or _strict(_of_names(self._schema, set(_names(value))))
 
     def accepts(self, value: Json) -> bool:
         """Whether the value satisfies the schema; uses the fast validator where it can."""
         if self._quick and not _has_whole_float(value):
             return self._quick.is_valid(value)
-        return self._strict.is_valid(value)
+        return self._strict_for(value).is_valid(value)
 
     def flaws(self, value: Json) -> Iterator[ValidationError]:
         """What is wrong with a value."""
-        return self._strict.iter_errors(value)
+        return self._strict_for(value).iter_errors(value)
+
+
+def _strict(schema: JsonObject) -> Validator:
+    return _StrictValidator(schema, registry=Registry())  # an empty one fetches nothing
 
 
 @lru_cache(maxsize=8192)
@@ -71,9 +88,34 @@ def validator_of(schema: str) -> SchemaValidator:
     return SchemaValidator(json.loads(schema))
 
 
-def no_retrieval(uri: str) -> NoReturn:
-    """Refuse to fetch a `$ref` to another document."""
-    raise LookupError(f"{uri} is outside the schema")
+def _of_names(schema: JsonObject, names: Iterable[str]) -> JsonObject:
+    """The schema with `properties` in place of `patternProperties`, for these names.
+
+    `jsonschema` would match names in several places, with Python's `re`.
+    """
+    inner = mapped(schema, lambda part: _of_names(part, names))
+    patterns = inner.pop("patternProperties", None)
+    if not isinstance(patterns, dict):
+        return inner
+    declared = inner.get("properties")
+    properties: JsonObject = dict(declared) if isinstance(declared, dict) else {}
+    for name in names:
+        found = [part for pattern, part in patterns.items() if matches(pattern, name)]
+        if found:
+            own = [properties[name]] if name in properties else []
+            properties[name] = {"allOf": [*own, *found]}
+    return inner | {"properties": properties}
+
+
+def _names(value: Json) -> Iterator[str]:
+    """The keys of all objects in a value."""
+    if isinstance(value, dict):
+        yield from value
+        for inner in value.values():
+            yield from _names(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _names(inner)
 
 
 def _has_whole_float(value: Json) -> bool:

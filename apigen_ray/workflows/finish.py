@@ -11,9 +11,12 @@ from upath import UPath
 from apigen_ray.datasets.card import dataset_card
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome, Reason
+from apigen_ray.report import repeats
 from apigen_ray.report.page import write_report
+from apigen_ray.report.quality import Quality, quality_of
+from apigen_ray.report.repeats import repeated_ids
 from apigen_ray.report.stats import COLUMNS, Stats, count
-from apigen_ray.report.terminal import print_funnel, print_warnings
+from apigen_ray.report.terminal import print_funnel, print_quality, print_warnings
 from apigen_ray.report.tracking import TrackSettings, track
 from apigen_ray.run_folder.rows import Row, as_rows, with_value
 from apigen_ray.run_folder.store import RunFolder
@@ -108,8 +111,9 @@ def finish(
 ) -> RunResult:
     """Count the rows, write the data set, the statistics and the report, print the funnel."""
     surplus = run_plan.surplus_ids() if run_plan else set()
-    stats = _write_outputs(folder, requested, surplus)
+    stats, quality = _write_outputs(folder, requested, surplus)
     print_funnel(console, stats)
+    print_quality(console, quality)
     print_warnings(console, folder.passed_over)
     if tracking:
         try:
@@ -133,14 +137,17 @@ def finish(
     return result
 
 
-def _write_outputs(folder: RunFolder, requested: int, surplus: set[str]) -> Stats:
-    stats = count(folder.tables(COLUMNS), requested)
+def _write_outputs(folder: RunFolder, requested: int, surplus: set[str]) -> tuple[Stats, Quality]:
+    repeated = repeated_ids(folder.tables(repeats.COLUMNS))
+    stats = count(folder.tables(COLUMNS), requested, len(repeated))
+    quality = quality_of(folder, stats)
+    manifest = folder.read_manifest() or {}
     card = dataset_card(
-        stats, folder.read_manifest() or {}, folder.first_verified(), surplus=len(surplus)
+        stats, manifest, folder.first_verified(), quality=quality, surplus=len(surplus)
     )
-    folder.write_json("stats.json", stats.as_json())
+    folder.write_json("stats.json", stats.as_json() | quality.as_json())
     with ThreadPoolExecutor(1) as pool:  # Arrow writes the data set while Python makes the report
-        written = pool.submit(folder.write_dataset, card, surplus)
+        written = pool.submit(folder.write_dataset, card, surplus | repeated)
         write_report(folder, stats)
         written.result()
-    return stats
+    return stats, quality

@@ -29,6 +29,7 @@ _WITHOUT_EFFECT_ON_ROWS = {
         "actors",
         "sandbox",
         "rest",
+        "judge_audit",
         "budget_usd",
         "max_tokens_total",
         "max_attempts",

@@ -15,6 +15,8 @@ from apigen_ray.prompting.targets import (
     wave_form,
 )
 from apigen_ray.records import Outcome
+from apigen_ray.report import repeats
+from apigen_ray.report.repeats import repeated_ids
 from apigen_ray.run_folder.store import RunFolder
 
 WAVES = "asked.json"
@@ -150,11 +152,12 @@ class RunPlan:
         return tallies
 
     def _verified(self) -> set[str]:
+        """The ids of each model's verified data points, without those that repeat another."""
         found: set[str] = set()
         for table in self._folder.tables(["id", "outcome"]):
             rows = zip(table["id"].to_pylist(), table["outcome"].to_pylist(), strict=True)
             found.update(id_ for id_, outcome in rows if outcome == Outcome.VERIFIED)
-        return found
+        return found - repeated_ids(self._folder.tables(repeats.COLUMNS), within_model=True)
 
 
 def _ids(model: str, spec: PromptSpec) -> Iterator[tuple[int, str]]:

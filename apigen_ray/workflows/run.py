@@ -29,6 +29,7 @@ from apigen_ray.report.tracking import check_tracker
 from apigen_ray.run_folder.rows import SCHEMA
 from apigen_ray.run_folder.store import REPLIES, RunFolder, clear
 from apigen_ray.tools.library import Library, load_library
+from apigen_ray.workflows.audit.judge_audit import audit_judges
 from apigen_ray.workflows.collect import collect
 from apigen_ray.workflows.drawn_calls import drawn_calls
 from apigen_ray.workflows.finish import RunResult, finish
@@ -39,6 +40,7 @@ from apigen_ray.workflows.prepare import (
     cluster_endpoints_of,
     coordination,
     endpoints_of,
+    judge_settings,
     jury_of,
     prepare_executor,
     verifier_settings,
@@ -115,6 +117,7 @@ def generate_missing(
     with _open_session(
         folder, config, console, inputs, keep_replies=keep_replies, command=command
     ) as session:
+        session.audit_judges()
         while tasks:
             went_on = session.generate(tasks, run_plan)
             tasks = run_plan.next_tasks(tasks) if went_on and not prompts_each else {}
@@ -172,6 +175,18 @@ class _Session:
                 committed=committed,
                 activity=self._activity,
             )
+
+    def audit_judges(self) -> None:
+        """Test the judges before they are needed."""
+        audit_judges(
+            self.folder,
+            self.config,
+            self.inputs.seeds,
+            executor=self.executor,
+            judges={key: self.endpoints[key] for key in judge_settings(self.config)},
+            cache=self.coordinator,
+            console=self.console,
+        )
 
     def _activity(self) -> Activity:
         """What is in progress; the user is told at once what the models' clients have noticed."""

@@ -58,7 +58,7 @@ def test_every_planted_fault_is_found_under_its_reason_and_nothing_else_is(kind,
     loaded = datasets.load_dataset(
         str(tmp_path / "dataset"), split="train", cache_dir=str(tmp_path / "cache")
     )
-    assert len(loaded) == stats(tmp_path)["outcomes"]["verified"]
+    assert len(loaded) == stats(tmp_path)["distinct_verified"]
     for row in loaded:
         results = json.loads(row["execution_results"])
         assert len(results) == len(json.loads(row["answers"]))

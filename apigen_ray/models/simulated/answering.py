@@ -16,7 +16,7 @@ from typing import Literal, TypeAlias
 from apigen_ray.models.simulated import cleaning, faults
 from apigen_ray.models.simulated.drawing import draw_call
 from apigen_ray.models.simulated.faults import Draft
-from apigen_ray.models.simulated.judging import objection
+from apigen_ray.models.simulated.judging import Known, objection
 from apigen_ray.models.simulated.profiles import Fault, Profile
 from apigen_ray.models.simulated.reading import (
     GenerateRequest,
@@ -73,8 +73,10 @@ class Answer:
 _Text: TypeAlias = tuple[str, Literal["stop", "length"], Content]
 
 
-def answer(messages: Sequence[Message], profile: Profile, seed: int) -> Answer:
-    """Answer as a model of this profile would."""
+def answer(
+    messages: Sequence[Message], profile: Profile, seed: int, known: Known | None = None
+) -> Answer:
+    """Answer as a model of this profile would, which knows some pairs by heart."""
     said = json.dumps([seed, [[message.role, message.content] for message in messages]])
     key = hashlib.sha256(said.encode()).hexdigest()
     try:
@@ -89,7 +91,7 @@ def answer(messages: Sequence[Message], profile: Profile, seed: int) -> Answer:
             case QueryRequest():
                 written = _write_query(request, profile, key)
             case JudgeRequest():
-                written = _judge(request, profile, Random(f"{key}:judge"))
+                written = _judge(request, profile, Random(f"{key}:judge"), known)
             case _:
                 written = _clean(request, profile, Random(f"{key}:clean"))
     text, finish_reason, content = written
@@ -125,12 +127,16 @@ def _latency(profile: Profile, random: Random) -> float:
 # --- the judge
 
 
-def _judge(request: JudgeRequest, profile: Profile, random: Random) -> _Text:
+def _judge(request: JudgeRequest, profile: Profile, random: Random, known: Known | None) -> _Text:
     if not request.asked_again and random.random() < profile.judge_unreadable:
         text = "These calls deserve a closer look, since several things have to be weighed here."
         return text, "stop", Judged("unreadable", wrong=False)
     found = objection(
-        request.query, request.calls, request.tools, a_call_failed=request.a_call_failed
+        request.query,
+        request.calls,
+        request.tools,
+        a_call_failed=request.a_call_failed,
+        known=known,
     )
     wrong = random.random() < (profile.judge_wrong_yes if found else profile.judge_wrong_no)
     passes = (found is None) is not wrong

@@ -20,6 +20,7 @@ from apigen_ray.models.simulated.schemas import (
     types,
 )
 from apigen_ray.records import Call, Json, JsonObject, Tool
+from apigen_ray.tools.patterns import matches
 
 ATTEMPTS = 12
 MAX_DEPTH = 4
@@ -252,7 +253,7 @@ _FOR_PATTERNS = (
 def _draw_string(random: Random, name: str, schema: Schema) -> str:
     pattern = schema.get("pattern")
     if pattern:
-        fitting = [text for text in _FOR_PATTERNS if re.search(pattern, text)]
+        fitting = [text for text in _FOR_PATTERNS if matches(pattern, text)]
         return random.choice(fitting or _FOR_PATTERNS)
     text = _formatted(random, schema.get("format")) or random.choice(_words_for(name))
     shortest, longest = schema.get("minLength", 0), schema.get("maxLength", math.inf)

@@ -6,7 +6,6 @@ could have been planted and plants it. Each way has this one fault and no other.
 """
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -23,6 +22,7 @@ from apigen_ray.models.simulated.schemas import (
     types,
 )
 from apigen_ray.records import Call, Json, JsonObject, Style, Tool
+from apigen_ray.tools.patterns import matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,7 @@ def _outside_text(value: str, schema: Schema) -> Iterator[Json]:
     if types(schema) != ("string",):
         return
     if pattern := schema.get("pattern"):
-        yield from (text for text in ("?", "not this", "~ 0") if not re.search(pattern, text))
+        yield from (text for text in ("?", "not this", "~ 0") if not matches(pattern, text))
     if smallest := schema.get("minLength"):
         yield value[: smallest - 1]
     if largest := schema.get("maxLength"):

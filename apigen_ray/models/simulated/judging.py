@@ -1,21 +1,54 @@
-"""Judges a pair by looking for every value of the calls in the query."""
+"""Judges a pair by looking for every value of the calls in the query.
+
+Of queries that it knows by heart, it knows the calls, too: hand-written queries give their values
+in words that only a language model understands.
+"""
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from apigen_ray import strict_json
+from apigen_ray.errors import BadInput
 from apigen_ray.models.simulated.writing import task
 from apigen_ray.records import Call, Json, Tool
+from apigen_ray.run_folder.remote_files import local_copy
+
+Known: TypeAlias = Mapping[str, frozenset[str]]
+"""The calls of queries that are known by heart."""
+
+
+def read_known(path: str) -> Known:
+    """The right pairs of a file of JSON lines with `query` and `answers`.
+
+    Raises:
+        BadInput: if it can't be read.
+    """
+    try:
+        lines = local_copy(path).read_text("utf-8").splitlines()
+        rows = [json.loads(line) for line in lines if line.strip()]
+        return {row["query"]: frozenset(map(strict_json.canonical, row["answers"])) for row in rows}
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise BadInput(f"known: {path}: not lines with query and answers: {error}") from error
 
 
 def objection(
-    query: str, calls: Sequence[Call], tools: Sequence[Tool], *, a_call_failed: bool = False
+    query: str,
+    calls: Sequence[Call],
+    tools: Sequence[Tool],
+    *,
+    a_call_failed: bool = False,
+    known: Known | None = None,
 ) -> str | None:
     """The objection to a pair, in a sentence; None if it is good."""
     if a_call_failed:
         return "The execution results show that a call was not executed successfully."
+    if known and query in known:
+        made = [strict_json.canonical({"name": c.name, "arguments": c.arguments}) for c in calls]
+        same = len(made) == len(known[query]) and set(made) == known[query]
+        return None if same else "Other calls than these answer the query."
     if not calls:
         return _missed_tool(query, tools)
     names = {tool.name for tool in tools}

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from apigen_ray.errors import BadInput
 from apigen_ray.models.simulated.answering import Answer, Cleaned, Judged, answer
+from apigen_ray.models.simulated.judging import Known
 from apigen_ray.models.simulated.profiles import PROFILES, Fault, Profile
 from apigen_ray.records import JsonObject, Message
 
@@ -71,7 +72,11 @@ class Statistics:
 
 
 def build_app(
-    profile_name: str, profile: Profile, seed: int, log: TextIO | None
+    profile_name: str,
+    profile: Profile,
+    seed: int,
+    log: TextIO | None,
+    known: Known | None = None,
 ) -> web.Application:
     """The server as an aiohttp application."""
     model = f"simulated-{profile_name}"
@@ -97,7 +102,7 @@ def build_app(
         except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
             message = f"the body is not a chat completion request: {type(error).__name__}: {error}"
             return web.json_response({"error": {"message": message}}, status=400)
-        given = answer(messages, profile, seed)
+        given = answer(messages, profile, seed, known)
         statistics.count(given)
         if log is not None:
             log.write(_log_line(given) + "\n")

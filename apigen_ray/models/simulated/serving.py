@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field
 from apigen_ray.errors import BadInput
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.settings import Settings
+from apigen_ray.models.simulated.judging import read_known
 from apigen_ray.models.simulated.profiles import PROFILES
 from apigen_ray.models.simulated.server import build_app, listen, profile_named, run_app
 
@@ -40,6 +41,9 @@ class SimulatedEndpoint(Settings):
     """The same seed gives the same answers."""
     latency_s: float | None = Field(default=None, ge=0)
     """The mean latency, instead of the profile's."""
+    known: str | None = None
+    """A file of right pairs (JSON lines with `query` and `answers`) that it judges by heart: it is
+    no language model, and takes the values of other pairs word for word."""
     concurrency: int = Field(default=32, ge=1)
     """The most requests in flight at a time."""
 
@@ -59,6 +63,8 @@ def serving(
         BadInput: if two different endpoints have one name, or a server doesn't start.
     """
     by_name: dict[str, SimulatedEndpoint] = {}
+    for path in {endpoint.known for endpoint in endpoints if endpoint.known}:
+        read_known(path)  # here, where an error can be shown
     for endpoint in endpoints:
         if by_name.setdefault(endpoint.name, endpoint) != endpoint:
             raise BadInput(f"two different simulated models are named {endpoint.name!r}")
@@ -70,7 +76,8 @@ def serving(
                 name=name,
                 base_url=f"http://{host}:{_port_of(children[name])}/v1",
                 model=f"simulated-{endpoint.profile}",
-                extra_body={"seed": endpoint.seed},
+                extra_body={"seed": endpoint.seed}
+                | ({"known": known} if (known := endpoint.known) else {}),
                 concurrency=endpoint.concurrency,
             )
             for name, endpoint in by_name.items()
@@ -118,7 +125,8 @@ def serve_until_orphaned(host: str, endpoint: SimulatedEndpoint) -> None:
     print(listener.getsockname()[1], flush=True)
     threading.Thread(target=_exit_with_stdin, daemon=True).start()
     profile = profile_named(endpoint.profile, endpoint.latency_s)
-    app = build_app(endpoint.profile, profile, endpoint.seed, log=None)
+    known = read_known(endpoint.known) if endpoint.known else None
+    app = build_app(endpoint.profile, profile, endpoint.seed, log=None, known=known)
     run_app(app, listener, handle_signals=False)
 
 

@@ -12,7 +12,7 @@ from apigen_ray.models import Model
 from apigen_ray.models.clients import ModelSettings
 from apigen_ray.models.settings import Settings
 from apigen_ray.records import Call, JsonObject, Pair, Rejected, Reply, Tool
-from apigen_ray.stages.agreement.compare import Ran, differing, equal_results
+from apigen_ray.stages.agreement.compare import Ran, all_matched, differing, equal_results
 from apigen_ray.stages.agreement.solve import Solved, solve
 
 Run: TypeAlias = Callable[[Sequence[Call]], Awaitable[Sequence[JsonObject]]]
@@ -150,21 +150,4 @@ async def _compare(
     if sorted(ran.call.name for ran in ours) != sorted(call.name for call in different):
         return None
     returned = [*map(Ran, different, await run(different))]
-    return "results" if all_matched(ours, returned) else None
-
-
-def all_matched(ours: Sequence[Ran], theirs: Sequence[Ran]) -> bool:
-    """Whether each of ours has one of theirs for itself: a maximum matching, not a greedy one."""
-    matched: dict[int, int] = {}
-
-    def augment(mine: int, seen: set[int]) -> bool:
-        for index, each in enumerate(theirs):
-            if index in seen or not equal_results(ours[mine], each):
-                continue
-            seen.add(index)
-            if index not in matched or augment(matched[index], seen):
-                matched[index] = mine
-                return True
-        return False
-
-    return all(augment(mine, set()) for mine in range(len(ours)))
+    return "results" if all_matched(ours, returned, equal_results) else None

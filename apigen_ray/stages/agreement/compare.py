@@ -5,22 +5,23 @@ nothing: defaults, and optional ones that are empty.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from apigen_ray import strict_json
 from apigen_ray.records import Call, Json, JsonObject, Tool
+from apigen_ray.stages.agreement.defaults import defaults
 from apigen_ray.stages.grounding.text import fold
+
+One = TypeVar("One")
+Other = TypeVar("Other")
 
 _DIGITS = 12
 """Numbers that agree to this many significant digits are equal: 0.1 + 0.2 is 0.3."""
 _EMPTY: tuple[Json, ...] = (None, "", [], {})
-_DEFAULT = re.compile(
-    r"\bdefault(?:s|ed)?(?:\s+(?:value|setting))?\s*(?:to|is|=|:|of)?\s*"
-    r"(?:'([^']*)'|\"([^\"]*)\"|`([^`]*)`|(-?\d+(?:\.\d+)?(?![\w.]*\d)|\w+))",
-    re.IGNORECASE,
-)
 _SPACES = re.compile(r"[\s_]+")
+_OPERATORS = re.compile(r"[*^]+")
 _PUNCTUATION = re.compile(r"(?<!\d)[.,;:!?'\"()/-]+|[.,;:!?'\"()/-]+(?!\d)")
 
 
@@ -66,8 +67,11 @@ def _standard(value: Json, schema: JsonObject) -> Json:
         return standard_text(value)
     if isinstance(value, dict):
         return _standard_object(value, schema)
-    items = schema.get("items")
-    return [_standard(each, items if isinstance(items, dict) else {}) for each in value]
+    given = schema.get("items")
+    items = given if isinstance(given, dict) else {}
+    standard = [_standard(each, items) for each in value]
+    # Texts name things, in any order. Numbers may be coordinates: they keep their places.
+    return sorted(map(str, standard)) if all(isinstance(v, str) for v in value) else standard
 
 
 def _standard_object(value: JsonObject, schema: JsonObject) -> JsonObject:
@@ -80,7 +84,9 @@ def _standard_object(value: JsonObject, schema: JsonObject) -> JsonObject:
         declared = own if isinstance(own, dict) else {}
         formed = _standard(each, declared)
         is_empty = name not in needed and formed in _EMPTY
-        if not is_empty and not any(_is(formed, default) for default in _defaults(declared)):
+        if not is_empty and not any(
+            _is(formed, _standard(default, declared)) for default in defaults(declared)
+        ):
             standard[name] = formed
     return standard
 
@@ -93,30 +99,13 @@ def _is(one: Json, other: Json) -> bool:
 def standard_text(text: str) -> str:
     """A text without what two writers would not agree on: case, accents, spaces, punctuation.
 
-    Punctuation between digits stays, and so does a sign: `-3.5` is not `35`.
+    Punctuation between digits stays, and so does a sign: `-3.5` is not `35`. `x**2` is `x^2`.
     """
     folded = fold(text)
     if re.fullmatch(r"\s*[+-]?[\d.,]+\s*", folded):
         return folded.strip()
-    bare = _PUNCTUATION.sub(" ", folded)
+    bare = _OPERATORS.sub("", _PUNCTUATION.sub(" ", folded))
     return _SPACES.sub(" ", bare).strip() or folded
-
-
-def _defaults(schema: JsonObject) -> list[Json]:
-    """The values that stand for a parameter that is left out, by its schema or description."""
-    if "default" in schema:
-        return [_standard(schema["default"], schema)]
-    described = schema.get("description")
-    found = _DEFAULT.search(described) if isinstance(described, str) else None
-    if found is None:
-        return []
-    said = next(group for group in found.groups() if group is not None)
-    values: list[Json] = [standard_text(said)]
-    try:
-        read = strict_json.parse(said.lower())
-    except strict_json.NotJson:
-        return values
-    return [*values, _standard(read, {})]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,3 +154,22 @@ def _leaves(value: Json) -> list[Json]:
     if isinstance(value, list):
         return [leaf for each in value for leaf in _leaves(each)]
     return [value]
+
+
+def all_matched(
+    ours: Sequence[One], theirs: Sequence[Other], same: Callable[[One, Other], bool]
+) -> bool:
+    """Whether each of ours has one of theirs for itself: a maximum matching, not a greedy one."""
+    matched: dict[int, int] = {}
+
+    def augment(mine: int, seen: set[int]) -> bool:
+        for index, each in enumerate(theirs):
+            if index in seen or not same(ours[mine], each):
+                continue
+            seen.add(index)
+            if index not in matched or augment(matched[index], seen):
+                matched[index] = mine
+                return True
+        return False
+
+    return all(augment(mine, set()) for mine in range(len(ours)))

@@ -102,8 +102,6 @@ def _in_known_form(value: Any) -> tuple[Any, str | None]:
         case {"name": name, "query_parameters": parameters}:  # NESTFUL
             form = {"name": name, "description": value.get("description"), "parameters": parameters}
             return form, None
-        case {"name": str(), "output_parameters": _, **rest} if "parameters" not in rest:
-            return {**value, "parameters": {}}, None
         case {"name": str(), "category": str(category)}:
             return value, category if category in CATEGORIES else None
     return value, None

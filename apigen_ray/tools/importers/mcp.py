@@ -24,7 +24,9 @@ from apigen_ray.tools.importers.findings import (
 )
 from apigen_ray.tools.importers.importer import CategoryOption, Importer, option
 from apigen_ray.tools.importers.values import read_values
-from apigen_ray.tools.schemas import to_draft_2020_12, type_schema
+from apigen_ray.tools.parameters import NotParameters, read_parameters
+from apigen_ray.tools.schemas import InvalidSchema
+from apigen_ray.tools.type_names import type_schema
 
 STDIO = "stdio:"
 MAX_PAGES = 1000
@@ -95,15 +97,15 @@ def _tools(
             continue
         name = tool["name"]
         schema = tool.get("inputSchema")
-        if isinstance(schema, Mapping):
-            parameters = _object(schema)
-        elif isinstance(tool.get("arguments"), list):
-            parameters = _listed(tool["arguments"])
-        elif has_arguments and schema is None:
-            parameters = {"type": "object", "properties": {}}
-        else:
+        if schema is None and not has_arguments:
             detail = f"{name}: neither inputSchema nor arguments; import it from the server itself"
             yield Refused(place, RefusalReason.NO_PARAMETERS, detail)
+            continue
+        try:
+            listed = schema is None and isinstance(tool.get("arguments"), list)
+            parameters = _listed(tool["arguments"]) if listed else read_parameters(schema)
+        except (InvalidSchema, NotParameters) as error:
+            yield Refused(place, RefusalReason.INVALID_SCHEMA, f"{name}: inputSchema {error}")
             continue
         yield Found(
             where=place,
@@ -114,13 +116,6 @@ def _tools(
             parameters=parameters,
             category=category,
         )
-
-
-def _object(schema: Mapping[str, Any]) -> dict[str, Any]:
-    parameters: dict[str, Any] = to_draft_2020_12(schema) | {"type": "object"}
-    if not isinstance(parameters.get("properties"), dict):
-        parameters["properties"] = {}
-    return parameters
 
 
 def _listed(arguments: Sequence[Any]) -> dict[str, Any]:

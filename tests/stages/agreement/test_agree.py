@@ -5,8 +5,7 @@ import pytest
 from apigen_ray.config import RunConfig
 from apigen_ray.records import Call, Message, Pair, Reason, Rejected, Reply, Tool
 from apigen_ray.stages.agreement import AgreementSettings, Solver, agree
-from apigen_ray.stages.agreement.agree import all_matched
-from apigen_ray.stages.agreement.compare import Ran
+from apigen_ray.stages.agreement.compare import Ran, all_matched, equal_results
 from apigen_ray.stages.agreement.solve import read_calls, solve_messages
 
 ADD = Tool(
@@ -176,9 +175,9 @@ def test_matching_is_maximum_not_greedy():
     # The first of ours goes with both of theirs, the second with one of them only.
     ours = [ran(5, a=1, b=2), ran(5.5, a=1, b=2)]
     theirs = [ran(5, b=1, a=2), ran(5.5, a=9)]
-    assert all_matched(ours, theirs)
-    assert all_matched(ours, theirs[::-1])
-    assert not all_matched(ours, [theirs[0], theirs[0]])
+    assert all_matched(ours, theirs, equal_results)
+    assert all_matched(ours, theirs[::-1], equal_results)
+    assert not all_matched(ours, [theirs[0]] * 2, equal_results)
 
 
 def test_settings_say_what_is_wrong():

@@ -70,7 +70,6 @@ def test_calls_that_mean_the_same(ours, theirs):
         ({"to": "Paris", "unit": "mi"}, {"to": "Paris"}),
         ({"to": "Paris", "quiet": True}, {"to": "Paris"}),
         ({"to": "Paris", "days": 1}, {"to": "Paris", "days": True}),
-        ({"to": "Paris", "tags": ["a", "b"]}, {"to": "Paris", "tags": ["b", "a"]}),
         ({"to": "-3.5"}, {"to": "3.5"}),
         ({"to": "3.5"}, {"to": "35"}),
         ({"to": "2024-01-12"}, {"to": "2024-11-2"}),
@@ -140,3 +139,35 @@ def test_another_function_or_a_failure_never_agrees():
 )
 def test_what_is_telling(result, telling):
     assert is_telling(result) is telling
+
+
+@pytest.mark.parametrize(
+    ("described", "value"),
+    [
+        ("Type of gas, with 'air' as default.", "air"),
+        ("Default is 'general information'.", "general information"),
+        ("Type of the MRI. Default to be 'brain'", "brain"),
+        ("the value is set to false by default.", False),
+        ("Unit (default 10)", 10),
+        ("Defaults to -1.5 if not given", -1.5),
+        ("Metric (default) or imperial", "metric"),
+    ],
+)
+def test_defaults_that_a_description_states(described, value):
+    schema = {"type": "object", "properties": {"x": {"description": described}}}
+    tool = Tool("f", "", schema, "")
+    assert same_calls([Call("f", {"x": value})], [Call("f", {})], {"f": tool})
+    assert not same_calls([Call("f", {"x": "other"})], [Call("f", {})], {"f": tool})
+
+
+def test_lists_of_texts_have_no_order_and_lists_of_numbers_do():
+    def same_list(one, other):
+        return same_calls([Call("f", {"x": one})], [Call("f", {"x": other})], {})
+
+    assert same_list(["rating", "Player count"], ["player count", "rating"])
+    assert not same_list(["a", "a"], ["a", "b"])
+    assert not same_list([48.2, 2.3], [2.3, 48.2])
+
+
+def test_a_formula_is_the_same_in_both_spellings():
+    assert standard_text("3*x**2 + 2*x - 1") == standard_text("3x^2 + 2x - 1")

@@ -97,7 +97,7 @@ def test_our_own_lists_keep_what_they_know(tmp_path):
     ("text", "reason"),
     [
         ('{"question": "no tools"}', RefusalReason.INVALID_TOOL),
-        ('{"name": "f"}', RefusalReason.INVALID_TOOL),
+        ('{"name": "f", "args": ["a"]}', RefusalReason.INVALID_TOOL),
         ('{"tools": "[broken"}', RefusalReason.INVALID_TOOL),
         ('{"name": "f", "parameters": {"type": "object", "properties": 5}}',
          RefusalReason.INVALID_TOOL),

@@ -14,6 +14,7 @@ from apigen_ray.tools.importers.mcp import McpOptions, read_mcp
 
 DATA = Path(__file__).parents[2] / "data" / "imports"
 SERVER = Path(__file__).with_name("mcp_server.py")
+SCHEMA = {"type": "object", "properties": {"gauge": {"type": "string"}}}
 STDIO = f"stdio:{sys.executable} {SERVER}"
 
 
@@ -106,9 +107,9 @@ def test_dockers_lists_say_what_a_tool_takes_or_are_refused():
 @pytest.mark.parametrize("wrap", [lambda t: {"tools": t}, lambda t: {"result": {"tools": t}}, list])
 def test_answers_to_tools_list_are_read_as_they_are_kept(tmp_path, wrap):
     path = tmp_path / "answer.json"
-    path.write_text(json.dumps(wrap([{"name": "a", "inputSchema": {"type": "object"}}])))
+    path.write_text(json.dumps(wrap([{"name": "a", "inputSchema": SCHEMA}])))
     (imported,) = read(path).imported
-    assert imported.tool.parameters == {"type": "object", "properties": {}}
+    assert imported.tool.parameters == SCHEMA
 
 
 def test_a_bad_tool_is_refused_and_the_rest_imported(tmp_path):

@@ -2,28 +2,18 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from apigen_ray.tools.importers.documents import References, Unusable
 from apigen_ray.tools.importers.findings import RefusalReason
 from apigen_ray.tools.importers.names import legal
+from apigen_ray.tools.members import Members, members_of
 from apigen_ray.tools.schemas import to_draft_2020_12
 
 _NESTED = frozenset(
     {"$ref", "additionalProperties", "allOf", "anyOf", "items", "not", "oneOf", "prefixItems",
      "properties"}
 )  # fmt: skip
-
-
-@dataclass(slots=True)
-class Members:
-    """The members of an object schema, with those of its parts (allOf, oneOf, anyOf)."""
-
-    properties: dict[str, Any] = field(default_factory=dict)
-    required: list[str] = field(default_factory=list)
-    free: bool = False
-    """Whether other members are allowed."""
 
 
 class Schemas:
@@ -102,53 +92,12 @@ class Schemas:
         return dict(sorted(result.items()))
 
     def members(self, raw: Any, base: str) -> Members | None:
-        """The members of an object; None if the schema also allows other types.
-
-        Of alternatives (oneOf, anyOf), all members are taken; those that all require are required.
-        """
+        """The members of an object; None if the schema also allows other types."""
         return self.members_of(self.converted(raw, base))
 
     def members_of(self, schema: dict[str, Any]) -> Members | None:
         """The members of a converted schema."""
-        result = self._members(schema, 0)
-        if result is not None:
-            named = dict.fromkeys(result.required)
-            result.required = [name for name in named if name in result.properties]
-        return result
-
-    def _members(self, schema: dict[str, Any], depth: int) -> Members | None:
-        """The members of one part; it may require members that another part describes."""
-        schema = self.plain(schema)
-        kind = schema.get("type")
-        if depth > 20 or not (kind is None or kind == "object" or "object" in kind):
-            return None
-        result = Members(free=schema.get("additionalProperties") is not False)
-        known = kind is not None or bool({"properties", "required"} & schema.keys())
-        for inner in schema.get("allOf") or []:
-            part = self._members(inner, depth + 1)
-            if part is None:
-                return None
-            known = known or bool(part.properties)
-            _merge(result, part)
-            result.required += part.required
-        for key in ("oneOf", "anyOf"):
-            parts = [self._members(inner, depth + 1) for inner in schema.get(key) or []]
-            if None in parts:
-                return None
-            for part in filter(None, parts):
-                known = known or bool(part.properties)
-                _merge(result, part)
-            if parts:
-                first, *others = filter(None, parts)
-                result.required += [
-                    name for name in first.required if all(name in o.required for o in others)
-                ]
-        own = {n: s for n, s in (schema.get("properties") or {}).items() if isinstance(s, dict)}
-        hidden = {name for name, s in own.items() if self.plain(s).get("readOnly") is True}
-        visible = {name: s for name, s in own.items() if name not in hidden}
-        result.properties.update(visible)
-        result.required += schema.get("required") or []
-        return result if known else None
+        return members_of(schema, self.plain)
 
     def kinds(self, schema: Any, depth: int = 0) -> set[str]:
         """The types a schema allows; empty if it names none."""
@@ -173,17 +122,6 @@ class Schemas:
             for inner in plain.get(key) or []:
                 found |= self.kinds(inner, depth + 1)
         return found
-
-
-def _merge(into: Members, part: Members) -> None:
-    """Add members; one with two descriptions may be either."""
-    for name, schema in part.properties.items():
-        known = into.properties.get(name)
-        if known is None or known == schema:
-            into.properties[name] = schema
-            continue
-        ways = known["anyOf"] if set(known) == {"anyOf"} else [known]
-        into.properties[name] = {"anyOf": ways if schema in ways else [*ways, schema]}
 
 
 def _is_small(target: Mapping[str, Any]) -> bool:

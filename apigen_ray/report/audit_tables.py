@@ -1,0 +1,133 @@
+"""An audit in tables: for the terminal, for pages, and for comparisons."""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from rich.console import Console
+from rich.table import Table as RichTable
+from rich.text import Text
+
+from apigen_ray.report.audit_record import Audit, JudgeRecord, MutationRecord
+from apigen_ray.report.intervals import Rate
+
+Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
+"""Headers and rows of cells."""
+
+
+def mutation_table(audit: Audit) -> Table:
+    """For each mutation and stage, the share that it caught of those that reached it."""
+    groups = dict.fromkeys(mutation.group for mutation in audit.mutations)
+    wholes = [_whole(audit, group) for group in groups]
+    rows = [
+        [
+            mutation.name,
+            f"{mutation.rows:,}",
+            *(share(mutation.refused.get(stage)) for stage in columns(audit)),
+            str(mutation.caught),
+        ]
+        for mutation in (*audit.mutations, *wholes)
+    ]
+    if audit.refused:
+        refused = (share(audit.refused.get(stage)) for stage in columns(audit))
+        rows.append(["right rows", f"{audit.rows:,}", *refused, ""])
+    return ["made wrong by", "rows", *columns(audit), f"caught ({audit.grounding})"], rows
+
+
+def columns(audit: Audit) -> list[str]:
+    """The stages, and the judges."""
+    return [*audit.stages, *(f"judge {judge.name}" for judge in audit.judges)]
+
+
+def _whole(audit: Audit, group: str) -> MutationRecord:
+    """All mutations of a group as one."""
+    parts = [mutation for mutation in audit.mutations if mutation.group == group]
+    refused = {
+        stage: _sum(rate for part in parts if (rate := part.refused.get(stage)))
+        for stage in columns(audit)
+    }
+    return MutationRecord(
+        name=f"all of {group}",
+        group=group,
+        rows=sum(part.rows for part in parts),
+        refused=refused,
+        caught=_sum(part.caught for part in parts),
+    )
+
+
+def _sum(rates: Iterable[Rate]) -> Rate:
+    counted = list(rates)
+    return Rate(sum(rate.hits for rate in counted), sum(rate.of for rate in counted))
+
+
+def share(rate: Rate | None) -> str:
+    """A rate for a narrow cell; a dash where nothing was counted."""
+    return "-" if rate is None or rate.value is None else f"{rate.value:.1%} of {rate.of:,}"
+
+
+def judge_table(audit: Audit) -> Table:
+    """What each judge passes, and what it takes."""
+    judges = [*audit.judges, *([audit.jury] if audit.jury else [])]
+    rows = [_judge_row(judge) for judge in judges]
+    headers = [
+        "judge", "right passed", "wrong refused", "p", "unreadable", "verdict at", "seconds",
+        "tokens in", "tokens out", "cost",
+    ]  # fmt: skip
+    return headers, rows
+
+
+def _judge_row(judge: JudgeRecord) -> list[str]:
+    refused = Rate(judge.wrong.of - judge.wrong.hits, judge.wrong.of)
+    return [
+        judge.name,
+        str(judge.right),
+        str(refused),
+        f"{judge.p_value:.2g}",
+        f"{judge.unreadable:,}",
+        "-" if judge.verdict_at is None else f"{judge.verdict_at:.0%}",
+        f"{judge.seconds:.2f}",
+        f"{judge.input_tokens:,}",
+        f"{judge.output_tokens:,}",
+        f"${judge.cost_usd:.4f}" if judge.cost_usd else "-",
+    ]
+
+
+def agreement_table(audit: Audit) -> Table:
+    """How far any two judges agree."""
+    rows = [
+        [
+            f"{found.first}, {found.second}",
+            f"{found.rate.of:,}",
+            str(found.rate),
+            "-" if found.kappa is None else f"{found.kappa:.2f}",
+        ]
+        for found in audit.agreements
+    ]
+    return ["judges", "pairs", "agreement", "Cohen's kappa"], rows
+
+
+def print_audit(console: Console, audit: Audit) -> None:
+    """Print an audit."""
+    console.print(f"right rows: {audit.source}", soft_wrap=True)
+    if audit.caveat:
+        console.print(audit.caveat, style="dim", soft_wrap=True)
+    if audit.mutations:
+        title = "Refused, of the rows that reached a stage"
+        console.print(_rich(title, *mutation_table(audit)))
+    if audit.judges:
+        console.print(_rich("Judges", *judge_table(audit)))
+    if audit.agreements:
+        console.print(_rich("Agreement of judges", *agreement_table(audit)))
+    for judge in audit.judges:
+        style = "green" if judge.is_informative else "yellow"
+        console.print(judge.warning or str(judge), style=style, soft_wrap=True)
+    for notice in audit.notices:
+        console.print(notice, style="yellow", markup=False, highlight=False, soft_wrap=True)
+
+
+def _rich(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> RichTable:
+    table = RichTable(title=title, title_justify="left", pad_edge=False)
+    for place, header in enumerate(headers):
+        table.add_column(header, justify="left" if place == 0 else "right", overflow="fold")
+    for row in rows:
+        table.add_row(*map(Text, row))
+    return table

@@ -1,0 +1,1 @@
+"""What checks and judges catch: right rows are made wrong in known ways, and asked about."""
