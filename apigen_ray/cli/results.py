@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from apigen_ray.cli.command import Argument, command, make_console
 from apigen_ray.datasets.export.formats import format_names
@@ -35,6 +36,12 @@ from apigen_ray.records import STAGE_OPTIONS
         f"a comma-separated list of {', '.join(STAGE_OPTIONS.values())} (default: all three)",
         default=",".join(STAGE_OPTIONS.values()),
     ),
+    Argument(
+        "--padded-nulls",
+        "whether to drop nulls in arguments that look as if Arrow had put them there",
+        choices=("keep", "drop"),
+        default="keep",
+    ),
     Argument("--config", "a run's config, for judge, check and sandbox"),
     Argument("--out", "the run folder: a path or a URL", required=True),
 )
@@ -44,6 +51,7 @@ def verify(
     tools: Sequence[str],
     answers: Path | None,
     stages: str,
+    padded_nulls: Literal["keep", "drop"],
     config: str | None,
     out: str,
 ) -> int:
@@ -55,6 +63,7 @@ def verify(
         tools=tools,
         answers=answers,
         stages=[stage.strip() for stage in stages.split(",")],
+        padded_nulls=padded_nulls,
         out=out,
         config=load_config(config) if config else None,
         console=make_console(),

@@ -15,7 +15,8 @@ from apigen_ray import strict_json
 def nested_rows(table: pa.Table) -> list[dict[str, Any]]:
     """The rows of a table, without the nulls that Arrow puts in place of missing keys.
 
-    Text that should be JSON and is not stays text: what it should be is refused where it is read.
+    `arguments` keep theirs, to be counted (`padding.py`). Text that should be JSON and is not stays
+    text: what it should be is refused where it is read.
     """
     names, types = table.column_names, table.schema.types
     columns = [
@@ -30,6 +31,18 @@ def nested_rows(table: pa.Table) -> list[dict[str, Any]]:
     ]
 
 
+def has_objects(table: pa.Table) -> bool:
+    """Whether Arrow knows the keys of objects in the table, and may have padded them."""
+    return any(_has_struct(type_) for type_ in table.schema.types)
+
+
+def _has_struct(type_: pa.DataType) -> bool:
+    if pa.types.is_list(type_) or pa.types.is_large_list(type_):
+        return _has_struct(type_.value_type)
+    is_struct: bool = pa.types.is_struct(type_)
+    return is_struct
+
+
 def _value(value: Any, type_: pa.DataType) -> Any:
     if value is None:
         return None
@@ -39,8 +52,11 @@ def _value(value: Any, type_: pa.DataType) -> Any:
         except strict_json.NotJson:
             return value
     if pa.types.is_struct(type_):
-        found = {field.name: _value(value[field.name], field.type) for field in type_}
-        return {key: inner for key, inner in found.items() if inner is not None}
+        return {
+            field.name: value[field.name] if field.name == "arguments" else inner
+            for field in type_
+            if (inner := _value(value[field.name], field.type)) is not None
+        }
     if pa.types.is_list(type_) or pa.types.is_large_list(type_):
         return [_value(inner, type_.value_type) for inner in value]
     return value
