@@ -95,7 +95,7 @@ def _start_ray() -> None:
             ray.shutdown()
             if attempt == 2:
                 raise BadInput(
-                    "Ray did not start within 30 s, twice: this machine is too busy; try again later"
+                    "Ray did not start within 30 s, twice: this machine is too busy; try later"
                 ) from error
             log.warning("Ray did not start within 30 s; it is started once more")
 
