@@ -18,6 +18,7 @@ from upath import UPath
 from apigen_ray import strict_json
 from apigen_ray.config import GRACE_S, Actors, RunConfig, as_config
 from apigen_ray.datasets.external import Batch, Source, read_answers, read_batches
+from apigen_ray.datasets.external.padding import PaddedNulls
 from apigen_ray.errors import BadInput
 from apigen_ray.models.budget import Limits
 from apigen_ray.models.endpoints import split_limits
@@ -81,6 +82,7 @@ def verify(
     config: RunConfig | Mapping[str, Any] | str | Path | None = None,
     console: Console = QUIET,
     answers: str | Path | None = None,
+    padded_nulls: PaddedNulls = "keep",
 ) -> VerifyResult:
     """Take rows through the stages asked for, into a run folder.
 
@@ -96,6 +98,7 @@ def verify(
         config: Where the judge and the settings of the stages come from.
         console: Where progress and the funnel are shown; nowhere by default.
         answers: A file with the calls of the rows, for data that keeps them apart, such as BFCL's.
+        padded_nulls: Whether to `drop` nulls in arguments that look as if Arrow had put them there.
 
     Returns:
         The counts and files of the verification, whether or not it is complete.
@@ -114,7 +117,7 @@ def verify(
         raise BadInput("stages: `execution` needs tools with the code of the calls")
     library = as_library(tools)
     source, name = open_data(data)
-    request = _Request(source, name, answers, library, chosen, settings)
+    request = _Request(source, name, answers, library, chosen, settings, padded_nulls)
     folder = RunFolder(_temporary_folder() if out is None else out)
     with folder.writing():
         _check_same(folder, request.made_with)
@@ -163,11 +166,13 @@ class _Request:
     library: Library
     stages: tuple[Stage, ...]
     settings: _Settings
+    padded_nulls: PaddedNulls = "keep"
 
     @property
     def made_with(self) -> JsonObject:
         """All that the rows depend on: a folder may only be resumed with the same."""
-        return {
+        dropped: JsonObject = {"padded_nulls": "drop"} if self.padded_nulls == "drop" else {}
+        return dropped | {
             "data": self.name,
             "answers": str(self.answers) if self.answers else None,
             "tools": digest(strict_json.canonical(own_form(t)) for t in self.library.tools),
@@ -180,7 +185,8 @@ class _Request:
     def checked(self) -> Iterator[Batch]:
         """The rows as stage 1 leaves them."""
         answers = read_answers(Path(self.answers)) if self.answers else {}
-        return read_batches(self.source.chunks, self.library.tools, self.settings.check, answers)
+        given = self.library.tools, self.settings.check, answers, self.padded_nulls
+        return read_batches(self.source.chunks, *given)
 
 
 def _read_stages(stages: Iterable[Stage | str]) -> tuple[Stage, ...]:
