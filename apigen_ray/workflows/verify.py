@@ -1,9 +1,6 @@
 """Data made elsewhere, through the same stages as our own."""
 
-import atexit
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -31,6 +28,7 @@ from apigen_ray.pipeline.steps import finished
 from apigen_ray.records import STAGE_OPTIONS, JsonObject, Stage
 from apigen_ray.report.terminal import print_warnings
 from apigen_ray.report.tracking import TrackSettings
+from apigen_ray.run_folder.owned_folders import temporary_folder
 from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.run_folder.store import REPLIES, RunFolder, digest
 from apigen_ray.stages.check import CheckSettings
@@ -118,7 +116,7 @@ def verify(
     library = as_library(tools)
     source, name = open_data(data)
     request = _Request(source, name, answers, library, chosen, settings, padded_nulls)
-    folder = RunFolder(_temporary_folder() if out is None else out)
+    folder = RunFolder(temporary_folder("verify") if out is None else out)
     with folder.writing():
         _check_same(folder, request.made_with)
         return _verify_into(folder, request, console)
@@ -197,12 +195,6 @@ def _read_stages(stages: Iterable[Stage | str]) -> tuple[Stage, ...]:
     if unknown:
         raise BadInput(f"stages: must be of {', '.join(by_option)}, not {str(unknown[0])!r}")
     return tuple(stage for stage in found.values() if stage)
-
-
-def _temporary_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="apigen-ray-verify-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def _check_same(folder: RunFolder, made_with: JsonObject) -> None:
