@@ -17,7 +17,7 @@ from apigen_ray.report.audit_record import (
 )
 from apigen_ray.report.estimates import CleanShare, clean_share
 from apigen_ray.report.intervals import Rate
-from apigen_ray.report.stats import Funnel
+from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.run_folder.store import RunFolder
 
 PAPER = "APIGen's authors read 600 of their rows and found 95.3% right"
@@ -65,6 +65,11 @@ class Quality:
             lines.append(f"read by people: {self.review}; {PAPER}")
         return lines
 
+    def add_usage(self, stats: Stats) -> None:
+        """Add what the audit that a run makes first has taken to what the run took."""
+        for judge in self.judge_audit.judges if self.judge_audit else ():
+            stats.add_usage(judge.input_tokens, judge.output_tokens, judge.cost_usd)
+
     def as_json(self) -> dict[str, Any]:
         """Its part of stats.json; nothing where nothing was measured."""
         judged, review = self.judged_by, self.review
@@ -79,7 +84,6 @@ class Quality:
                 }
                 for judge in judged.judges
             }
-            found["judge_audit_cost_usd"] = judged.cost_usd
         if self.clean:
             found["clean_share"] = {
                 "share": self.clean.share,
