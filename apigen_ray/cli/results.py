@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 from apigen_ray.cli.command import Argument, command, make_console
 from apigen_ray.datasets.export.formats import format_names
@@ -35,6 +36,12 @@ from apigen_ray.records import STAGE_OPTIONS
         f"a comma-separated list of {', '.join(STAGE_OPTIONS.values())} (default: all three)",
         default=",".join(STAGE_OPTIONS.values()),
     ),
+    Argument(
+        "--padded-nulls",
+        "whether to drop nulls in arguments that look as if Arrow had put them there",
+        choices=("keep", "drop"),
+        default="keep",
+    ),
     Argument("--config", "a run's config, for judge, check and sandbox"),
     Argument("--out", "the run folder: a path or a URL", required=True),
 )
@@ -44,6 +51,7 @@ def verify(
     tools: Sequence[str],
     answers: Path | None,
     stages: str,
+    padded_nulls: Literal["keep", "drop"],
     config: str | None,
     out: str,
 ) -> int:
@@ -55,6 +63,7 @@ def verify(
         tools=tools,
         answers=answers,
         stages=[stage.strip() for stage in stages.split(",")],
+        padded_nulls=padded_nulls,
         out=out,
         config=load_config(config) if config else None,
         console=make_console(),
@@ -116,17 +125,41 @@ def compare(folders: Sequence[str], out: Path) -> int:
         default=[],
         metavar="FILE",
     ),
+    Argument(
+        "--until",
+        "where examples end: with their calls, the results of these, or the answer; by default a "
+        "pair ends with its calls, and a conversation where it ends",
+        choices=("calls", "results", "answer"),
+    ),
+    Argument("--reasoning", "keep the assistant's reasoning", action="store_true"),
+    Argument(
+        "--json-text",
+        "nested parts as JSON text in the Parquet file, for versions of `datasets` before 4.8",
+        action="store_true",
+    ),
     Argument("--out", "a folder", type=Path, required=True),
     Argument("--push", "upload it to the Hugging Face Hub", metavar="REPO"),
 )
-def export(folder: str, form: str, against: Sequence[str], out: Path, push: str | None) -> int:
+def export(
+    *,
+    folder: str,
+    form: str,
+    against: Sequence[str],
+    until: str | None,
+    reasoning: bool,
+    json_text: bool,
+    out: Path,
+    push: str | None,
+) -> int:
     from apigen_ray.datasets.export import writing
     from apigen_ray.report.terminal import print_warnings
 
     # Rows are trees without cycles, so the last reference frees them. Looking for cycles among
     # them takes a third of the time, and finds none.
     gc.disable()
-    exported = writing.export(folder, form, out, against)
+    exported = writing.export(
+        folder, form, out, against, until=until, reasoning=reasoning, json_text=json_text
+    )
     print(f"{out}: {exported.written:,} examples")
     for cause, count in exported.removed.items():
         print(f"left out, {cause}: {count:,}")

@@ -1,6 +1,7 @@
 """External data as it is read: ids made unique, rows that an earlier attempt settled left out."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from apigen_ray.run_folder.store import RunFolder, digest
 
 ROWS_PER_CHUNK = 2000
 MOST_UNREAD_SHOWN = 10
+_PADDING = {
+    "keep": "`--padded-nulls drop` reads them without",
+    "drop": "they are read without",
+}
 
 
 def open_data(data: str | Path | Iterable[Mapping[str, Any]]) -> tuple[Source, str]:
@@ -71,6 +76,7 @@ class UnsettledRows:
         self._seen = IdSet()
         self._unread: list[str] = []
         self._unread_count = 0
+        self._padded: Counter[str] = Counter()
         self._renamed = 0
         self._first_renamed: str | None = None
 
@@ -84,6 +90,7 @@ class UnsettledRows:
                 return
             self._unread += batch.unread[: MOST_UNREAD_SHOWN - len(self._unread)]
             self._unread_count += len(batch.unread)
+            self._padded.update(batch.padded)
             yield self._unsettled(self._with_unique_ids(batch.rows))
         self.exhausted = True
 
@@ -92,6 +99,10 @@ class UnsettledRows:
         print_warnings(console, self._unread)
         if self._unread_count > len(self._unread):
             console.print(f"... {self._unread_count:,} rows could not be read", style="yellow")
+        for how, said in _PADDING.items():
+            if count := self._padded[how]:
+                line = f"{count:,} rows have nulls in arguments that look like padding: {said}"
+                console.print(line, style="yellow", markup=False, soft_wrap=True)
         if self._renamed:
             console.print(
                 f"{self._renamed:,} rows repeat an id, the first of them {self._first_renamed!r}: "

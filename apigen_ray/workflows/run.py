@@ -45,6 +45,7 @@ from apigen_ray.workflows.prepare import (
     prepare_executor,
     verifier_settings,
 )
+from apigen_ray.workflows.reachable import reachable_tools
 from apigen_ray.workflows.resume import RunPlan
 
 log = logging.getLogger(__name__)
@@ -136,7 +137,7 @@ class _Inputs:
 
 def _read_inputs(config: RunConfig, console: Console) -> _Inputs:
     check_tracker(config.track)
-    library = load_library(config.tools)
+    library = reachable_tools(load_library(config.tools), config, console)
     check_styles(config, library)
     seeds, notices = load_seeds(config.seeds, library.by_name())
     for notice in (*library.notices, *notices):

@@ -1,7 +1,7 @@
 """Data made elsewhere, through the same stages as our own."""
 
 import atexit
-import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -18,6 +18,7 @@ from upath import UPath
 from apigen_ray import strict_json
 from apigen_ray.config import GRACE_S, Actors, RunConfig, as_config
 from apigen_ray.datasets.external import Batch, Source, read_answers, read_batches
+from apigen_ray.datasets.external.padding import PaddedNulls
 from apigen_ray.errors import BadInput
 from apigen_ray.models.budget import Limits
 from apigen_ray.models.endpoints import split_limits
@@ -27,10 +28,10 @@ from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.session import ray_session
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.pipeline.steps import finished
-from apigen_ray.records import STAGE_OPTIONS, JsonObject, Reason, Rejected, Stage
+from apigen_ray.records import STAGE_OPTIONS, JsonObject, Stage
 from apigen_ray.report.terminal import print_warnings
 from apigen_ray.report.tracking import TrackSettings
-from apigen_ray.run_folder.rows import Row, as_rows, as_table, rejected_row
+from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.run_folder.store import REPLIES, RunFolder, digest
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
@@ -53,6 +54,7 @@ from apigen_ray.workflows.prepare import (
     prepare_executor,
     verifier_settings,
 )
+from apigen_ray.workflows.reachable import error_if_unreachable, unreachable
 from apigen_ray.workflows.tools import ToolSources, as_library
 
 WAVE = 20_000
@@ -81,6 +83,7 @@ def verify(
     config: RunConfig | Mapping[str, Any] | str | Path | None = None,
     console: Console = QUIET,
     answers: str | Path | None = None,
+    padded_nulls: PaddedNulls = "keep",
 ) -> VerifyResult:
     """Take rows through the stages asked for, into a run folder.
 
@@ -96,6 +99,7 @@ def verify(
         config: Where the judge and the settings of the stages come from.
         console: Where progress and the funnel are shown; nowhere by default.
         answers: A file with the calls of the rows, for data that keeps them apart, such as BFCL's.
+        padded_nulls: Whether to `drop` nulls in arguments that look as if Arrow had put them there.
 
     Returns:
         The counts and files of the verification, whether or not it is complete.
@@ -114,7 +118,7 @@ def verify(
         raise BadInput("stages: `execution` needs tools with the code of the calls")
     library = as_library(tools)
     source, name = open_data(data)
-    request = _Request(source, name, answers, library, chosen, settings)
+    request = _Request(source, name, answers, library, chosen, settings, padded_nulls)
     folder = RunFolder(_temporary_folder() if out is None else out)
     with folder.writing():
         _check_same(folder, request.made_with)
@@ -163,11 +167,13 @@ class _Request:
     library: Library
     stages: tuple[Stage, ...]
     settings: _Settings
+    padded_nulls: PaddedNulls = "keep"
 
     @property
     def made_with(self) -> JsonObject:
         """All that the rows depend on: a folder may only be resumed with the same."""
-        return {
+        dropped: JsonObject = {"padded_nulls": "drop"} if self.padded_nulls == "drop" else {}
+        return dropped | {
             "data": self.name,
             "answers": str(self.answers) if self.answers else None,
             "tools": digest(strict_json.canonical(own_form(t)) for t in self.library.tools),
@@ -180,7 +186,8 @@ class _Request:
     def checked(self) -> Iterator[Batch]:
         """The rows as stage 1 leaves them."""
         answers = read_answers(Path(self.answers)) if self.answers else {}
-        return read_batches(self.source.chunks, self.library.tools, self.settings.check, answers)
+        given = self.library.tools, self.settings.check, answers, self.padded_nulls
+        return read_batches(self.source.chunks, *given)
 
 
 def _read_stages(stages: Iterable[Stage | str]) -> tuple[Stage, ...]:
@@ -234,6 +241,12 @@ class _Verifiers:
     jury: Jury | None
     described: JsonObject
     """Their part of the manifest."""
+    unreachable: Mapping[str, str]
+    """What keeps tools from being called, by their names."""
+
+    def or_error(self, row: Row) -> Row:
+        """A row, in error if its calls can't be run here."""
+        return error_if_unreachable(row, self.executor, self.unreachable) if self.executor else row
 
 
 @contextmanager
@@ -241,6 +254,7 @@ def _prepared(request: _Request, folder: RunFolder, console: Console) -> Iterato
     settings = request.settings
     executor, jury = None, None
     described: JsonObject = {}
+    causes: dict[str, str] = {}
     with ExitStack() as stack:
         if Stage.EXECUTE in request.stages:
             executor, described["sandbox"] = prepare_executor(
@@ -250,9 +264,10 @@ def _prepared(request: _Request, folder: RunFolder, console: Console) -> Iterato
                 sandbox=settings.sandbox,
                 rest=settings.rest,
             )
+            causes = unreachable(request.library.tools, settings.rest, os.environ)
         if Stage.JUDGE in request.stages and settings.config:
             jury = stack.enter_context(_jury(settings.config, folder.path, console))
-        yield _Verifiers(executor, jury, described)
+        yield _Verifiers(executor, jury, described, causes)
 
 
 @contextmanager
@@ -324,7 +339,7 @@ def _through_ray(
 
     waiting: list[Row] = []
     for table in rows:
-        checked = [_with_code(row, verifiers.executor) for row in as_rows(table)]
+        checked = list(map(verifiers.or_error, as_rows(table)))
         yield as_table([row for row in checked if row["outcome"]])
         waiting += [row for row in checked if not row["outcome"]]
         if len(waiting) >= WAVE:
@@ -332,15 +347,3 @@ def _through_ray(
             waiting = []
     if waiting and not rows.stopped:
         yield from wave(waiting)
-
-
-def _with_code(row: Row, executor: Executor | None) -> Row:
-    """A row whose calls can't be run here is not a bad sample: it is left for a run that can."""
-    if row["outcome"] or not executor:
-        return row
-    for call in json.loads(row["answers"] or "[]"):
-        name = call["name"]
-        if not executor.can_run(name):
-            detail = f"{name}: no code among the tools, so its calls can't be run"
-            return rejected_row(row, Stage.EXECUTE, Rejected(Reason.SANDBOX, detail))
-    return row

@@ -37,7 +37,7 @@ def verified(tmp_path):
 
     said = io.StringIO()
 
-    def go(rows, stages="format,execution", config=None, tools=True, answers=None):
+    def go(rows, stages="format,execution", config=None, tools=True, answers=None, **more):
         path = rows
         if isinstance(rows, list):
             path = tmp_path / "data.jsonl"
@@ -51,6 +51,7 @@ def verified(tmp_path):
             config=config,
             console=Console(file=said),
             answers=answers,
+            **more,
         ).exit_code
         found = [row for table in RunFolder(out).tables() for row in table.to_pylist()]
         return code, {row["id"]: row for row in found}
@@ -332,6 +333,39 @@ def test_parquet_of_nested_columns_loses_the_nulls_that_arrow_adds(tmp_path, ver
     )
     _, found = verified(tmp_path / "nested.parquet", "format")
     assert {id_: row["reason"] for id_, row in found.items()} == {"a": None, "b": None}
+    assert "2 rows have nulls in arguments that look like padding: they are read" in verified.said()
+
+
+@pytest.mark.parametrize("padded_nulls", ["keep", "drop"])
+def test_rows_that_went_through_a_nested_column_may_be_read_without_its_nulls(
+    padded_nulls, verified
+):
+    kinds = {"x": {"type": "int"}, "y": {"type": ["integer", "null"]}}
+    tool = {"name": "f", "parameters": {"type": "object", "properties": kinds}}
+    arguments = {
+        "padded": {"x": 1, "z": None},
+        "nested": {"x": None, "y": 2},
+        "meant": {"x": 1, "y": None},
+        "wrong": {"x": "1", "z": None},
+    }
+    rows = [
+        {"id": id_, "query": "q", "answers": [{"name": "f", "arguments": given}], "tools": [tool]}
+        for id_, given in arguments.items()
+    ]
+    talk = [{"role": "user", "content": "q"}]
+    talk += [{"role": "assistant", "tool_calls": [{"function": rows[0]["answers"][0]}]}]
+    rows.append({"id": "messages", "messages": [*talk, *talk], "tools": [tool]})
+    _, found = verified(rows, "format", padded_nulls=padded_nulls)
+    passed = {id_ for id_, row in found.items() if row["outcome"] == "verified"}
+    if padded_nulls == "keep":
+        assert passed == {"meant"}
+        assert "4 rows have nulls" in verified.said()
+        assert "`--padded-nulls drop` reads them without" in verified.said()
+    else:
+        assert passed == {"padded", "nested", "meant", "messages"}
+        assert found["wrong"]["detail"].startswith("calls[0].arguments.x: '1' is not of type")
+        assert json.loads(found["meant"]["answers"])[0]["arguments"] == {"x": 1, "y": None}
+        assert "null" not in found["messages"]["messages"]
 
 
 def test_a_parquet_file_that_is_none_is_named(tmp_path, verified):

@@ -28,6 +28,8 @@ class Cause(StrEnum):
     NEAR_DUPLICATE = "near_duplicate"
     TESTED_QUERY = "tested_query"
     TESTED_TOOL = "tested_tool"
+    SEVERAL_TURNS = "several_turns"
+    """A conversation that the format has no place for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,19 +6,29 @@ their nested parts: no key is added to make them alike, and no value is null bec
 """
 
 import json
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from apigen_ray.datasets.export.conversation import AS_IT_IS, View, pair_messages, seen
 from apigen_ray.records import JsonObject, Outcome
 from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder
 
 COLUMNS_WITHOUT_TOOLS = ("id", "query", "answers", "outcome")
-COLUMNS = (*COLUMNS_WITHOUT_TOOLS, "tools")
+COLUMNS = (
+    *COLUMNS_WITHOUT_TOOLS,
+    "style",
+    "tools",
+    "messages",
+    "execution_results",
+    "reasoning",
+)
 
+Kind: TypeAlias = Literal["text", "flag", "number", "json", "list"]
+"""What a key of a record holds; a `list` has JSON values, `json` is any one."""
 Record: TypeAlias = dict[str, Any]
 """What is written: texts, flags, and nested parts, some of which are JSON text already."""
 text = json.JSONEncoder(ensure_ascii=False).encode
@@ -34,6 +44,16 @@ class Example:
     calls: list[JsonObject]
     tools: Sequence[str]
     """The JSON text of each. They are many times longer than the rest, and few are distinct."""
+    style: str | None = None
+    conversation: Sequence[JsonObject] = ()
+    """Its messages, where there is more than a query and its calls."""
+    results: Sequence[Any] = ()
+    """What each call returned, as rows hold it."""
+
+    @property
+    def messages(self) -> Sequence[JsonObject]:
+        """The whole example as messages."""
+        return self.conversation or pair_messages(self.query, self.calls)
 
 
 NOTHING = Example("", "", [], [])
@@ -43,36 +63,60 @@ NOTHING = Example("", "", [], [])
 class Format:
     """One way to write the data of a run folder."""
 
-    keys: Sequence[str]
-    """The keys of a record, which are the columns of the Parquet file."""
-    records: Callable[[RunFolder, Container[str]], Iterator[list[Record]]]
+    keys: Mapping[str, Kind]
+    """The keys of a record, which are the columns of the Parquet file, and what each holds."""
+    records: Callable[[RunFolder, Container[str], View], Iterator[list[Record]]]
     """Yields the records of a run folder in batches, without the data points of the given ids."""
-    flags: Collection[str] = ()
-    """The keys whose values are true, false or None."""
     contents: str = "examples that passed {checks}"
     """What the records are, for the data-set card, which fills in the checks of the run."""
+    conversations: bool = True
+    """Whether a record can hold several turns of calls; if not, such data points are left out."""
 
 
-def format_of(record: Callable[[Example], Record]) -> Format:
+def format_of(
+    record: Callable[[Example], Record],
+    keys: Mapping[str, Kind],
+    *,
+    conversations: bool = True,
+) -> Format:
     """The format that has one record for each verified example."""
 
-    def records(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]:
-        for examples in read_examples(folder, COLUMNS):
+    def records(folder: RunFolder, without: Container[str], view: View) -> Iterator[list[Record]]:
+        for examples in read_examples(folder, COLUMNS, view):
             yield [record(example) for example in examples if example.id not in without]
 
-    return Format(tuple(record(NOTHING)), records)
+    return Format(keys, records, conversations=conversations)
 
 
-def read_examples(folder: RunFolder, columns: Sequence[str]) -> Iterator[list[Example]]:
-    """The verified data points of a run folder; without tools, if these are not in the columns."""
+def read_examples(
+    folder: RunFolder, columns: Sequence[str], view: View = AS_IT_IS
+) -> Iterator[list[Example]]:
+    """The verified data points of a run folder, as far as these columns have them."""
     for table in folder.tables(columns):
         verified = with_value(table, "outcome", Outcome.VERIFIED)
-        yield [_example(row) for row in verified.to_pylist()]
+        yield [_example(row, view) for row in verified.to_pylist()]
 
 
-def _example(row: Mapping[str, Any]) -> Example:
-    tools = texts_of(row.get("tools", "[]"))
-    return Example(row["id"], row["query"], msgspec.json.decode(row["answers"]), tools)
+def _example(row: Mapping[str, Any], view: View) -> Example:
+    calls = msgspec.json.decode(row["answers"])
+    results = msgspec.json.decode(row.get("execution_results") or "[]")
+    thought = row.get("reasoning") if view.reasoning else None
+    conversation: Sequence[JsonObject] = ()
+    if row.get("messages") or view.until or thought:
+        known = row.get("messages")
+        messages = msgspec.json.decode(known) if known else pair_messages(row["query"], calls)
+        if thought and not known:
+            messages[-1]["reasoning_content"] = thought
+        conversation = seen(messages, results, view)
+    return Example(
+        id=row["id"],
+        query=row["query"],
+        calls=calls,
+        tools=texts_of(row.get("tools", "[]")),
+        style=row.get("style"),
+        conversation=conversation,
+        results=results,
+    )
 
 
 def texts_of(listed: str) -> list[str]:

@@ -9,11 +9,18 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from apigen_ray.datasets.card import checks, front_matter, simulated_warning
-from apigen_ray.datasets.export.dedup import clean, read_test_data
+from apigen_ray.datasets.export.columns import Columns, columns_of
+from apigen_ray.datasets.export.conversation import Until, View
+from apigen_ray.datasets.export.dedup import (
+    Cause,
+    Removed,
+    TestData,
+    clean,
+    read_test_data,
+)
 from apigen_ray.datasets.export.examples import (
     COLUMNS,
     COLUMNS_WITHOUT_TOOLS,
@@ -23,6 +30,8 @@ from apigen_ray.datasets.export.examples import (
 )
 from apigen_ray.datasets.export.formats import load_format
 from apigen_ray.errors import BadInput
+from apigen_ray.records import Outcome
+from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder
 
 ROWS_PER_GROUP = 2048
@@ -41,18 +50,28 @@ class Exported:
 
 
 def export(
-    source: str | Path, format_name: str, out: str | Path, against: Sequence[str] = ()
+    source: str | Path,
+    format_name: str,
+    out: str | Path,
+    against: Sequence[str] = (),
+    *,
+    until: Until | str | None = None,
+    reasoning: bool = False,
+    json_text: bool = False,
 ) -> Exported:
     """Write the verified data of a run folder as JSONL and as Parquet, with a card.
 
-    The JSONL file holds the records as they are. The Parquet file holds their nested parts as JSON
-    text, which Arrow can't pad with nulls. `removed.jsonl` lists what was left out, and why.
+    `load_dataset` gives the records as they are (`columns.py`). `removed.jsonl` lists what was left
+    out, and why.
 
     Args:
         source: A run folder.
         format_name: The format, one of `format_names()`.
         out: The folder to write to.
         against: Test data; examples that resemble it are left out.
+        until: Where examples end: with `calls`, `results` or `answer`; by default, as they are.
+        reasoning: Whether the assistant's reasoning is kept, as `reasoning_content`.
+        json_text: Whether the Parquet file has nested parts as JSON text: `datasets` before 4.8.
 
     Raises:
         BadInput: if the source is not a run folder or has nothing to export, there is no such
@@ -60,57 +79,89 @@ def export(
     """
     out = Path(out)
     format_ = load_format(format_name)
+    view = View(_until(until), reasoning)
     folder = RunFolder(source)
-    manifest = folder.read_manifest()
-    if manifest is None:
-        raise BadInput(f"{source}: not a run folder (no manifest.json)")
-    if (out / "manifest.json").exists():
-        raise BadInput(f"--out {out}: is a run folder; choose another folder")
-    tests = read_test_data(against)
-    columns = COLUMNS if tests.signatures else COLUMNS_WITHOUT_TOOLS
-    removed = clean(chain.from_iterable(read_examples(folder, columns)), tests)
-    records = chain.from_iterable(format_.records(folder, {found.id for found in removed}))
-    causes: Counter[str] = Counter(found.cause for found in removed)
+    manifest = _manifest(folder, out)
+    removed = _removed(folder, format_, read_test_data(against))
+    without = {found.id for found in removed}
+    records = chain.from_iterable(format_.records(folder, without, view))
     try:
-        out.mkdir(parents=True, exist_ok=True)
-        exported = Exported(_write(records, format_, out), causes, folder.passed_over)
-        if not exported.written:
+        written = _write(records, columns_of(format_, json_text=json_text), out)
+        if not written:
             nothing = f"{source}: nothing to export as {format_name}"
             raise BadInput("; ".join([nothing, *folder.passed_over]))
-        lines = (f"{json.dumps(asdict(found))}\n" for found in removed)
-        (out / "removed.jsonl").write_text("".join(lines), "utf-8")
+        _write_removed(removed, out)
+        causes = Counter(str(found.cause) for found in removed)
+        exported = Exported(written, causes, folder.passed_over)
         contents = format_.contents.format(checks=checks(manifest))
-        (out / "README.md").write_text(_card(format_name, contents, exported, manifest), "utf-8")
+        card = _card(format_name, contents, exported, manifest, json_text=json_text)
+        (out / "README.md").write_text(card, "utf-8")
     except OSError as error:
         raise BadInput(f"--out {out}: {error.strerror}") from error
     return exported
 
 
-def _write(records: Iterator[Record], format_: Format, out: Path) -> int:
+def _manifest(folder: RunFolder, out: Path) -> Mapping[str, Any]:
+    manifest = folder.read_manifest()
+    if manifest is None:
+        raise BadInput(f"{folder.path}: not a run folder (no manifest.json)")
+    if (out / "manifest.json").exists():
+        raise BadInput(f"--out {out}: is a run folder; choose another folder")
+    return manifest
+
+
+def _removed(folder: RunFolder, format_: Format, tests: TestData) -> list[Removed]:
+    columns = COLUMNS if tests.signatures else COLUMNS_WITHOUT_TOOLS
+    removed = clean(chain.from_iterable(read_examples(folder, columns)), tests)
+    if not format_.conversations:
+        removed += [Removed(id_, Cause.SEVERAL_TURNS, "") for id_ in _with_several_turns(folder)]
+    return removed
+
+
+def _until(value: Until | str | None) -> Until | None:
+    try:
+        return None if value is None else Until(value)
+    except ValueError as error:
+        raise BadInput(f"--until: must be one of {', '.join(Until)}, not {value!r}") from error
+
+
+def _with_several_turns(folder: RunFolder) -> Iterator[str]:
+    """The ids of verified conversations in which the assistant makes calls more than once."""
+    for table in folder.tables(["id", "turns", "outcome"]):
+        for row in with_value(table, "outcome", Outcome.VERIFIED).to_pylist():
+            if row["turns"] and len(json.loads(row["turns"])) > 1:
+                yield row["id"]
+
+
+def _write_removed(removed: Sequence[Removed], out: Path) -> None:
+    lines = (f"{json.dumps(asdict(found))}\n" for found in removed)
+    (out / "removed.jsonl").write_text("".join(lines), "utf-8")
+
+
+def _write(records: Iterator[Record], columns: Columns, out: Path) -> int:
+    out.mkdir(parents=True, exist_ok=True)
     written = 0
-    schema = pa.schema(
-        [(key, pa.bool_() if key in format_.flags else pa.string()) for key in format_.keys]
-    )
     encoder = msgspec.json.Encoder()
     with (
         (out / "train.jsonl").open("wb") as lines,
-        pq.ParquetWriter(out / "train.parquet", schema, compression="zstd") as parquet,
+        pq.ParquetWriter(out / "train.parquet", columns.schema, compression="zstd") as parquet,
     ):
         while group := list(islice(records, ROWS_PER_GROUP)):
             lines.write(encoder.encode_lines(group))
-            columns = {key: [_flat(record[key]) for record in group] for key in schema.names}
-            parquet.write_table(pa.table(columns, schema))
+            parquet.write_table(columns.table(group))
             written += len(group)
     return written
 
 
-def _flat(value: Any) -> Any:
-    """A value for Parquet: nested parts become JSON text."""
-    plain = value is None or isinstance(value, str | bool)
-    return value if plain else msgspec.json.encode(value)
-
-
-def _card(format_name: str, contents: str, exported: Exported, manifest: Mapping[str, Any]) -> str:
+def _card(
+    format_name: str,
+    contents: str,
+    exported: Exported,
+    manifest: Mapping[str, Any],
+    *,
+    json_text: bool,
+) -> str:
+    nested = "JSON text" if json_text else "`Json` features (`datasets` 4.8 or newer)"
     left_out = ", ".join(f"{cause} {count:,}" for cause, count in exported.removed.items())
     return f"""{front_matter([{"config_name": "default", "data_files": "train.parquet"}])}
 # Verified function-calling data in the `{format_name}` format
@@ -119,7 +170,7 @@ def _card(format_name: str, contents: str, exported: Exported, manifest: Mapping
 Made after APIGen (arXiv 2406.18518). Left out: {left_out or "nothing"} (see `removed.jsonl`).
 
 `train.jsonl` holds the records as they are; `train.parquet` holds the same with nested parts as
-JSON text, so that `load_dataset` adds no keys that a record does not have.
+{nested}, so that `load_dataset` adds no key and no null.
 
 ```python
 from datasets import load_dataset

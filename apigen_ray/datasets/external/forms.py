@@ -60,6 +60,12 @@ def read_row(row: Mapping[str, Any], answers: Mapping[str, Json]) -> ExternalRow
         tools=_tools(row),
         pair={},
     )
+    if (pair := _chosen_pair(row)) is not None:
+        tools, completion = pair
+        chosen = row.get("chosen_id")
+        return found._replace(
+            id=chosen if isinstance(chosen, str) else id_, tools=tools, completion=completion
+        )
     if listed := _conversation(row, id_, answers):
         return _of_conversation(found, listed)
     if "completion" in row:
@@ -67,6 +73,22 @@ def read_row(row: Mapping[str, Any], answers: Mapping[str, Json]) -> ExternalRow
         text = given if isinstance(given, str) else strict_json.dumps(given)
         return found._replace(completion=text)
     return found._replace(pair=_of_columns(row, id_, answers))
+
+
+def _chosen_pair(row: Mapping[str, Any]) -> tuple[Json, str] | None:
+    """The tools and the better completion of a preference for whole pairs (`export --format dpo`).
+
+    The prompt ends with the tools, after an empty line.
+    """
+    prompt, chosen = row.get("prompt"), row.get("chosen")
+    if not (
+        isinstance(prompt, list) and isinstance(chosen, list) and len(prompt) == len(chosen) == 1
+    ):
+        return None
+    asked, answer = text_of(prompt[0].get("content")), text_of(chosen[0].get("content"))
+    if not answer.startswith('{"query": '):
+        return None
+    return asked.rpartition("\n\n")[2], answer
 
 
 def _tools(row: Mapping[str, Any]) -> Json:

@@ -4,7 +4,7 @@ import json
 import logging
 import multiprocessing
 import os
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from functools import lru_cache
@@ -15,6 +15,13 @@ from pydantic_core import to_json
 
 from apigen_ray import strict_json
 from apigen_ray.datasets.external.forms import ExternalRow, read_row
+from apigen_ray.datasets.external.nested import has_objects, nested_rows
+from apigen_ray.datasets.external.padding import (
+    PaddedNulls,
+    Padding,
+    unpadded,
+    unpadded_messages,
+)
 from apigen_ray.datasets.external.sources import Chunk
 from apigen_ray.datasets.external.unreadable import Unreadable
 from apigen_ray.datasets.xlam import style_of
@@ -73,13 +80,20 @@ class Batch(NamedTuple):
 
     rows: pa.Table
     unread: list[str]
+    padded: Mapping[str, int]
+    """How many rows have nulls in arguments that look like padding, by what was done: `keep`,
+    `drop`."""
 
 
 class Reader:
     """Reads external rows and checks them."""
 
     def __init__(
-        self, tools: Sequence[Tool], settings: CheckSettings, answers: Mapping[str, Json]
+        self,
+        tools: Sequence[Tool],
+        settings: CheckSettings,
+        answers: Mapping[str, Json],
+        padded_nulls: PaddedNulls = "keep",
     ) -> None:
         """Prepare the tools.
 
@@ -87,7 +101,11 @@ class Reader:
             tools: The tools of rows that have none, or that name theirs.
             settings: How strict stage 1 is.
             answers: Calls from a separate file, by the id of the row.
+            padded_nulls: What is done with nulls that Arrow put into arguments of JSON rows; those
+                of tables are dropped.
         """
+        self._padded_nulls: PaddedNulls = padded_nulls
+        self._padded: Counter[str] = Counter()
         self._known = {tool.name: _known(tool) for tool in tools}
         self._default = _shown(list(self._known.values()))
         self._tool = lru_cache(maxsize=8192)(self._tool_of_text)
@@ -98,14 +116,18 @@ class Reader:
         """The rows of a chunk, with the reason for each that stage 1 rejected."""
         rows: list[Row] = []
         unread: list[str] = []
+        self._padded = Counter()
+        nested = isinstance(chunk.rows, pa.Table) and has_objects(chunk.rows)
+        padding: Padding = "drop all" if nested else self._padded_nulls
         for index, raw in enumerate(_items(chunk.rows)):
             if raw == b"":
                 continue
             id_ = str(chunk.before + chunk.first + index)
             try:
-                row = _row(raw) if isinstance(raw, bytes) else _unpadded(raw)
+                row = _row(raw) if isinstance(raw, bytes) else raw
                 id_ = id_ if row.get("id") is None else str(row["id"])
-                rows += self._checked(id_, read_row(row, self._answers))
+                given = read_row(row, self._answers)
+                rows += self._checked(given.id or id_, given, padding)
             except Unreadable as error:
                 where = chunk.where(index)
                 unread.append(f"{where}: {error}")
@@ -114,12 +136,18 @@ class Reader:
                 log.exception("row not read", extra={"where": chunk.where(index)})
                 unread.append(f"{chunk.where(index)}: {type(error).__name__}: {error}")
                 rows.append(_unread(id_, raw, Rejected(Reason.INTERNAL, unread[-1])))
-        return Batch(as_table(rows), unread)
+        return Batch(as_table(rows), unread, self._padded)
 
-    def _checked(self, id_: str, given: ExternalRow) -> list[Row]:
+    def _checked(self, id_: str, given: ExternalRow, padding: Padding) -> list[Row]:
         shown = self._shown(given.tools)
         if given.messages is not None:
-            return [self._checked_conversation(id_, given, given.messages, shown)]
+            messages, padded = unpadded_messages(given.messages, shown.signatures, padding)
+            self._padded[padding[:4]] += padded
+            return [self._checked_conversation(id_, given, messages, shown)]
+        if "answers" in given.pair:
+            found = unpadded(given.pair["answers"], shown.signatures, padding)
+            self._padded[padding[:4]] += found.looked_padded
+            given.pair["answers"] = found.calls
         thought = split(given.completion or "")
         if given.completion is None:
             results = [
@@ -200,13 +228,14 @@ def read_batches(
     tools: Sequence[Tool],
     settings: CheckSettings,
     answers: Mapping[str, Json],
+    padded_nulls: PaddedNulls = "keep",
 ) -> Iterator[Batch]:
     """Check chunks in stage 1, and yield them in order.
 
     From the second chunk on, each core has a process; one more chunk than these is read ahead.
     """
     waiting = iter(chunks)
-    given = (tools, settings, answers)
+    given = (tools, settings, answers, padded_nulls)
     reader = Reader(*given)
     if (first := next(waiting, None)) is None:
         return
@@ -231,8 +260,13 @@ _readers: list[Reader] = []
 """The reader of a worker process."""
 
 
-def _start(tools: Sequence[Tool], settings: CheckSettings, answers: Mapping[str, Json]) -> None:
-    _readers.append(Reader(tools, settings, answers))
+def _start(
+    tools: Sequence[Tool],
+    settings: CheckSettings,
+    answers: Mapping[str, Json],
+    padded_nulls: PaddedNulls,
+) -> None:
+    _readers.append(Reader(tools, settings, answers, padded_nulls))
 
 
 def _batch(chunk: Chunk) -> Batch:
@@ -246,8 +280,7 @@ def _items(rows: bytes | pa.Table) -> Iterable[bytes | dict[str, Any]]:
     """The raw rows; a blank line is empty."""
     if isinstance(rows, bytes):
         return map(bytes.strip, rows.split(b"\n"))
-    items: list[dict[str, Any]] = rows.to_pylist()
-    return items
+    return nested_rows(rows)
 
 
 def _row(line: bytes) -> dict[str, Any]:
@@ -269,13 +302,6 @@ def _style(result: Checked | Rejected, tools: int) -> Style | None:
     functions = [name for name in names if isinstance(name, str)]
     all_read = functions and len(functions) == len(answers)
     return style_of(tools, functions) if all_read else None
-
-
-def _unpadded(value: Any) -> Any:
-    """A value from a table, without the nulls that Arrow puts in place of missing keys."""
-    if isinstance(value, dict):
-        return {key: _unpadded(inner) for key, inner in value.items() if inner is not None}
-    return [_unpadded(inner) for inner in value] if isinstance(value, list) else value
 
 
 def _tool_texts(value: Json) -> list[str]:

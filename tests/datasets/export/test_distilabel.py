@@ -92,7 +92,7 @@ def test_what_each_check_said_is_true_false_or_nothing(tmp_path):
         "executed": (True, None),
     }
     table = pq.read_table(tmp_path / "out" / "train.parquet")
-    assert tuple(table.column_names) == KEYS
+    assert table.column_names == [*KEYS]
     assert table["keep_row_after_semantic_check"].to_pylist() == [
         row["keep_row_after_semantic_check"] for row in found.values()
     ]

@@ -17,7 +17,7 @@ def rejected(id_="bad", reason=Reason.WRONG_TYPE, **columns):
 def test_a_counterpart_of_the_same_prompt_comes_first():
     preferences = Preferences([point("a", prompt="other"), point("b", prompt="p")])
     record = preferences.pair(rejected())
-    assert tuple(record) == KEYS
+    assert [*record] == [*KEYS]
     assert (record["chosen_id"], record["shared"]) == ("b", "prompt")
     assert (record["outcome"], record["reason"], record["detail"]) == (
         "fail_format",

@@ -9,12 +9,18 @@ import json
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
-from apigen_ray.datasets.export.examples import Format, Record, text
+from apigen_ray.datasets.export.conversation import View
+from apigen_ray.datasets.export.examples import Format, Kind, Record, text
 from apigen_ray.records import Outcome
 from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder
 
-KEYS = ("id", "fields", "metadata", "suggestions")
+KEYS: dict[str, Kind] = {
+    "id": "text",
+    "fields": "json",
+    "metadata": "json",
+    "suggestions": "json",
+}
 COLUMNS = (
     "id",
     "model",
@@ -28,7 +34,7 @@ COLUMNS = (
 )
 
 
-def _records(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]:
+def _records(folder: RunFolder, without: Container[str], _view: View) -> Iterator[list[Record]]:
     for table in folder.tables(COLUMNS):
         rows = with_value(table, "outcome", Outcome.VERIFIED).to_pylist()
         yield [argilla(row) for row in rows if row["id"] not in without]

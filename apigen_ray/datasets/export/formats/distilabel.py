@@ -11,8 +11,10 @@ from typing import Any
 
 import msgspec
 
+from apigen_ray.datasets.export.conversation import View
 from apigen_ray.datasets.export.examples import (
     Format,
+    Kind,
     Record,
     function_of,
     list_of,
@@ -26,6 +28,7 @@ from apigen_ray.run_folder.store import RunFolder
 COLUMNS = (
     "id",
     "model",
+    "style",
     "query",
     "answers",
     "tools",
@@ -34,23 +37,23 @@ COLUMNS = (
     "execution_results",
     "thought",
 )
-KEYS = (
-    "id",
-    "func_name",
-    "func_desc",
-    "tools",
-    "query",
-    "answers",
-    "keep_row_after_execution_check",
-    "execution_result",
-    "thought",
-    "keep_row_after_semantic_check",
-    "model_name",
-)
-VERDICTS = ("keep_row_after_execution_check", "keep_row_after_semantic_check")
+KEYS: dict[str, Kind] = {
+    "id": "text",
+    "func_name": "text",
+    "func_desc": "text",
+    "tools": "text",
+    "query": "text",
+    "answers": "text",
+    "style": "text",
+    "keep_row_after_execution_check": "flag",
+    "execution_result": "list",
+    "thought": "text",
+    "keep_row_after_semantic_check": "flag",
+    "model_name": "text",
+}
 
 
-def _records(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]:
+def _records(folder: RunFolder, without: Container[str], _: View) -> Iterator[list[Record]]:
     for table in folder.tables(COLUMNS):
         yield [
             distilabel(row)
@@ -80,6 +83,7 @@ def distilabel(row: Mapping[str, Any]) -> Record:
         "tools": list_of(map(function_of, texts)),
         "query": row["query"],
         "answers": row["answers"],
+        "style": row["style"],
         "keep_row_after_execution_check": executed,
         "execution_result": list(_results(row)),
         "thought": row["thought"],
@@ -115,6 +119,6 @@ def _results(row: Mapping[str, Any]) -> Iterator[str]:
 FORMAT = Format(
     KEYS,
     _records,
-    flags=VERDICTS,
+    conversations=False,
     contents="data points in the columns of distilabel's APIGen tasks, with each check's verdict",
 )

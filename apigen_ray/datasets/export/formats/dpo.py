@@ -13,12 +13,23 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 
-from apigen_ray.datasets.export.examples import Format, Record, text
+from apigen_ray.datasets.export.conversation import View
+from apigen_ray.datasets.export.examples import Format, Kind, Record, text
 from apigen_ray.records import Outcome
 from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder, digest
 
-KEYS = ("id", "prompt", "chosen", "rejected", "chosen_id", "shared", "outcome", "reason", "detail")
+KEYS: dict[str, Kind] = {
+    "id": "text",
+    "prompt": "list",
+    "chosen": "list",
+    "rejected": "list",
+    "chosen_id": "text",
+    "shared": "text",
+    "outcome": "text",
+    "reason": "text",
+    "detail": "text",
+}
 COLUMNS = (
     "id",
     "style",
@@ -41,7 +52,7 @@ style: {style}. Answer with one JSON object and nothing else:
 {tools}"""
 
 
-def _records(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]:
+def _records(folder: RunFolder, without: Container[str], _: View) -> Iterator[list[Record]]:
     preferences = Preferences(
         row
         for table in folder.tables(COLUMNS)
@@ -105,5 +116,6 @@ def _answer(row: Mapping[str, Any]) -> str:
 FORMAT = Format(
     KEYS,
     _records,
+    conversations=False,
     contents="pairs of a verified data point and a rejected one, with the reason",
 )

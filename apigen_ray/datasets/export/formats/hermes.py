@@ -1,5 +1,9 @@
 """`hermes`: conversations with tagged calls, as the Hermes models are trained on."""
 
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from typing import Any
+
 from apigen_ray.datasets.export.examples import (
     Example,
     Record,
@@ -8,8 +12,9 @@ from apigen_ray.datasets.export.examples import (
     list_of,
     text,
 )
-from apigen_ray.stages.conversation import NO_CALL
+from apigen_ray.records import Json, JsonObject
 
+_FROM = {"system": "system", "user": "human", "assistant": "gpt"}
 PROMPT = """\
 You are a function calling AI model. The functions you may call are described as JSON within \
 <tools></tools> tags:
@@ -26,16 +31,38 @@ Write each call as a JSON object within <tool_call></tool_call> tags:
 def hermes(example: Example) -> Record:
     """The record of an example."""
     tools = list_of(map(function_of, example.tools))
-    calls = [f"<tool_call>\n{_tagged(text(call))}\n</tool_call>" for call in example.calls]
+    prompt = PROMPT.format(tools=_tagged(tools))
+    messages = list(example.messages)
+    if messages[0]["role"] == "system":
+        prompt = f"{messages.pop(0)['content']}\n\n{prompt}"
     return {
         "id": example.id,
-        "conversations": [
-            {"from": "system", "value": PROMPT.format(tools=_tagged(tools))},
-            {"from": "human", "value": example.query},
-            {"from": "gpt", "value": "\n".join(calls) or NO_CALL},
-        ],
+        "conversations": [{"from": "system", "value": prompt}, *_turns(messages)],
         "tools": tools,
     }
+
+
+def _turns(messages: Sequence[JsonObject]) -> Iterator[JsonObject]:
+    names: dict[Json, str] = {}
+    for role, group in groupby(messages, key=lambda message: message["role"]):
+        if role == "tool":
+            results = [_result(names[m["tool_call_id"]], m["content"]) for m in group]
+            yield {"from": "tool", "value": "\n".join(results)}
+            continue
+        for message in group:
+            value = str(message["content"])
+            if thought := message.get("reasoning_content"):
+                value = f"<think>\n{thought}\n</think>\n\n{value}"
+            calls: Any = message.get("tool_calls", ())
+            names |= {call["id"]: call["function"]["name"] for call in calls}
+            tagged = [f"<tool_call>\n{_tagged(text(c['function']))}\n</tool_call>" for c in calls]
+            value = "\n".join(filter(None, [value, *tagged]))
+            yield {"from": _FROM[str(role)], "value": value}
+
+
+def _result(name: str, content: Json) -> str:
+    written = _tagged(text({"name": name, "content": content}))
+    return f"<tool_response>\n{written}\n</tool_response>"
 
 
 def _tagged(json_text: str) -> str:
@@ -43,4 +70,4 @@ def _tagged(json_text: str) -> str:
     return json_text.replace("</", r"<\/")
 
 
-FORMAT = format_of(hermes)
+FORMAT = format_of(hermes, {"id": "text", "conversations": "list", "tools": "text"})

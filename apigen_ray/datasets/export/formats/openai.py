@@ -1,11 +1,13 @@
 """`openai`: messages and tools as in OpenAI's API, where arguments are JSON text."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import msgspec
 
 from apigen_ray.datasets.export.examples import (
     Example,
+    Kind,
     Record,
     format_of,
     function_of,
@@ -13,36 +15,53 @@ from apigen_ray.datasets.export.examples import (
     text,
 )
 from apigen_ray.records import Json, JsonObject
-from apigen_ray.stages.conversation import NO_CALL
+
+KEYS: dict[str, Kind] = {"id": "text", "messages": "list", "tools": "list"}
 
 
 def openai(example: Example) -> Record:
     """The record of an example."""
-    return messages(example, text)
+    return record_of(example, text)
 
 
-def messages(example: Example, arguments_form: Callable[[Json], Json]) -> Record:
+def record_of(example: Example, arguments_form: Callable[[Json], Json]) -> Record:
     """The record of an example, with each call's arguments in a form."""
-    user = {"role": "user", "content": example.query}
     return {
         "id": example.id,
-        "messages": [user, _assistant(example.calls, arguments_form)],
-        "tools": msgspec.Raw(list_of(map(function_of, example.tools)).encode()),
+        "messages": messages_of(example.messages, arguments_form),
+        "tools": openai_tools(example),
     }
 
 
-def _assistant(calls: list[JsonObject], arguments_form: Callable[[Json], Json]) -> JsonObject:
-    if not calls:
-        return {"role": "assistant", "content": NO_CALL}
-    written: list[JsonObject] = [
-        {
-            "id": f"call{place:05}",  # nine letters and digits, as Mistral's templates demand
-            "type": "function",
-            "function": {"name": call["name"], "arguments": arguments_form(call["arguments"])},
-        }
-        for place, call in enumerate(calls)
-    ]
-    return {"role": "assistant", "content": "", "tool_calls": written}
+def openai_tools(example: Example) -> msgspec.Raw:
+    """The tools of an example as OpenAI's API wraps them."""
+    return msgspec.Raw(list_of(map(function_of, example.tools)).encode())
 
 
-FORMAT = format_of(openai)
+def messages_of(
+    messages: Sequence[JsonObject], arguments_form: Callable[[Json], Json] = lambda given: given
+) -> list[JsonObject]:
+    """Messages with arguments in a form, and the name of its function in each result."""
+    names: dict[Any, Any] = {}
+    written: list[JsonObject] = []
+    for message in messages:
+        if calls := message.get("tool_calls"):
+            assert isinstance(calls, list)
+            names |= {call["id"]: call["function"]["name"] for call in calls}
+            made = [_with_arguments(call, arguments_form) for call in calls]
+            written.append({**message, "tool_calls": made})
+        elif message["role"] == "tool":
+            name = names[message["tool_call_id"]]
+            written.append({"role": "tool", "name": name, **message})
+        else:
+            written.append(message)
+    return written
+
+
+def _with_arguments(call: Any, arguments_form: Callable[[Json], Json]) -> JsonObject:
+    function = call["function"]
+    arguments = arguments_form(function["arguments"])
+    return {**call, "function": {"name": function["name"], "arguments": arguments}}
+
+
+FORMAT = format_of(openai, KEYS)

@@ -1,12 +1,12 @@
 """`openai-objects`: messages and tools for chat templates, where arguments are an object."""
 
 from apigen_ray.datasets.export.examples import Example, Record, format_of
-from apigen_ray.datasets.export.formats.openai import messages
+from apigen_ray.datasets.export.formats.openai import KEYS, record_of
 
 
 def openai_objects(example: Example) -> Record:
     """The record of an example."""
-    return messages(example, lambda arguments: arguments)
+    return record_of(example, lambda arguments: arguments)
 
 
-FORMAT = format_of(openai_objects)
+FORMAT = format_of(openai_objects, KEYS)

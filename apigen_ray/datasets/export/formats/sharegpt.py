@@ -1,7 +1,16 @@
-"""`sharegpt`: conversations with `function_call` turns, as LLaMA-Factory reads them."""
+"""`sharegpt`: conversations with `function_call` turns, as LLaMA-Factory reads them.
+
+Its turns must alternate, so an assistant's turn is either words or calls: words beside calls are
+left out, and the results of several calls are one `observation`, as a list of texts.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import groupby
 
 from apigen_ray.datasets.export.examples import Example, Record, format_of, list_of, text
-from apigen_ray.stages.conversation import NO_CALL
+from apigen_ray.records import Json, JsonObject
+
+_FROM = {"system": "system", "user": "human", "assistant": "gpt"}
 
 
 def sharegpt(example: Example) -> Record:
@@ -9,15 +18,30 @@ def sharegpt(example: Example) -> Record:
 
     A single call is an object, as older versions of LLaMA-Factory need it; several are a list.
     """
-    calls = example.calls
-    answer = {"from": "function_call", "value": text(calls[0] if len(calls) == 1 else calls)}
-    if not calls:
-        answer = {"from": "gpt", "value": NO_CALL}
     return {
         "id": example.id,
-        "conversations": [{"from": "human", "value": example.query}, answer],
+        "conversations": list(_turns(example.messages)),
         "tools": list_of(example.tools),
     }
 
 
-FORMAT = format_of(sharegpt)
+def _turns(messages: Sequence[JsonObject]) -> Iterator[JsonObject]:
+    for role, group in groupby(messages, key=lambda message: message["role"]):
+        if role == "tool":
+            yield {"from": "observation", "value": _one_or_list([m["content"] for m in group])}
+            continue
+        for message in group:
+            if calls := message.get("tool_calls"):
+                assert isinstance(calls, list)
+                made = [call["function"] for call in calls]
+                value = text(made[0] if len(made) == 1 else made)
+                yield {"from": "function_call", "value": value}
+            else:
+                yield {"from": _FROM[str(role)], "value": message["content"]}
+
+
+def _one_or_list(contents: list[Json]) -> Json:
+    return contents[0] if len(contents) == 1 else text(contents)
+
+
+FORMAT = format_of(sharegpt, {"id": "text", "conversations": "list", "tools": "text"})

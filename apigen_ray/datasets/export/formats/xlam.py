@@ -1,4 +1,4 @@
-"""`xlam`: the columns of xlam-function-calling-60k, with its flat parameters."""
+"""`xlam`: the columns of xlam-function-calling-60k, with its flat parameters; then `style`."""
 
 import json
 from functools import cache
@@ -15,6 +15,7 @@ def xlam(example: Example) -> Record:
         "query": example.query,
         "answers": text(example.calls),
         "tools": list_of(map(_tool, example.tools)),
+        "style": example.style,
     }
 
 
@@ -23,4 +24,6 @@ def _tool(tool: str) -> str:
     return text(xlam_form(read_tool(json.loads(tool))))
 
 
-FORMAT = format_of(xlam)
+FORMAT = format_of(
+    xlam, dict.fromkeys(("id", "query", "answers", "tools", "style"), "text"), conversations=False
+)

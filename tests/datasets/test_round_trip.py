@@ -1,0 +1,63 @@
+"""What `export` writes, `verify` reads back to the same rows, in all forms."""
+
+import io
+import json
+
+import pytest
+from conversations import ROWS, TOOLS, call, user, verified
+from rich.console import Console
+
+from apigen_ray.datasets.export.formats import format_names
+from apigen_ray.datasets.export.writing import export
+from apigen_ray.workflows.verify import verify
+
+SEVERAL_TURNS = {"sequential", "turns"}
+PAIRS_ONLY = {"xlam", "distilabel"}
+COLUMNS = ("query", "answers", "messages", "turns", "style", "outcome", "reason")
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory):
+    out = tmp_path_factory.mktemp("original") / "run"
+    return out, verified(ROWS, out)
+
+
+@pytest.mark.parametrize("file", ["train.jsonl", "train.parquet"])
+@pytest.mark.parametrize("form", sorted({*format_names()} - {"dpo"}))
+def test_what_is_written_is_read_back(form, file, original, tmp_path):
+    run, rows = original
+    exported = export(run, form, tmp_path / "out")
+    kept = {
+        id_: row for id_, row in rows.items() if form not in PAIRS_ONLY or id_ not in SEVERAL_TURNS
+    }
+    assert exported.written == len(kept)
+    read = verified(str(tmp_path / "out" / file), tmp_path / "again")
+    assert read.keys() == kept.keys()
+    for id_, row in kept.items():
+        columns = COLUMNS if form not in PAIRS_ONLY else ("query", "answers", "style")
+        assert {c: read[id_][c] for c in columns} == {c: row[c] for c in columns}
+        assert [t["name"] for t in json.loads(read[id_]["tools"])] == ["tide", "now"]
+
+
+def test_json_text_is_read_back_too(original, tmp_path):
+    run, rows = original
+    export(run, "openai", tmp_path / "out", json_text=True)
+    read = verified(str(tmp_path / "out" / "train.parquet"), tmp_path / "again")
+    assert {i: r["messages"] for i, r in read.items()} == {
+        i: r["messages"] for i, r in rows.items()
+    }
+
+
+def test_the_better_side_of_a_preference_is_read_back(original, tmp_path):
+    _, rows = original
+    bad = [{"id": "bad", "messages": [user("When is low tide?"), call(("tide", {"port": 7}))]}]
+    verify(
+        [{"tools": TOOLS} | row for row in ROWS + bad],
+        stages=["format"],
+        out=tmp_path / "run",
+        console=Console(file=io.StringIO()),
+    )
+    assert export(tmp_path / "run", "dpo", tmp_path / "out").written == 1
+    [(id_, read)] = verified(str(tmp_path / "out" / "train.parquet"), tmp_path / "again").items()
+    for column in ("query", "answers", "tools"):
+        assert read[column] == rows[id_][column]
