@@ -112,6 +112,8 @@ def compare(folders: Sequence[str], out: Path) -> int:
         "--format",
         "openai has arguments as JSON text, openai-objects as objects, for chat templates; "
         "dpo: a verified and a rejected data point of the same prompt or the same tools; "
+        "trl-preference: verified and rejected calls for the same question; nemo-gym and verl: "
+        "tasks with the calls that are expected; "
         "distilabel: all data points, in the columns of its APIGen tasks",
         dest="form",
         required=True,

@@ -14,7 +14,7 @@ from apigen_ray.records import Reason
 from apigen_ray.run_folder.rows import as_table
 from apigen_ray.run_folder.store import RunFolder
 
-OF_EXAMPLES = sorted({*format_names()} - {"dpo", "distilabel"})
+OF_EXAMPLES = sorted({*format_names()} - {"dpo", "distilabel", "trl-preference"})
 RAGGED = [{"a": 1}, {"b": {"c": [None]}}, {}]
 
 
