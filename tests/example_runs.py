@@ -17,6 +17,7 @@ from apigen_ray.run_folder.store import RunFolder
 from apigen_ray.workflows.run import run
 
 ROOT = Path(__file__).parents[1]
+SEEDS = str(ROOT / "configs" / "seeds.jsonl")
 STYLES = ("simple", "multiple", "parallel", "parallel_multiple")
 
 
@@ -32,7 +33,7 @@ def config(out, *, points=8, sandbox="process", models=None, judge=None, **more)
             "out": str(out),
             "points": points if isinstance(points, dict) else dict.fromkeys(STYLES, points),
             "tools": [str(ROOT / "sandbox" / "tools")],
-            "seeds": [str(ROOT / "configs" / "seeds.jsonl")],
+            "seeds": [SEEDS],
             "models": models or [simulated("fast")],
             "judge": judge,
             "sandbox": {"kind": sandbox},

@@ -18,9 +18,17 @@ from apigen_ray.errors import BadInput
     ),
     Argument("--config", "a run's config, for judges, tools and settings; a run has its own"),
     Argument("--sample", "how many right rows", type=int, default=200),
+    Argument(
+        "--labels",
+        "rows labelled right or wrong, as `review --read` writes them, or those of FC-RewardBench, "
+        "When2Call, LiveMCPBench or ToolAlpaca, in place of rows made wrong",
+        metavar="FILE",
+    ),
     Argument("--out", "the folder for audit.json (default: the run folder, or runs/audit)"),
 )
-def audit(data: str | None, *, config: str | None, sample: int, out: str | None) -> int:
+def audit(
+    data: str | None, *, config: str | None, sample: int, labels: str | None, out: str | None
+) -> int:
     from apigen_ray.config import load_config
     from apigen_ray.workflows.audit.command import audit
 
@@ -30,6 +38,7 @@ def audit(data: str | None, *, config: str | None, sample: int, out: str | None)
         data,
         config=load_config(config) if config else None,
         sample=sample,
+        labels=labels,
         out=out,
         console=make_console(),
     )

@@ -111,6 +111,7 @@ def compare(folders: Sequence[str], out: Path) -> int:
     Argument(
         "--format",
         "openai has arguments as JSON text, openai-objects as objects, for chat templates; "
+        "argilla: records for people to label; "
         "dpo: a verified and a rejected data point of the same prompt or the same tools; "
         "trl-preference: verified and rejected calls for the same question; nemo-gym and verl: "
         "tasks with the calls that are expected; "

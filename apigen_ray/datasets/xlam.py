@@ -70,22 +70,18 @@ def json_field(row: Mapping[str, Any], key: str) -> Json:
     return strict_json.parse(value) if isinstance(value, str) else value
 
 
-def row_tools(
-    value: Json, known: Mapping[str, Tool], where: str, default: Sequence[Tool] = ()
-) -> tuple[Tool, ...]:
-    """The tools of a row: tool objects, or the names of known tools.
+def row_tools(value: Json, known: Mapping[str, Tool], where: str) -> tuple[Tool, ...]:
+    """The tools of a row: tool objects, or names, which must be those of known tools.
 
     Raises:
-        BadInput: naming the place, if a name is unknown or an object is not a tool.
+        BadInput: naming the place, if an object is not a tool.
     """
     if value is None:
-        return tuple(default)
+        return ()
     if not isinstance(value, list):
         raise BadInput(f"{where}: tools: must be a list of tools or tool names")
     found = []
     for item in value:
-        if isinstance(item, str) and item not in known:
-            raise BadInput(f"{where}: tools: no tool is named {item!r}")
         try:
             found.append(known[item] if isinstance(item, str) else read_tool(item))
         except UnreadableTool as error:

@@ -4,11 +4,12 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import ray
+import ray._private.worker
 import ray.data
 from ray.data import DataContext
 from ray.data._internal.execution.backpressure_policy import (
@@ -21,6 +22,8 @@ from upath import UPath
 
 from apigen_ray.errors import BadInput
 from apigen_ray.run_folder.storage import is_local
+
+log = logging.getLogger(__name__)
 
 QUEUED_BLOCKS = 6
 """An operator pauses while the next one has this many blocks queued, so that rows that are paid for
@@ -77,11 +80,17 @@ def _start_ray() -> None:
     if not local:
         _check_reachable(address)
     sizes = {"object_store_memory": 1 << 30, "include_dashboard": False} if local else {}
+    # Ray prints what its nodes report, such as many starting workers, to the driver's own output.
+    ray._private.worker.print_to_stdstream = _log_reported
     try:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **sizes)
     except (ConnectionError, RuntimeError, ValueError) as error:  # also another version of Ray
         why = str(error).strip().splitlines()[0]
         raise BadInput(f"no Ray at RAY_ADDRESS={address}: {why}") from error
+
+
+def _log_reported(data: Mapping[str, Any], **_: object) -> None:
+    log.warning("reported by %s: %s", data.get("pid"), " ".join(data.get("lines") or ()))
 
 
 def _check_reachable(address: str) -> None:

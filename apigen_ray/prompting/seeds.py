@@ -6,7 +6,7 @@ from typing import Any
 from apigen_ray import strict_json
 from apigen_ray.datasets.xlam import json_field, read_rows, row_tools, style_of
 from apigen_ray.errors import BadInput
-from apigen_ray.records import Json, Rejected, Seed, Style, Tool
+from apigen_ray.records import Json, Reason, Rejected, Seed, Style, Tool
 from apigen_ray.stages.check import CheckSettings, check_pair, signatures_of
 
 
@@ -16,33 +16,39 @@ def load_seeds(
     """Read seeds in the xLAM row format; `style` and tool names are accepted in hand-written ones.
 
     Returns:
-        The seeds, and one line for each source with seeds that were left out because they fail
-        the strict format check.
+        The seeds, and one line for each source and cause for which seeds were left out: they name
+        tools that are not there, or fail the strict format check.
 
     Raises:
-        BadInput: if a source can't be read, or a row names an unknown tool or style.
+        BadInput: if a source can't be read, or a row has an unknown style.
     """
     seeds: list[Seed] = []
     notices: list[str] = []
     for source in sources:
-        left_out: list[str] = []
+        left_out: dict[str, list[str]] = {}
         for where, row in read_rows(source):
             seed = _seed(where, row, tools)
             if isinstance(seed, Seed):
                 seeds.append(seed)
             else:
-                left_out.append(f"{where}: {seed.detail}")
-        if left_out:
-            notices.append(
-                f"seeds: {len(left_out)} fail the format check and were left out: {left_out[0]}"
-            )
+                unknown = seed.reason is Reason.INVALID_TOOL
+                cause = "name other tools than there are" if unknown else "fail the format check"
+                left_out.setdefault(cause, []).append(f"{where}: {seed.detail}")
+        notices += [
+            f"seeds: {len(details)} {cause} and were left out: {details[0]}"
+            for cause, details in left_out.items()
+        ]
     return tuple(seeds), notices
 
 
 def _seed(where: str, row: Mapping[str, Any], known: Mapping[str, Tool]) -> Seed | Rejected:
     try:
         answers = json_field(row, "answers")
-        tools = row_tools(json_field(row, "tools"), known, where)
+        listed = json_field(row, "tools")
+        for name in listed if isinstance(listed, list) else ():
+            if isinstance(name, str) and name not in known:
+                return Rejected(Reason.INVALID_TOOL, f"no tool is named {name!r}")
+        tools = row_tools(listed, known, where)
     except strict_json.NotJson as error:
         raise BadInput(f"{where}: {error}") from error
     if not tools:

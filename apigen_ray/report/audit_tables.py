@@ -34,8 +34,9 @@ def mutation_table(audit: Audit) -> Table:
 
 
 def columns(audit: Audit) -> list[str]:
-    """The stages, and the judges."""
-    return [*audit.stages, *(f"judge {judge.name}" for judge in audit.judges)]
+    """The stages, and the judges that were asked about wrong rows."""
+    asked = dict.fromkeys(stage for mutation in audit.mutations for stage in mutation.refused)
+    return [*audit.stages, *(stage for stage in asked if stage not in audit.stages)]
 
 
 def _whole(audit: Audit, group: str) -> MutationRecord:

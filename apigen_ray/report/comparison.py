@@ -19,6 +19,7 @@ from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
 from apigen_ray.report.estimates import kappa
 from apigen_ray.report.intervals import Rate
+from apigen_ray.report.quality import Quality, quality_of
 from apigen_ray.report.stats import Funnel
 from apigen_ray.run_folder.store import RunFolder, digest
 
@@ -113,6 +114,8 @@ class Comparison:
     agreements: Sequence[Agreement]
     passed_over: Sequence[str] = ()
     """A line on each part of a run folder that can't be read."""
+    qualities: Mapping[str, Quality] = field(default_factory=dict)
+    """By run folder: what audits and reviewers say of it, where anybody looked."""
 
 
 def compare(paths: Sequence[str | Path]) -> Comparison:
@@ -124,16 +127,23 @@ def compare(paths: Sequence[str | Path]) -> Comparison:
     found: dict[tuple[str | Path, str], ComparedModel] = {}
     votes: list[dict[str, bool]] = []
     passed_over: list[str] = []
+    qualities: dict[str, Quality] = {}
     for path in dict.fromkeys(paths):
         folder = RunFolder(path)
         if folder.read_manifest() is None:
             raise BadInput(f"{path}: not a run folder (no manifest.json)")
+        whole = Funnel()
         for table in folder.tables(COLUMNS):
             for row in table.to_pylist():
+                whole.add(row["outcome"], row["reason"])
                 found.setdefault((path, row["model"]), ComparedModel(row["model"])).add(row)
                 given = json.loads(row["votes"]) if row["votes"] else []
                 votes.append({vote["judge"]: vote["pass"] for vote in given})
         passed_over += folder.passed_over
+        quality = quality_of(folder, whole)
+        if quality.lines() or quality.audit:
+            qualities[str(path)] = quality
+        passed_over += quality.problems
     if len(found) < 2:
         few = f"{', '.join(map(str, paths))}: fewer than two models with data points"
         raise BadInput("; ".join([few, *passed_over]))
@@ -144,7 +154,7 @@ def compare(paths: Sequence[str | Path]) -> Comparison:
     models = sorted(found.values(), key=lambda model: model.name)
     pairs = (difference(*pair) for pair in combinations(models, 2))
     differences = [pair for pair in pairs if pair]
-    return Comparison(models, differences, agreements(votes), passed_over)
+    return Comparison(models, differences, agreements(votes), passed_over, qualities)
 
 
 def difference(first: ComparedModel, second: ComparedModel) -> Difference | None:

@@ -25,6 +25,11 @@ NOTES = {
     "cost": "The cost of a verified data point, including judging.",
     "agreements": "Agreement of judges on the data points that both voted on: those that the "
     "judges before them left open.",
+    "trust": "The verified rows: their clean share, estimated from the audit of the judges, and "
+    "the share that people found right, each with its 95 % interval.",
+    "judges": "Judges, asked about pairs of which it is known whether they are right. p: of both "
+    "rates being equal, by Fisher's exact test.",
+    "mutations": "Rows made wrong in known ways: the share caught by the checks before the judge.",
 }
 
 MOST_NAMES = 4
@@ -78,6 +83,7 @@ def as_json(comparison: Comparison) -> str:
         "models": {c.name: _figures(c) for c in comparison.models},
         "differences": [asdict(found) for found in comparison.differences],
         "agreements": [asdict(found) for found in comparison.agreements],
+        "quality": {name: found.as_json() for name, found in comparison.qualities.items()},
         "passed_over": list(comparison.passed_over),
     }
     return json.dumps(value, indent=2, ensure_ascii=False) + "\n"
@@ -93,6 +99,9 @@ def tables(comparison: Comparison) -> dict[str, Table]:
         "categories": _rate_table("category", {c.name: c.by_category for c in models}),
         "cost": _cost_table(models),
         "agreements": _agreement_table(comparison),
+        "trust": _trust_table(comparison),
+        "judges": _judge_table(comparison),
+        "mutations": _mutation_table(comparison),
     }
     return {key: (headers, rows) for key, (headers, rows) in found.items() if rows}
 
@@ -147,6 +156,34 @@ def _agreement_table(comparison: Comparison) -> Table:
         for found in comparison.agreements
     ]
     return ["judges", "points", "agreement", "Cohen's kappa"], rows
+
+
+def _trust_table(comparison: Comparison) -> Table:
+    rows = [
+        [name, str(found.clean or "-"), str(found.review.right) if found.review else "-"]
+        for name, found in comparison.qualities.items()
+    ]
+    return ["run", "clean share", "read by people"], rows
+
+
+def _judge_table(comparison: Comparison) -> Table:
+    rows = [
+        [f"{name}: {judge.name}", str(judge.right), str(judge.wrong), f"{judge.p_value:.2g}"]
+        for name, found in comparison.qualities.items()
+        for judge in (found.judged_by.judges if found.judged_by else ())
+    ]
+    return ["judge", "right passed", "wrong passed", "p"], rows
+
+
+def _mutation_table(comparison: Comparison) -> Table:
+    audits = {name: found.audit for name, found in comparison.qualities.items() if found.audit}
+    caught = {
+        f"{name} ({audit.grounding})": {each.name: each.caught for each in audit.mutations}
+        for name, audit in audits.items()
+    }
+    names = list(dict.fromkeys(name for rates in caught.values() for name in rates))
+    rows = [[name, *(str(rates.get(name, "-")) for rates in caught.values())] for name in names]
+    return ["made wrong by", *caught], rows
 
 
 def _figures(model: ComparedModel) -> dict[str, Any]:

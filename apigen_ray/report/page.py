@@ -41,7 +41,7 @@ def write_report(folder: RunFolder, stats: Stats) -> None:
     """Write the report.html of a run folder."""
     summary = summarise(folder.tables(COLUMNS))
     manifest = folder.read_manifest() or {}
-    quality = quality_of(folder, stats)
+    quality = quality_of(folder, stats.whole)
     warnings = [*_warnings(manifest), *quality.warnings, *folder.passed_over]
     page = report_page(
         folder.path.resolve().name, stats, summary, manifest, warnings=warnings, quality=quality
@@ -75,7 +75,7 @@ def report_page(
         subtitle=_subtitle(manifest),
         warnings=warnings,
         figures=_figures(stats),
-        trust=_trust(quality),
+        trust=_trust(quality, stats),
         charts=_charts(stats, summary, diversities),
         models=outcome_table("model", stats.by_model),
         usage=_usage_table(summary),
@@ -91,7 +91,7 @@ def report_page(
     )
 
 
-def _trust(quality: Quality) -> dict[str, Any]:
+def _trust(quality: Quality, stats: Stats) -> dict[str, Any]:
     """What the section about the verification itself shows."""
     audit, judged = quality.audit, quality.judged_by
     heat_map = None
@@ -100,7 +100,7 @@ def _trust(quality: Quality) -> dict[str, Any]:
 
         heat_map = charts.heat_map(audit)
     return {
-        "lines": quality.lines(),
+        "lines": [*quality.lines(), *([stats.agreement_line] if stats.agreement else [])],
         "caveat": f"{audit.source}: {audit.caveat}" if audit and audit.caveat else None,
         "heat_map": heat_map,
         "mutations": mutation_table(audit) if audit and audit.mutations else ([], []),

@@ -17,7 +17,7 @@ from apigen_ray.report.audit_record import (
 )
 from apigen_ray.report.estimates import CleanShare, clean_share
 from apigen_ray.report.intervals import Rate
-from apigen_ray.report.stats import Funnel, Stats
+from apigen_ray.report.stats import Funnel
 from apigen_ray.run_folder.store import RunFolder
 
 PAPER = "APIGen's authors read 600 of their rows and found 95.3% right"
@@ -94,8 +94,8 @@ UNMEASURED = Quality()
 """Of a run that nobody audited or read."""
 
 
-def quality_of(folder: RunFolder, stats: Stats) -> Quality:
-    """Read what was measured about a run."""
+def quality_of(folder: RunFolder, funnel: Funnel) -> Quality:
+    """Read what was measured about a run, whose rows are counted in `funnel`."""
     problems: list[str] = []
 
     def read(name: str) -> Audit | None:
@@ -114,7 +114,7 @@ def quality_of(folder: RunFolder, stats: Stats) -> Quality:
     return Quality(
         found.audit,
         found.judge_audit,
-        _clean(found.judged_by, stats.whole),
+        _clean(found.judged_by, funnel),
         review,
         tuple(problems),
     )

@@ -29,6 +29,7 @@ COLUMNS = (
     "reasoning_tokens",
     "cached_tokens",
     "cost_usd",
+    "agreement",
 )
 OUTCOMES = frozenset(Outcome)
 
@@ -89,6 +90,14 @@ class Stats:
     cache_reported_for: int = 0
     """The input tokens of the data points whose endpoints say how many of them were cached."""
     cost_usd: float = 0.0
+    agreement: Counter[str] = field(default_factory=Counter)
+    """Data points by how many of the solvers that were asked agree, such as `2 of 3`."""
+
+    @property
+    def agreement_line(self) -> str:
+        """How many of the solvers that were asked agreed, in words."""
+        counts = (f"{text} for {number:,}" for text, number in sorted(self.agreement.items()))
+        return f"solvers that made the calls of a data point: {', '.join(counts)}"
 
     @property
     def cached_share(self) -> float | None:
@@ -122,6 +131,7 @@ class Stats:
                 "reasoning": self.reasoning_tokens,
                 "cached_share": self.cached_share,
             },
+            **({"agreement": dict(sorted(self.agreement.items()))} if self.agreement else {}),
             "cost_usd": round(self.cost_usd, 6),
             "cost_usd_per_verified": round(self.cost_usd / verified, 6) if verified else None,
         }
@@ -173,6 +183,8 @@ def count(tables: Iterable[pa.Table], requested: int, repeated: int = 0) -> Stat
         for categories, *rest in _tally(table, "categories", "outcome", "reason"):
             for name in _categories(categories):
                 stats.by_category[name].add(*rest)
+        for agreement, number in _tally(table.select(["agreement"]).drop_null(), "agreement"):
+            stats.agreement[agreement] += number
         stats.input_tokens += _sum(table["input_tokens"])
         stats.output_tokens += _sum(table["output_tokens"])
         stats.reasoning_tokens += _sum(table["reasoning_tokens"])

@@ -4,6 +4,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice, zip_longest
+from operator import itemgetter
 from types import TracebackType
 
 import pyarrow as pa
@@ -19,6 +21,7 @@ from apigen_ray.report.quality import Quality
 from apigen_ray.report.rates import RecentRate, clock, rate_text
 from apigen_ray.report.refresh import refresh
 from apigen_ray.report.stats import Funnel, Stats
+from apigen_ray.run_folder.rows import Row
 from apigen_ray.run_folder.store import RunFolder
 
 COLOURS = {
@@ -187,6 +190,8 @@ def print_funnel(console: Console, stats: Stats) -> None:
     for title, funnels in (("model", stats.by_model), ("style", stats.by_style)):
         if len(funnels) > 1:
             console.print(_group_table(title, funnels))
+    if stats.agreement:
+        console.print(stats.agreement_line, soft_wrap=True)
     if stats.input_tokens:
         share = stats.cached_share
         cached = "" if share is None else f" ({share:.0%} cached)"
@@ -201,6 +206,22 @@ def print_quality(console: Console, quality: Quality) -> None:
     for line in quality.lines():
         console.print(_visible(line), markup=False, highlight=False, soft_wrap=True)
     print_warnings(console, quality.warnings)
+
+
+def print_rows(console: Console, rows: Iterable[Row], number: int = 3) -> None:
+    """Print a few data points in full: of different outcomes, as far as there are several."""
+    of_outcome: dict[str, list[Row]] = {outcome: [] for outcome in Outcome}
+    for row in rows:
+        of_outcome[row["outcome"] or ""].append(row)
+    turns = zip_longest(*(sorted(found, key=itemgetter("id")) for found in of_outcome.values()))
+    for row in islice((row for turn in turns for row in turn if row), number):
+        outcome = Outcome(row["outcome"] or "")
+        label = ", ".join(filter(None, (outcome, row["reason"]))) + f": {row['id']}"
+        console.print(Text(f"\n{_visible(label)}", COLOURS[outcome]))
+        said = {"query": row["query"], "calls": row["answers"], "results": row["execution_results"]}
+        for name, text in (said | {"detail": row["detail"]}).items():
+            if text:
+                console.print(Text(f"  {name}: {_visible(text)}"), soft_wrap=True)
 
 
 def print_warnings(console: Console, lines: Sequence[str]) -> None:

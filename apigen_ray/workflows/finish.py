@@ -16,7 +16,7 @@ from apigen_ray.report.page import write_report
 from apigen_ray.report.quality import Quality, quality_of
 from apigen_ray.report.repeats import repeated_ids
 from apigen_ray.report.stats import COLUMNS, Stats, count
-from apigen_ray.report.terminal import print_funnel, print_quality, print_warnings
+from apigen_ray.report.terminal import print_funnel, print_quality, print_rows, print_warnings
 from apigen_ray.report.tracking import TrackSettings, track
 from apigen_ray.run_folder.rows import Row, as_rows, with_value
 from apigen_ray.run_folder.store import RunFolder
@@ -24,6 +24,10 @@ from apigen_ray.workflows.resume import RunPlan
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+SMALL_RUN = 100
+"""Up to so many data points, a run is a trial: some rows are shown besides the counts."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -114,6 +118,8 @@ def finish(
     stats, quality = _write_outputs(folder, requested, surplus)
     print_funnel(console, stats)
     print_quality(console, quality)
+    if requested <= SMALL_RUN:
+        print_rows(console, (row for table in folder.tables() for row in as_rows(table)))
     print_warnings(console, folder.passed_over)
     if tracking:
         try:
@@ -140,7 +146,7 @@ def finish(
 def _write_outputs(folder: RunFolder, requested: int, surplus: set[str]) -> tuple[Stats, Quality]:
     repeated = repeated_ids(folder.tables(repeats.COLUMNS))
     stats = count(folder.tables(COLUMNS), requested, len(repeated))
-    quality = quality_of(folder, stats)
+    quality = quality_of(folder, stats.whole)
     manifest = folder.read_manifest() or {}
     card = dataset_card(
         stats, manifest, folder.first_verified(), quality=quality, surplus=len(surplus)

@@ -36,6 +36,7 @@ _WITHOUT_EFFECT_ON_ROWS = {
         "grace_s",
         "track",
     },
+    "execute": {"skip_unreachable"},  # the tools left say it
     "target": {"count", "asked_at_most"},
     "model": {
         "base_url",
@@ -65,8 +66,9 @@ def identity_of(config: RunConfig, tools: Sequence[Tool], seeds: Sequence[Seed])
     for model in (*values["models"], values["judge"], *values["further_judges"]):
         _drop_without_effect(model)
     values["agreement"] = agreement_identity(config)
-    for key in _WITHOUT_EFFECT_ON_ROWS["target"]:
-        del values["target"][key]
+    for section in ("execute", "target"):
+        for key in _WITHOUT_EFFECT_ON_ROWS[section]:
+            del values[section][key]
     values["sandbox"] = config.sandbox.model_dump(
         mode="json", exclude=_WITHOUT_EFFECT_ON_ROWS["sandbox"]
     )

@@ -32,6 +32,7 @@ from apigen_ray.workflows.prepare import (
     solver_settings,
     verifier_settings,
 )
+from apigen_ray.workflows.reachable import reachable_tools
 from apigen_ray.workflows.trial import generator_trial, judge_trial, solver_trial
 
 SECONDS_FOR_A_NODE = 30.0
@@ -81,7 +82,7 @@ def _checks(config: RunConfig, console: Console) -> Iterator[tuple[str, Check]]:
 
 
 def _tools(config: RunConfig, console: Console, found: _Found) -> str:
-    library = load_library(config.tools)
+    library = reachable_tools(load_library(config.tools), config, console)
     check_styles(config, library)
     seeds, _ = load_seeds(config.seeds, library.by_name())
     found.library, found.seeds = library, seeds

@@ -234,11 +234,17 @@ def prepare_executor(
 
 def _check_keys(rest_tools: RestTools) -> None:
     for name, backend in rest_tools.items():
-        keys = [backend.key_env] if isinstance(backend, VirtualBackend) else []
-        keys += [key.env for key in backend.auth_env] if isinstance(backend, RestBackend) else []
-        for key in keys:
-            if key and not os.environ.get(key):
+        for key in keys_of(backend):
+            if not os.environ.get(key):
                 raise BadInput(f"tool {name}: its API key ${key} is not set")
+
+
+def keys_of(backend: RestBackend | VirtualBackend) -> Iterator[str]:
+    """The environment variables that hold the API keys of a tool."""
+    if isinstance(backend, VirtualBackend):
+        yield from filter(None, [backend.key_env])
+    else:
+        yield from (key.env for key in backend.auth_env)
 
 
 def run_async(coroutine: Coroutine[object, object, T]) -> T:

@@ -29,7 +29,7 @@ from apigen_ray.report.tracking import check_tracker
 from apigen_ray.run_folder.rows import SCHEMA
 from apigen_ray.run_folder.store import REPLIES, RunFolder, clear
 from apigen_ray.tools.library import Library, load_library
-from apigen_ray.workflows.audit.judge_audit import audit_judges
+from apigen_ray.workflows.audit.judge_audit import Pairs, audit_judges, choosing_pairs
 from apigen_ray.workflows.collect import collect
 from apigen_ray.workflows.drawn_calls import drawn_calls
 from apigen_ray.workflows.finish import RunResult, finish
@@ -45,6 +45,7 @@ from apigen_ray.workflows.prepare import (
     prepare_executor,
     verifier_settings,
 )
+from apigen_ray.workflows.reachable import reachable_tools
 from apigen_ray.workflows.resume import RunPlan
 
 log = logging.getLogger(__name__)
@@ -136,7 +137,7 @@ class _Inputs:
 
 def _read_inputs(config: RunConfig, console: Console) -> _Inputs:
     check_tracker(config.track)
-    library = load_library(config.tools)
+    library = reachable_tools(load_library(config.tools), config, console)
     check_styles(config, library)
     seeds, notices = load_seeds(config.seeds, library.by_name())
     for notice in (*library.notices, *notices):
@@ -157,6 +158,7 @@ class _Session:
     executor: Executor
     coordinator: RemoteCoordinator
     notices: Notices
+    pairs: Pairs
 
     def generate(self, tasks: Mapping[str, Sequence[Task]], run_plan: RunPlan) -> bool:
         """Ask for data points and commit them; returns False if that was stopped."""
@@ -181,8 +183,7 @@ class _Session:
         audit_judges(
             self.folder,
             self.config,
-            self.inputs.seeds,
-            executor=self.executor,
+            self.pairs,
             judges={key: self.endpoints[key] for key in judge_settings(self.config)},
             cache=self.coordinator,
             console=self.console,
@@ -263,6 +264,7 @@ def _open_session(
         manifest = manifest_of(config, inputs.identity, sandbox, folder)
         console.print("starting Ray ...", style="dim")
         with (
+            choosing_pairs(folder, config, inputs.seeds, executor) as pairs,
             coordination(folder, replies, limits) as coordinator,
             cluster_endpoints_of(settings, console) as in_cluster,
         ):
@@ -277,6 +279,7 @@ def _open_session(
                 executor,
                 coordinator,
                 notices,
+                pairs,
             )
             log.info("run ended")
             _print_summary(coordinator.summary(), notices, console)

@@ -1,7 +1,7 @@
 """Data made elsewhere, through the same stages as our own."""
 
 import atexit
-import json
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -28,10 +28,10 @@ from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.session import ray_session
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.pipeline.steps import finished
-from apigen_ray.records import STAGE_OPTIONS, JsonObject, Reason, Rejected, Stage
+from apigen_ray.records import STAGE_OPTIONS, JsonObject, Stage
 from apigen_ray.report.terminal import print_warnings
 from apigen_ray.report.tracking import TrackSettings
-from apigen_ray.run_folder.rows import Row, as_rows, as_table, rejected_row
+from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.run_folder.store import REPLIES, RunFolder, digest
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
@@ -53,6 +53,7 @@ from apigen_ray.workflows.prepare import (
     prepare_executor,
     verifier_settings,
 )
+from apigen_ray.workflows.reachable import error_if_unreachable, unreachable
 from apigen_ray.workflows.tools import ToolSources, as_library
 
 WAVE = 20_000
@@ -239,6 +240,12 @@ class _Verifiers:
     jury: Jury | None
     described: JsonObject
     """Their part of the manifest."""
+    unreachable: Mapping[str, str]
+    """What keeps tools from being called, by their names."""
+
+    def or_error(self, row: Row) -> Row:
+        """A row, in error if its calls can't be run here."""
+        return error_if_unreachable(row, self.executor, self.unreachable) if self.executor else row
 
 
 @contextmanager
@@ -246,6 +253,7 @@ def _prepared(request: _Request, folder: RunFolder, console: Console) -> Iterato
     settings = request.settings
     executor, jury = None, None
     described: JsonObject = {}
+    causes: dict[str, str] = {}
     with ExitStack() as stack:
         if Stage.EXECUTE in request.stages:
             executor, described["sandbox"] = prepare_executor(
@@ -255,9 +263,10 @@ def _prepared(request: _Request, folder: RunFolder, console: Console) -> Iterato
                 sandbox=settings.sandbox,
                 rest=settings.rest,
             )
+            causes = unreachable(request.library.tools, settings.rest, os.environ)
         if Stage.JUDGE in request.stages and settings.config:
             jury = stack.enter_context(_jury(settings.config, folder.path, console))
-        yield _Verifiers(executor, jury, described)
+        yield _Verifiers(executor, jury, described, causes)
 
 
 @contextmanager
@@ -325,7 +334,7 @@ def _through_ray(
 
     waiting: list[Row] = []
     for table in rows:
-        checked = [_with_code(row, verifiers.executor) for row in as_rows(table)]
+        checked = list(map(verifiers.or_error, as_rows(table)))
         yield as_table([row for row in checked if row["outcome"]])
         waiting += [row for row in checked if not row["outcome"]]
         if len(waiting) >= WAVE:
@@ -333,15 +342,3 @@ def _through_ray(
             waiting = []
     if waiting and not rows.stopped:
         yield from wave(waiting)
-
-
-def _with_code(row: Row, executor: Executor | None) -> Row:
-    """A row whose calls can't be run here is not a bad sample: it is left for a run that can."""
-    if row["outcome"] or not executor:
-        return row
-    for call in json.loads(row["answers"] or "[]"):
-        name = call["name"]
-        if not executor.can_run(name):
-            detail = f"{name}: no code among the tools, so its calls can't be run"
-            return rejected_row(row, Stage.EXECUTE, Rejected(Reason.SANDBOX, detail))
-    return row

@@ -15,6 +15,7 @@ SEVERAL_TURNS = {"sequential", "turns"}
 PAIRS_ONLY = {"xlam", "distilabel"}
 TASKS = {"nemo-gym", "verl"}
 PREFERENCES = {"dpo", "trl-preference"}
+FOR_PEOPLE = {"argilla"}
 COLUMNS = ("query", "answers", "messages", "turns", "style", "outcome", "reason")
 
 
@@ -25,7 +26,7 @@ def original(tmp_path_factory):
 
 
 @pytest.mark.parametrize("file", ["train.jsonl", "train.parquet"])
-@pytest.mark.parametrize("form", sorted({*format_names()} - PREFERENCES))
+@pytest.mark.parametrize("form", sorted({*format_names()} - PREFERENCES - FOR_PEOPLE))
 def test_what_is_written_is_read_back(form, file, original, tmp_path):
     run, rows = original
     exported = export(run, form, tmp_path / "out")

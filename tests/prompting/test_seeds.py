@@ -427,8 +427,7 @@ def test_tools_are_named_and_a_given_style_wins(known, tmp_path):
 @pytest.mark.parametrize(
     ("bad", "message"),
     [
-        (_own(tools=["get_whether"]), "no tool is named 'get_whether'"),
-        (_own(tools=[{"name": "nameless"}]), "parameters must be"),
+        (_own(tools=[{"name": "f", "parameters": 5}]), "parameters: must be"),
         (_own(tools="get_weather, find_radio"), "expected value"),
         (_own(tools=[]), "must name the tools that were shown"),
         (_own(style="sequential"), "'sequential' is not a valid Style"),
@@ -446,11 +445,23 @@ def test_what_cannot_be_read_is_named_by_file_and_line(bad, message, known, tmp_
 
 
 def test_parquet_rows_are_named_by_file_and_row(known, tmp_path):
-    rows = [*_released_rows(), {"id": 9, "query": "?", "answers": "[]", "tools": '["no_such"]'}]
+    rows = [*_released_rows(), {"id": 9, "query": "?", "answers": "[]", "tools": "[5]"}]
     source = _write(tmp_path / "seeds.parquet", rows)
-    with pytest.raises(BadInput, match="no tool is named 'no_such'") as caught:
+    with pytest.raises(BadInput, match="must be a JSON object") as caught:
         load_seeds([source], known)
     assert str(caught.value).startswith(f"{source}[5]: ")
+
+
+def test_seeds_over_other_tools_are_left_out_with_one_notice(known, tmp_path):
+    other, bad = _own(tools=["get_weather", "split_bill"]), _own(query="  ")
+    source = _write(tmp_path / "seeds.jsonl", [other, _own(id="good"), other, bad])
+    seeds, notices = load_seeds([source], known)
+    assert [seed.id for seed in seeds] == ["good"]
+    assert notices == [
+        f"seeds: 2 name other tools than there are and were left out: {source}:1: "
+        "no tool is named 'split_bill'",
+        f"seeds: 1 fail the format check and were left out: {source}:4: query: is empty",
+    ]
 
 
 @pytest.mark.parametrize("name", ["missing.jsonl", "missing.parquet"])

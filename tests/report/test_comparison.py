@@ -10,8 +10,10 @@ from scipy.stats import binomtest
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Reason
+from apigen_ray.report.audit_record import AUDIT, Audit, JudgeRecord, MutationRecord
 from apigen_ray.report.comparison import agreements, compare
 from apigen_ray.report.comparison_page import write_comparison
+from apigen_ray.report.intervals import Rate
 from apigen_ray.run_folder.store import RunFolder
 
 
@@ -142,3 +144,21 @@ def test_an_unknown_form_is_refused(run, tmp_path):
     comparison = compare([run(prompts("a", "+"), prompts("b", "+"))])
     with pytest.raises(BadInput, match=r"\.html, \.md, \.json"):
         write_comparison(comparison, tmp_path / "out.pdf")
+
+
+def test_what_audits_found_stands_side_by_side(run, tmp_path):
+    judged = JudgeRecord(name="j", right=Rate(12, 12), wrong=Rate(1, 12), p_value=1e-5)
+    mutation = MutationRecord(
+        name="off_by_one", group="grounding", rows=10, refused={}, caught=Rate(9, 10)
+    )
+    audit = Audit(source="seeds", rows=12, sample=12, grounding="call", judges=(judged,))
+    first, second = run(prompts("a", "++++")), run(prompts("b", "++--"))
+    folder = RunFolder(first)
+    folder.write_json(AUDIT, audit.model_copy(update={"mutations": (mutation,)}).as_json())
+    comparison = compare([first, second])
+    write_comparison(comparison, tmp_path / "found.md")
+    text = (tmp_path / "found.md").read_text()
+    assert f"| {first} | 100.0% [" in text  # of the clean share
+    assert f"| {first}: j | 100.0% [75.8%, 100.0%] | 8.3% [1.5%, 35.4%] | 1e-05 |" in text
+    assert "| off_by_one | 90.0% [59.6%, 98.2%] |" in text
+    assert str(second) not in text.split("clean share")[-1]  # nobody audited it

@@ -8,7 +8,7 @@ from rich.console import Console
 from apigen_ray.records import Reason
 from apigen_ray.report.activity import Activity
 from apigen_ray.report.stats import COLUMNS, count
-from apigen_ray.report.terminal import Notices, Progress, print_funnel
+from apigen_ray.report.terminal import Notices, Progress, print_funnel, print_rows
 from apigen_ray.run_folder.store import RunFolder
 
 
@@ -133,3 +133,38 @@ def test_each_notice_is_shown_once_and_steers_no_terminal():
         notices.show(("model [red]m[/]: slow\x1b[31m",))
         notices.show(("model [red]m[/]: slow\x1b[31m", "model b: slow"))
     assert captured.get().splitlines() == [r"model [red]m[/]: slow\x1b[31m", "model b: slow"]
+
+
+def test_rows_in_full_are_of_different_outcomes_and_steer_no_terminal():
+    rows = [
+        point("b", query="Add 1\x1b[31m"),
+        point("a"),
+        point("c", Reason.RAISED),
+        point("d", Reason.WRONG_TYPE),
+    ]
+    console = Console(width=200, markup=False, highlight=False)
+    with console.capture() as captured:
+        print_rows(console, rows)
+    text = captured.get()
+    assert [line for line in text.splitlines() if line and not line.startswith(" ")] == [
+        "verified: a",
+        "fail_format, wrong_type: d",
+        "fail_execution, raised: c",
+    ]
+    assert '  results: [{"ok": true, "result": 1, "seconds": 0.1}]' in text
+    with console.capture() as captured:
+        print_rows(console, rows[:1])
+    assert "query: Add 1\\x1b[31m" in captured.get()
+
+
+def test_how_many_solvers_agree_is_told_where_they_were_asked(tmp_path):
+    folder = RunFolder(tmp_path)
+    agreed = {"a": "2 of 2", "b": "2 of 3", "c": "2 of 2", "d": None}
+    fill(folder, [point(id_, agreement=text) for id_, text in agreed.items()])
+    stats = count(folder.tables(COLUMNS), 4)
+    console = Console(width=80, markup=False, highlight=False)
+    with console.capture() as captured:
+        print_funnel(console, stats)
+    told = "solvers that made the calls of a data point: 2 of 2 for 2, 2 of 3 for 1"
+    assert told in captured.get()
+    assert stats.as_json()["agreement"] == {"2 of 2": 2, "2 of 3": 1}

@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from apigen_ray.models import Model
 from apigen_ray.models.clients import ModelSettings
 from apigen_ray.models.settings import Settings
+from apigen_ray.models.simulated import SimulatedEndpoint
 from apigen_ray.records import Call, JsonObject, Pair, Rejected, Reply, Tool
 from apigen_ray.stages.agreement.compare import Ran, all_matched, differing, equal_results
 from apigen_ray.stages.agreement.solve import Solved, solve
@@ -36,6 +37,8 @@ class AgreementSettings(Settings):
     def _possible(self) -> "AgreementSettings":
         if self.require > self.samples:
             raise ValueError(f"require {self.require} is more than samples {self.samples}")
+        if any(isinstance(model, SimulatedEndpoint) for model in self.models):
+            raise ValueError("models: a simulated model can't solve queries; use a real one")
         names = [model.name for model in self.models]
         for name in names:
             if names.count(name) > 1:

@@ -36,6 +36,9 @@ class ExecuteSettings(Settings):
 
     check_determinism: bool = False
     """Run each call twice, and mark the results that differ; REST calls only where GET is."""
+    skip_unreachable: bool = False
+    """Leave out tools that can't be called: without a backend, without their API key, or on an
+    address that `rest` does not allow. A run with such tools does not start otherwise."""
     errors: tuple[ErrorPattern, ...] = PYTHON_ERRORS
     """How to recognise a Python tool's result that reports an error instead of raising it;
     `rest.errors` does the same for REST tools."""

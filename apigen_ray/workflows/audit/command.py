@@ -28,9 +28,10 @@ from apigen_ray.stages.grounding import GroundingSettings
 from apigen_ray.stages.judge import Judge
 from apigen_ray.tools.library import Library, load_library
 from apigen_ray.workflows.audit import sources
-from apigen_ray.workflows.audit.checks import STAGES, open_runner
+from apigen_ray.workflows.audit.checks import STAGES, Runner, open_runner
 from apigen_ray.workflows.audit.judges import Hearing, hear
-from apigen_ray.workflows.audit.measure import examine_all, questions, records, refused
+from apigen_ray.workflows.audit.labelled import LabelledRows, labelled_rows
+from apigen_ray.workflows.audit.measure import Findings, examine_all, questions, records, refused
 from apigen_ray.workflows.audit.sources import RightRows
 from apigen_ray.workflows.prepare import (
     QUIET,
@@ -50,6 +51,7 @@ def audit(
     *,
     config: RunConfig | Mapping[str, Any] | str | Path | None = None,
     sample: int = 200,
+    labels: str | Path | None = None,
     out: str | Path | None = None,
     console: Console = QUIET,
 ) -> Audit:
@@ -59,6 +61,7 @@ def audit(
         data: A run folder, or other data; the seeds of the config if there is neither.
         config: Where judges, tools and settings come from; by default, the run's own.
         sample: How many right rows; as many right and wrong pairs go to the judges.
+        labels: Labelled rows, in a form that `labels` lists, in place of rows made wrong.
         out: The folder that gets `audit.json`; by default, the run folder.
         console: Where the tables are shown; nowhere by default.
 
@@ -69,10 +72,14 @@ def audit(
     chosen, notices = _config_of(run, None if config is None else as_config(config))
     folder = RunFolder(out or (run.path if run else OUT))
     library = _library(chosen, notices)
-    right = _right_rows(data, run, chosen, library, sample)
-    notices += right.notices
+    rows: RightRows | LabelledRows
+    if labels is not None:
+        rows = labelled_rows(Path(labels), run)
+    else:
+        rows = _right_rows(data, run, chosen, library, sample)
+    notices += rows.notices
     with folder.writing():
-        request = _Request(right, chosen, library, folder, sample, notices)
+        request = _Request(rows, chosen, library, folder, sample, notices)
         found = request.audited(console)
         folder.write_json(AUDIT, found.as_json())
         if run and run.path == folder.path:
@@ -135,7 +142,7 @@ def _right_rows(
 class _Request:
     """What is to be audited, and with what."""
 
-    right: RightRows
+    rows: RightRows | LabelledRows
     config: RunConfig | None
     library: Library
     folder: RunFolder
@@ -168,7 +175,7 @@ class _Request:
         if executor.sandbox.kind == "sidecar" and executor.code.functions:
             self.notices.append("sandbox: sidecars run on workers only; calls are not run")
             return None
-        called = {name for case in self.right.cases for name in case.called}
+        called = {name for case in self.rows.cases for name in case.called}
         if gone := sorted(name for name in called if not executor.can_run(name)):
             self.notices.append(
                 f"{len(gone)} tools of the rows have no code any more, such as {gone[0]}: "
@@ -200,31 +207,37 @@ class _Request:
 
     async def _ask(self, executor: Executor | None, endpoints: Mapping[str, Endpoint]) -> Audit:
         seed = self.config.seed if self.config else 0
-        check = self.config.check if self.config else CheckSettings()
         async with open_runner(executor) as runner:
             try:
-                found = await examine_all(self.right.cases, check, runner, seed=seed)
+                found = await self._examined(runner, seed)
             except InfrastructureError as error:
                 self.notices.append(f"execution: {error}; calls are not run")
-                found = await examine_all(self.right.cases, check, None, seed=seed)
+                found = await self._examined(None, seed)
         hearing = None
         if self.config and endpoints:
             asked = questions(found, self._reject, 2 * self.sample, Random(seed))
             hearing = await self._hear(self.config, endpoints, asked)
+        recorded = self.rows.recorded
         return Audit(
-            source=self.right.source,
-            caveat=self.right.caveat,
-            rows=len(self.right.cases),
+            source=self.rows.source,
+            caveat=self.rows.caveat,
+            rows=len(found.right),
             sample=self.sample,
             grounding=self._reject,
             stages=STAGES,
             refused=refused(found.right),
             mutations=tuple(records(found, self._reject, hearing.verdicts if hearing else {})),
-            judges=hearing.judges if hearing else (),
+            judges=(*(hearing.judges if hearing else ()), *recorded.judges),
             jury=hearing.jury if hearing else None,
-            agreements=hearing.agreements if hearing else (),
+            agreements=(*(hearing.agreements if hearing else ()), *recorded.agreements),
             notices=tuple(self.notices),
         )
+
+    async def _examined(self, runner: Runner | None, seed: int) -> Findings:
+        check = self.config.check if self.config else CheckSettings()
+        if isinstance(self.rows, LabelledRows):
+            return await self.rows.examined(check, runner)
+        return await examine_all(self.rows.cases, check, runner, seed=seed)
 
     async def _hear(
         self, config: RunConfig, endpoints: Mapping[str, Endpoint], asked: Sequence[Any]

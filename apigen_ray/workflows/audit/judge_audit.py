@@ -1,8 +1,11 @@
 """The judges of a run, tested before its first data point is asked for."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack
+import asyncio
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, contextmanager
 from random import Random
+from typing import TypeAlias
 
 from rich.console import Console
 
@@ -29,12 +32,43 @@ SPARE = 2
 """Seeds that are looked at for each pair wanted: some fail a check, or can't be made wrong."""
 
 
+Pairs: TypeAlias = Callable[[], Sequence[Question]]
+"""Waits for the pairs that judges are asked about."""
+
+
+@contextmanager
+def choosing_pairs(
+    folder: RunFolder, config: RunConfig, seeds: Sequence[Seed], executor: Executor | None
+) -> Iterator[Pairs]:
+    """Choose the pairs in a thread, while Ray starts.
+
+    Args:
+        folder: The run folder: if it has an audit, no pairs are needed.
+        config: The run.
+        seeds: Its seeds.
+        executor: What runs their calls; without one, judges see no results.
+    """
+    with ThreadPoolExecutor(1) as thread:
+        if not config.judge_audit.pairs or _known(folder, config):
+            yield list
+        else:
+            yield thread.submit(asyncio.run, _chosen(config, seeds, executor)).result
+
+
+async def _chosen(
+    config: RunConfig, seeds: Sequence[Seed], executor: Executor | None
+) -> list[Question]:
+    if not seeds:
+        return []
+    async with open_runner(executor) as runner:
+        return await choose(as_cases(seeds), config, runner)
+
+
 def audit_judges(
     folder: RunFolder,
     config: RunConfig,
-    seeds: Sequence[Seed],
+    pairs: Pairs,
     *,
-    executor: Executor | None,
     judges: Mapping[str, Endpoint],
     cache: ResponseCacheClient,
     console: Console,
@@ -47,8 +81,7 @@ def audit_judges(
     Args:
         folder: The run folder, which gets `judge_audit.json`.
         config: The run.
-        seeds: Its seeds.
-        executor: What runs their calls; without one, judges see no results.
+        pairs: What they are asked about.
         judges: Their endpoints.
         cache: The response cache of the run.
         console: Where a line on each judge is shown.
@@ -56,12 +89,23 @@ def audit_judges(
     if not config.judge_audit.pairs:
         return
     found = _known(folder, config)
-    if found is None and not seeds:
-        console.print("judges: not audited: the run has no seeds", style="yellow")
-        return
     if found is None:
+        names = ", ".join(judge.name for judge in judges.values())
+        pairs = config.judge_audit.pairs
+        console.print(
+            f"asking {names} about {pairs} seed pairs first, half of them made wrong ...",
+            style="dim",
+        )
         try:
-            found = run_async(_audit(config, seeds, executor, judges, cache))
+            asked = pairs()
+            if not asked:
+                console.print(
+                    "judges: not audited: the run has no seeds that pass its checks",
+                    style="yellow",
+                )
+                return
+            console.print(f"asking the judges about {len(asked)} known pairs ...", style="dim")
+            found = run_async(_audit(config, asked, judges, cache))
         except InfrastructureError as error:
             console.print(f"judges: not audited: {error}", style="yellow", soft_wrap=True)
             return
@@ -85,14 +129,11 @@ def _known(folder: RunFolder, config: RunConfig) -> Audit | None:
 
 async def _audit(
     config: RunConfig,
-    seeds: Sequence[Seed],
-    executor: Executor | None,
+    asked: Sequence[Question],
     endpoints: Mapping[str, Endpoint],
     cache: ResponseCacheClient,
 ) -> Audit:
     reject = config.grounding.reject
-    async with open_runner(executor) as runner:
-        asked = await choose(as_cases(seeds), config, runner)
     notices: list[str] = []
     async with AsyncExitStack() as stack:
         judges = []

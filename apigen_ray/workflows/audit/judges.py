@@ -79,6 +79,31 @@ class Hearing:
     """By judge, and by the id of a case: whether it passed."""
 
 
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What judges said before, as labelled data have it."""
+
+    judges: tuple[JudgeRecord, ...]
+    agreements: tuple[AgreementRecord, ...]
+
+
+NOTHING_RECORDED = Recorded((), ())
+
+
+def recorded(verdicts: Sequence[Mapping[str, bool]], wrong: Sequence[bool]) -> Recorded:
+    """The records of judges, from what they said of rows, and whether each of these is wrong."""
+    names = list(dict.fromkeys(name for given in verdicts for name in given))
+    by_judge = {name: [given.get(name) for given in verdicts] for name in names}
+    records = [
+        JudgeRecord(
+            name=name,
+            **rates([(w, p) for w, p in zip(wrong, said, strict=True) if p is not None]),
+        )
+        for name, said in by_judge.items()
+    ]
+    return Recorded(tuple(records), tuple(agreements(by_judge)))
+
+
 async def hear(
     judges: Sequence[Judge], questions: Sequence[Question], rule: Rule, reject: str
 ) -> Hearing:

@@ -26,11 +26,20 @@ AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
+class Kind:
+    """A way of being wrong."""
+
+    name: str
+    group: str
+    """Of a mutation, what should find it; else `labelled`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Findings:
-    """What became of right rows, and of those made of them."""
+    """What became of right rows, and of wrong ones."""
 
     right: tuple[Examination, ...]
-    wrong: Mapping[Mutation, tuple[Examination, ...]]
+    wrong: Mapping[Kind, tuple[Examination, ...]]
 
 
 async def examine_all(
@@ -51,7 +60,7 @@ async def examine_all(
     before = await examine_many(right, settings, runner)
     clean = [each.case for each in before if each.is_clean]
     by_id = {case.id: case for case in clean}
-    wrong: dict[Mutation, tuple[Examination, ...]] = {}
+    wrong: dict[Kind, tuple[Examination, ...]] = {}
     for mutation in mutations:
         made = [
             changed
@@ -59,7 +68,7 @@ async def examine_all(
             if (changed := mutate(case, mutation, clean, _random(seed, case, mutation)))
         ]
         after = await examine_many(made, settings, runner)
-        wrong[mutation] = tuple(
+        wrong[Kind(mutation.name, mutation.group)] = tuple(
             each for each in after if is_wrong(mutation, by_id[_original(each.case)], each.case)
         )
     return Findings(tuple(before), wrong)
@@ -103,16 +112,12 @@ Verdicts: TypeAlias = Mapping[str, Mapping[str, bool | None]]
 
 
 def records(found: Findings, reject: str, verdicts: Verdicts) -> list[MutationRecord]:
-    """The record of each mutation that was possible."""
-    return [
-        record(mutation.name, mutation.group, rows, reject, verdicts)
-        for mutation, rows in found.wrong.items()
-        if rows
-    ]
+    """The record of each way of being wrong that there was."""
+    return [_record(kind, rows, reject, verdicts) for kind, rows in found.wrong.items() if rows]
 
 
-def record(
-    name: str, group: str, rows: Sequence[Examination], reject: str, verdicts: Verdicts
+def _record(
+    kind: Kind, rows: Sequence[Examination], reject: str, verdicts: Verdicts
 ) -> MutationRecord:
     """The record of rows that are wrong in one way."""
     ids = [each.case.id for each in rows]
@@ -121,8 +126,8 @@ def record(
         for judge, given in verdicts.items()
     }
     return MutationRecord(
-        name=name,
-        group=group,
+        name=kind.name,
+        group=kind.group,
         rows=len(rows),
         refused=refused(rows)
         | {judge: Rate(said.count(False), len(said)) for judge, said in judged.items() if said},

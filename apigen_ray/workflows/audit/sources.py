@@ -16,9 +16,10 @@ from apigen_ray.stages.check import CheckSettings
 from apigen_ray.tools.library import Library
 from apigen_ray.tools.read_forms import read_tool
 from apigen_ray.workflows.audit.cases import Case
+from apigen_ray.workflows.audit.judges import NOTHING_RECORDED, Recorded
 from apigen_ray.workflows.external_rows import open_data
 
-COLUMNS = ("id", "style", "query", "answers", "tools", "execution_results", "outcome")
+COLUMNS = ("id", "style", "query", "answers", "tools", "execution_results", "messages", "outcome")
 OF_A_RUN = "its verified rows are taken for right, and some may be wrong themselves"
 OF_OTHER_DATA = "its rows are taken for right, and some may be wrong themselves"
 
@@ -31,6 +32,7 @@ class RightRows:
     source: str
     caveat: str | None = None
     notices: tuple[str, ...] = ()
+    recorded: Recorded = NOTHING_RECORDED
 
 
 def of_run(folder: RunFolder, sample: int, seed: int) -> RightRows:
@@ -39,10 +41,15 @@ def of_run(folder: RunFolder, sample: int, seed: int) -> RightRows:
     Raises:
         BadInput: if it has none.
     """
-    chosen = set(sample_ids(folder, sample, seed))
-    cases = [case_of(row) for row in rows_of(folder, chosen)]
-    cases.sort(key=lambda case: case.id)
-    return RightRows(tuple(cases), f"{len(cases)} verified rows of {folder.path}", OF_A_RUN)
+    rows = list(rows_of(folder, set(sample_ids(folder, sample, seed))))
+    cases = sorted((case_of(row) for row in rows if not row["messages"]), key=lambda case: case.id)
+    notices = []
+    if conversations := len(rows) - len(cases):
+        notices.append(f"{conversations} rows are conversations, which are left out")
+    if not cases:
+        raise BadInput(f"{folder.path}: its verified rows are conversations")
+    source = f"{len(cases)} verified rows of {folder.path}"
+    return RightRows(tuple(cases), source, OF_A_RUN, tuple(notices))
 
 
 def sample_ids(folder: RunFolder, sample: int, seed: int) -> list[str]:

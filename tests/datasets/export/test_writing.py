@@ -14,7 +14,8 @@ from apigen_ray.records import Reason
 from apigen_ray.run_folder.rows import as_table
 from apigen_ray.run_folder.store import RunFolder
 
-OF_EXAMPLES = sorted({*format_names()} - {"dpo", "distilabel", "trl-preference"})
+NOT_OF_EXAMPLES = {"argilla", "dpo", "distilabel", "trl-preference"}
+OF_EXAMPLES = sorted({*format_names()} - NOT_OF_EXAMPLES)
 RAGGED = [{"a": 1}, {"b": {"c": [None]}}, {}]
 
 
@@ -53,6 +54,16 @@ def test_older_versions_of_datasets_get_json_text(source, tmp_path, monkeypatch)
     [*loaded] = datasets.load_dataset(str(tmp_path / "out"), split="train", cache_dir=cache)
     messages = [json.loads(row["messages"]) for row in loaded]
     assert messages == [row["messages"] for row in lines(tmp_path / "out")]
+
+
+def test_argilla_reads_the_records_and_sees_the_judges_verdict(tmp_path):
+    votes = json.dumps([{"judge": "j", "pass": True, "thought": ""}])
+    fill(RunFolder(tmp_path / "run"), [point("a", votes=votes), point("b", query="Two.")])
+    export(tmp_path / "run", "argilla", tmp_path / "out")
+    first, second = lines(tmp_path / "out")
+    assert all(isinstance(value, str) and value for value in first["fields"].values())
+    assert first["suggestions"] == {"label": {"value": "right", "score": None, "agent": "j"}}
+    assert second["suggestions"] == {}
 
 
 def test_arguments_stay_ragged(source, tmp_path):

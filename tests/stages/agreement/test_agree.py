@@ -38,7 +38,7 @@ class Says:
 
 
 def settings(**given):
-    models = [{"kind": "simulated"}]
+    models = [{"kind": "local", "name": "s", "model": "smollm2-135m"}]
     return AgreementSettings.model_validate({"models": models} | given)
 
 
@@ -183,6 +183,9 @@ def test_matching_is_maximum_not_greedy():
 def test_settings_say_what_is_wrong():
     with pytest.raises(ValueError, match="require 4 is more than samples 3"):
         settings(require=4)
-    with pytest.raises(ValueError, match="two models are named 'simulated'"):
-        settings(models=[{"kind": "simulated"}, {"kind": "simulated"}])
+    one = {"kind": "local", "name": "s", "model": "smollm2-135m"}
+    with pytest.raises(ValueError, match="two models are named 's'"):
+        settings(models=[one, one])
+    with pytest.raises(ValueError, match="a simulated model can't solve queries"):
+        settings(models=[{"kind": "simulated"}])
     assert RunConfig.model_fields["agreement"].default is None

@@ -74,6 +74,22 @@ async def look_up(host: str, port: int) -> list[str]:
     return [str(sockaddr[0]) for *_, sockaddr in found]
 
 
+async def refusal(url: str, settings: RestSettings, lookup: Lookup = look_up) -> str | None:
+    """Why the host of a URL may not be called as it is; None if it may, or has no address now."""
+    policy, parts = Policy(settings.allow, settings.hosts), URL(url)
+    host, port = parts.raw_host or "", parts.port or 0
+    try:
+        policy.check_host(host, port)
+        found = await lookup(host, port)
+        if found and not any(policy.permits(address, port) for address in found):
+            policy.check_address(found[0], port)
+    except Denied as denied:
+        return f"{host}: {denied}"
+    except OSError:
+        pass
+    return None
+
+
 class _PinningResolver(AbstractResolver):
     """Resolves names to addresses that the policy permits: those, and no others, are dialled."""
 
