@@ -56,10 +56,15 @@ def ray_session(log: UPath) -> Iterator[None]:
                 ray.shutdown()
 
 
+def node_count() -> int:
+    """How many nodes the cluster has."""
+    return sum(node["Alive"] for node in ray.nodes())
+
+
 def ray_nodes() -> str:
     """A one-line description of the cluster."""
-    alive = sum(node["Alive"] for node in ray.nodes())
-    return f"{alive} nodes, {ray.cluster_resources().get('CPU', 0):g} CPUs, Ray {ray.__version__}"
+    cpus = ray.cluster_resources().get("CPU", 0)
+    return f"{node_count()} nodes, {cpus:g} CPUs, Ray {ray.__version__}"
 
 
 @contextmanager
@@ -82,11 +87,22 @@ def _start_ray() -> None:
     sizes = {"object_store_memory": 1 << 30, "include_dashboard": False} if local else {}
     # Ray prints what its nodes report, such as many starting workers, to the driver's own output.
     ray._private.worker.print_to_stdstream = _log_reported
-    try:
-        ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **sizes)
-    except (ConnectionError, RuntimeError, ValueError) as error:  # also another version of Ray
-        why = str(error).strip().splitlines()[0]
-        raise BadInput(f"no Ray at RAY_ADDRESS={address}: {why}") from error
+    for attempt in (1, 2):
+        try:
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **sizes)
+            return
+        except (ConnectionError, RuntimeError, ValueError) as error:  # also another version of Ray
+            why = str(error).strip().splitlines()[0]
+            raise BadInput(f"no Ray at RAY_ADDRESS={address}: {why}") from error
+        except Exception as error:
+            if "timed out during startup" not in str(error):
+                raise
+            ray.shutdown()
+            if attempt == 2:
+                raise BadInput(
+                    "Ray did not start within 30 s, twice: this machine is too busy; try later"
+                ) from error
+            log.warning("Ray did not start within 30 s; it is started once more")
 
 
 def _log_reported(data: Mapping[str, Any], **_: object) -> None:

@@ -7,6 +7,9 @@ import pytest
 import ray._private.worker
 from ray._private.utils import push_error_to_driver
 
+from apigen_ray.errors import BadInput
+from apigen_ray.pipeline import session
+
 
 @pytest.mark.usefixtures("shared_ray")
 def test_what_ray_reports_is_logged_and_not_printed(capsys, caplog):
@@ -17,3 +20,31 @@ def test_what_ray_reports_is_logged_and_not_printed(capsys, caplog):
             time.sleep(0.05)
     assert "reported by raylet: 8 workers" in caplog.text
     assert not any(capsys.readouterr())
+
+
+def start(monkeypatch, errors):
+    """Start a Ray that fails in some ways first; returns how often it was tried."""
+    tried = []
+
+    def init(**_):
+        tried.append(1)
+        if errors:
+            raise errors.pop(0)
+
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.setattr("ray.init", init)
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    session._start_ray()
+    return len(tried)
+
+
+SLOW = "The current node timed out during startup. This could happen because ..."
+
+
+def test_a_machine_that_is_busy_gets_a_second_chance(monkeypatch):
+    assert start(monkeypatch, []) == 1
+    assert start(monkeypatch, [Exception(SLOW)]) == 2
+    with pytest.raises(BadInput, match="did not start within 30 s, twice"):
+        start(monkeypatch, [Exception(SLOW), Exception(SLOW)])
+    with pytest.raises(BadInput, match="no Ray at RAY_ADDRESS=local: other version"):
+        start(monkeypatch, [RuntimeError("other version\nmore")])

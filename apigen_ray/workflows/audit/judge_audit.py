@@ -90,12 +90,6 @@ def audit_judges(
         return
     found = _known(folder, config)
     if found is None:
-        names = ", ".join(judge.name for judge in judges.values())
-        pairs = config.judge_audit.pairs
-        console.print(
-            f"asking {names} about {pairs} seed pairs first, half of them made wrong ...",
-            style="dim",
-        )
         try:
             asked = pairs()
             if not asked:

@@ -34,7 +34,7 @@ COLUMNS = (
 )
 
 
-def _records(folder: RunFolder, without: Container[str], _: View) -> Iterator[list[Record]]:
+def _records(folder: RunFolder, without: Container[str], _view: View) -> Iterator[list[Record]]:
     for table in folder.tables(COLUMNS):
         rows = with_value(table, "outcome", Outcome.VERIFIED).to_pylist()
         yield [argilla(row) for row in rows if row["id"] not in without]
@@ -68,9 +68,4 @@ def _suggestions(votes: list[Mapping[str, Any]]) -> dict[str, Any]:
     return {"label": {"value": value, "score": None, "agent": votes[-1]["judge"]}}
 
 
-FORMAT = Format(
-    KEYS,
-    _records,
-    contents="rows to be labelled in Argilla, which passed {checks}",
-    conversations=False,
-)
+FORMAT = Format(KEYS, _records, contents="rows to be labelled in Argilla, which passed {checks}")
