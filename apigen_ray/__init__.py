@@ -3,8 +3,10 @@
 The pipeline follows APIGen (arXiv 2406.18518). The commands and Python code use the same functions:
 
 - `run` makes data, `verify` takes data made elsewhere through the same stages; both give results
-  with counts, paths and rows. `export` writes verified data in the formats of trainers.
+  with counts, paths and rows. `audit` measures what the stages catch. `export` writes verified data
+  in the formats of trainers.
 - `load_tools`, `check` and `Sandbox` are the parts: a tool library, stage 1, and safe calls.
+- `rewards` says whether a model's calls are those expected, for reinforcement learning.
 
 Names are imported when they are first used: Ray, pandas and matplotlib take seconds.
 """
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from apigen_ray.stages.execute.rest import RestSettings
     from apigen_ray.stages.execute.sandbox import SandboxSettings
     from apigen_ray.tools.library import Library
+    from apigen_ray.workflows import rewards
+    from apigen_ray.workflows.audit.command import audit
     from apigen_ray.workflows.check import check
     from apigen_ray.workflows.finish import RunResult
     from apigen_ray.workflows.run import run
@@ -63,10 +67,12 @@ __all__ = [
     "Style",
     "Tool",
     "VerifyResult",
+    "audit",
     "check",
     "export",
     "load_config",
     "load_tools",
+    "rewards",
     "run",
     "verify",
 ]
@@ -82,6 +88,8 @@ _MODULES = {
     "stages.execute.rest": ("RestSettings",),
     "stages.execute.sandbox": ("SandboxSettings",),
     "tools.library": ("Library",),
+    "workflows": ("rewards",),
+    "workflows.audit.command": ("audit",),
     "workflows.check": ("check",),
     "workflows.finish": ("RunResult",),
     "workflows.run": ("run",),
@@ -96,7 +104,8 @@ if not TYPE_CHECKING:  # or a misspelt name would have a type
     def __getattr__(name: str) -> object:
         if name not in _MODULE_OF:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(f"{__name__}.{_MODULE_OF[name]}"), name)
+        module = import_module(f"{__name__}.{_MODULE_OF[name]}")
+        value = getattr(module, name, None) or import_module(f"{module.__name__}.{name}")
         globals()[name] = value
         return value
 

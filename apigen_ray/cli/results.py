@@ -113,6 +113,8 @@ def compare(folders: Sequence[str], out: Path) -> int:
         "openai has arguments as JSON text, openai-objects as objects, for chat templates; "
         "argilla: records for people to label; "
         "dpo: a verified and a rejected data point of the same prompt or the same tools; "
+        "trl-preference: verified and rejected calls for the same question; nemo-gym and verl: "
+        "tasks with the calls that are expected; "
         "distilabel: all data points, in the columns of its APIGen tasks",
         dest="form",
         required=True,
@@ -131,6 +133,13 @@ def compare(folders: Sequence[str], out: Path) -> int:
         "pair ends with its calls, and a conversation where it ends",
         choices=("calls", "results", "answer"),
     ),
+    Argument(
+        "--for",
+        "a chat template (.jinja), a folder with one, or a model of the Hub: what does not come "
+        "back from it is left out, and arguments are text or objects as it takes them",
+        dest="for_model",
+        metavar="MODEL",
+    ),
     Argument("--reasoning", "keep the assistant's reasoning", action="store_true"),
     Argument(
         "--json-text",
@@ -146,6 +155,7 @@ def export(
     form: str,
     against: Sequence[str],
     until: str | None,
+    for_model: str | None,
     reasoning: bool,
     json_text: bool,
     out: Path,
@@ -158,9 +168,16 @@ def export(
     # them takes a third of the time, and finds none.
     gc.disable()
     exported = writing.export(
-        folder, form, out, against, until=until, reasoning=reasoning, json_text=json_text
+        folder,
+        form,
+        out,
+        against,
+        until=until,
+        reasoning=reasoning,
+        json_text=json_text,
+        for_model=for_model,
     )
-    print(f"{out}: {exported.written:,} examples")
+    print(f"{out}: {exported.written:,} examples ({exported.format})")
     for cause, count in exported.removed.items():
         print(f"left out, {cause}: {count:,}")
     print_warnings(make_console(), exported.passed_over)

@@ -75,10 +75,15 @@ def _own_folder() -> OwnedFolder | None:
     return OwnedFolder("ray", parent)
 
 
+def node_count() -> int:
+    """How many nodes the cluster has."""
+    return sum(node["Alive"] for node in ray.nodes())
+
+
 def ray_nodes() -> str:
     """A one-line description of the cluster."""
-    alive = sum(node["Alive"] for node in ray.nodes())
-    return f"{alive} nodes, {ray.cluster_resources().get('CPU', 0):g} CPUs, Ray {ray.__version__}"
+    cpus = ray.cluster_resources().get("CPU", 0)
+    return f"{node_count()} nodes, {cpus:g} CPUs, Ray {ray.__version__}"
 
 
 @contextmanager

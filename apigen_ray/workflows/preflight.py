@@ -1,7 +1,7 @@
 """`run --check`: everything a run needs is tried, with a line for each thing."""
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,6 +24,7 @@ from apigen_ray.run_folder.storage import is_local, resolve_path
 from apigen_ray.run_folder.store import RunFolder, clear
 from apigen_ray.tools.library import Library, load_library
 from apigen_ray.workflows.prepare import (
+    check_reach,
     check_styles,
     endpoints_of,
     judge_settings,
@@ -68,16 +69,14 @@ def _checks(config: RunConfig, console: Console) -> Iterator[tuple[str, Check]]:
     found = _Found()
     yield "tools", partial(_tools, config, console, found)
     verifiers = verifier_settings(config)
-    own: list[VllmEndpoint] = []
-    for key, model in ({model.name: model for model in config.models} | verifiers).items():
-        if isinstance(model, VllmEndpoint):
-            own.append(model)
-        else:
+    asked = {model.name: model for model in config.models} | verifiers
+    for key, model in asked.items():
+        if not isinstance(model, VllmEndpoint):
             yield f"model {key}", partial(_model, key, model, config, found, console)
     yield "output", partial(_output, config)
     if config.track.mlflow:
         yield "tracker", partial(_tracker, config)
-    yield "ray", partial(_ray, found, own)
+    yield "ray", partial(_ray, found, asked)
 
 
 def _tools(config: RunConfig, console: Console, found: _Found) -> str:
@@ -121,10 +120,12 @@ def _tracker(config: RunConfig) -> str:
     return "accepts runs"
 
 
-def _ray(found: _Found, own: Sequence[VllmEndpoint]) -> str:
+def _ray(found: _Found, asked: Mapping[str, ModelSettings]) -> str:
+    own = [model for model in asked.values() if isinstance(model, VllmEndpoint)]
     if "RAY_ADDRESS" not in os.environ and not own:
         return "started by the run, on this machine"
     with ray_session(resolve_path(os.devnull)):
+        check_reach(asked)
         for entry in own:
             check_gpu_capacity(entry)
         if found.executor:

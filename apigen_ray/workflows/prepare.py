@@ -22,7 +22,7 @@ from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.pipeline.dataset import Jury
 from apigen_ray.pipeline.operators import Executor, Panel
-from apigen_ray.pipeline.session import ray_session
+from apigen_ray.pipeline.session import node_count, ray_session
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.pipeline.vllm_engine import engines
 from apigen_ray.prompting.sampler import ONE_TOOL_STYLES
@@ -143,6 +143,20 @@ def cluster_endpoints_of(
         return
     with engines(own, lambda text: console.print(text, style="dim", soft_wrap=True)) as served:
         yield served
+
+
+def check_reach(settings: Mapping[str, ModelSettings]) -> None:
+    """Check that actors reach the models that this machine serves itself. Needs Ray.
+
+    Raises:
+        BadInput: naming these models, if the cluster has other nodes.
+    """
+    here = [s.name for s in settings.values() if isinstance(s, LocalEndpoint | SimulatedEndpoint)]
+    if here and node_count() > 1:
+        raise BadInput(
+            f"model {', '.join(dict.fromkeys(here))}: served on this machine, where other nodes of "
+            "the cluster don't reach it; serve it at an address of its own, with `kind: openai`"
+        )
 
 
 @contextmanager

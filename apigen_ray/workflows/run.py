@@ -36,6 +36,7 @@ from apigen_ray.workflows.finish import RunResult, finish
 from apigen_ray.workflows.manifest import check_same_run, identity_of, manifest_of
 from apigen_ray.workflows.prepare import (
     QUIET,
+    check_reach,
     check_styles,
     cluster_endpoints_of,
     coordination,
@@ -268,6 +269,7 @@ def _open_session(
             coordination(folder, replies, limits) as coordinator,
             cluster_endpoints_of(settings, console) as in_cluster,
         ):
+            check_reach(settings)
             log.info("run started", extra=manifest["attempts"][-1])
             yield _Session(
                 folder,

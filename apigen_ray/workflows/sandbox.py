@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Coroutine, Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from rich.console import Console
 
 from apigen_ray.errors import BadInput
 from apigen_ray.pipeline.operators import Executor
-from apigen_ray.records import Call, CallResult
+from apigen_ray.records import Call, CallResult, Tool
 from apigen_ray.stages.execute import sandbox as isolated
 from apigen_ray.stages.execute.dispatch import Dispatcher, ExecuteSettings
 from apigen_ray.stages.execute.rest import RestCaller, RestSettings
@@ -59,6 +59,11 @@ class Sandbox:
         self._rest = rest or RestSettings()
         self._console = console
         self._running: _Running | None = None
+
+    @property
+    def tools(self) -> Sequence[Tool]:
+        """The tools of its library."""
+        return self._library.tools
 
     def call(self, tool: str, arguments: Mapping[str, Any]) -> CallResult:
         """Call a tool, its arguments bound by name.

@@ -38,6 +38,7 @@ from apigen_ray.stages.execute.sandbox import SandboxSettings
 from apigen_ray.stages.grounding import GroundingSettings
 from apigen_ray.tools.library import Library
 from apigen_ray.tools.write_forms import own_form
+from apigen_ray.workflows.audit.judge_audit import audit_judges_with
 from apigen_ray.workflows.collect import collect
 from apigen_ray.workflows.external_rows import UnsettledRows, open_data
 from apigen_ray.workflows.finish import RunResult, finish
@@ -291,20 +292,24 @@ def _verify_rows(
         @cache
         def coordinator() -> RemoteCoordinator:  # starts Ray, once a row needs it
             replies = folder.path / REPLIES
-            return stack.enter_context(coordination(folder, replies, settings.limits))
+            opened = stack.enter_context(coordination(folder, replies, settings.limits))
+            if verifiers.jury and settings.config:
+                audit_judges_with(
+                    request.library,
+                    folder,
+                    settings.config,
+                    executor=verifiers.executor,
+                    judges=verifiers.jury.endpoints,
+                    cache=opened,
+                    console=console,
+                )
+            return opened
 
         tables: Iterator[pa.Table] = map(finished, rows)
         if verifiers.executor or verifiers.jury:
             through_ray = _through_ray(rows, verifiers, settings.actors, coordinator)
             tables = stack.enter_context(closing(through_ray))
-        collect(
-            tables,
-            folder,
-            request.source.count,
-            console,
-            end=end,
-            grace_s=settings.grace_s,
-        )
+        collect(tables, folder, request.source.count, console, end=end, grace_s=settings.grace_s)
 
 
 def _through_ray(

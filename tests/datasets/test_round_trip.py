@@ -13,6 +13,9 @@ from apigen_ray.workflows.verify import verify
 
 SEVERAL_TURNS = {"sequential", "turns"}
 PAIRS_ONLY = {"xlam", "distilabel"}
+TASKS = {"nemo-gym", "verl"}
+PREFERENCES = {"dpo", "trl-preference"}
+FOR_PEOPLE = {"argilla"}
 COLUMNS = ("query", "answers", "messages", "turns", "style", "outcome", "reason")
 
 
@@ -23,7 +26,7 @@ def original(tmp_path_factory):
 
 
 @pytest.mark.parametrize("file", ["train.jsonl", "train.parquet"])
-@pytest.mark.parametrize("form", sorted({*format_names()} - {"dpo"}))
+@pytest.mark.parametrize("form", sorted({*format_names()} - PREFERENCES - FOR_PEOPLE))
 def test_what_is_written_is_read_back(form, file, original, tmp_path):
     run, rows = original
     exported = export(run, form, tmp_path / "out")
@@ -34,7 +37,7 @@ def test_what_is_written_is_read_back(form, file, original, tmp_path):
     read = verified(str(tmp_path / "out" / file), tmp_path / "again")
     assert read.keys() == kept.keys()
     for id_, row in kept.items():
-        columns = COLUMNS if form not in PAIRS_ONLY else ("query", "answers", "style")
+        columns = COLUMNS if form not in PAIRS_ONLY | TASKS else ("query", "answers", "style")
         assert {c: read[id_][c] for c in columns} == {c: row[c] for c in columns}
         assert [t["name"] for t in json.loads(read[id_]["tools"])] == ["tide", "now"]
 
@@ -48,16 +51,18 @@ def test_json_text_is_read_back_too(original, tmp_path):
     }
 
 
-def test_the_better_side_of_a_preference_is_read_back(original, tmp_path):
+@pytest.mark.parametrize("form", sorted(PREFERENCES))
+def test_the_better_side_of_a_preference_is_read_back(form, original, tmp_path):
     _, rows = original
-    bad = [{"id": "bad", "messages": [user("When is low tide?"), call(("tide", {"port": 7}))]}]
+    bad = [{"id": "bad", "messages": [user("When is high tide?"), call(("tide", {"port": 7}))]}]
     verify(
         [{"tools": TOOLS} | row for row in ROWS + bad],
         stages=["format"],
         out=tmp_path / "run",
         console=Console(file=io.StringIO()),
     )
-    assert export(tmp_path / "run", "dpo", tmp_path / "out").written == 1
+    assert export(tmp_path / "run", form, tmp_path / "out").written == 1
     [(id_, read)] = verified(str(tmp_path / "out" / "train.parquet"), tmp_path / "again").items()
+    assert form == "dpo" or id_ == "pair"
     for column in ("query", "answers", "tools"):
         assert read[column] == rows[id_][column]

@@ -15,7 +15,7 @@ from apigen_ray.stages.execute.rest import RestSettings
 from apigen_ray.stages.execute.sandbox import SandboxSettings
 from apigen_ray.tools.library import load_library
 from apigen_ray.workflows.manifest import identity_of
-from apigen_ray.workflows.prepare import prepare_executor
+from apigen_ray.workflows.prepare import check_reach, prepare_executor, verifier_settings
 
 QUICKSTART = Path("configs/quickstart.yaml")
 
@@ -68,3 +68,13 @@ def test_what_tools_may_reach_is_of_the_identity_of_a_run_and_where_they_run_is_
 
     assert sandbox("sandbox.egress={hosts: [a.example.com]}") != sandbox()
     assert sandbox("sandbox.image=mine:1", "sandbox.kind=process") == sandbox()
+
+
+def test_what_this_machine_serves_is_refused_where_other_nodes_ask_for_it(monkeypatch):
+    settings = verifier_settings(load_config(QUICKSTART))
+    monkeypatch.setattr("apigen_ray.workflows.prepare.node_count", lambda: 1)
+    check_reach(settings)
+    monkeypatch.setattr("apigen_ray.workflows.prepare.node_count", lambda: 2)
+    with pytest.raises(BadInput, match=r"model [\w-]+: served on this machine"):
+        check_reach(settings)
+    check_reach({})

@@ -30,6 +30,8 @@ class Cause(StrEnum):
     TESTED_TOOL = "tested_tool"
     SEVERAL_TURNS = "several_turns"
     """A conversation that the format has no place for."""
+    NOT_RENDERED = "not_rendered"
+    """What does not come back from the chat template that the export is for."""
 
 
 @dataclass(frozen=True, slots=True)

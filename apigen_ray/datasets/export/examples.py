@@ -25,6 +25,7 @@ COLUMNS = (
     "messages",
     "execution_results",
     "reasoning",
+    "solutions",
 )
 
 Kind: TypeAlias = Literal["text", "flag", "number", "json", "list"]
@@ -49,6 +50,8 @@ class Example:
     """Its messages, where there is more than a query and its calls."""
     results: Sequence[Any] = ()
     """What each call returned, as rows hold it."""
+    pass_rate: float | None = None
+    """The share of solvers that agreed with the calls, if any was asked."""
 
     @property
     def messages(self) -> Sequence[JsonObject]:
@@ -116,7 +119,14 @@ def _example(row: Mapping[str, Any], view: View) -> Example:
         style=row.get("style"),
         conversation=conversation,
         results=results,
+        pass_rate=_pass_rate(row.get("solutions")),
     )
+
+
+def _pass_rate(solutions: str | None) -> float | None:
+    listed = msgspec.json.decode(solutions or "[]")
+    agreed = sum(bool(each["agrees"]) for each in listed)
+    return agreed / len(listed) if listed else None
 
 
 def texts_of(listed: str) -> list[str]:

@@ -12,6 +12,7 @@ import msgspec
 import pyarrow.parquet as pq
 
 from apigen_ray.datasets.card import checks, front_matter, simulated_warning
+from apigen_ray.datasets.export.chat_template import load_template
 from apigen_ray.datasets.export.columns import Columns, columns_of
 from apigen_ray.datasets.export.conversation import Until, View
 from apigen_ray.datasets.export.dedup import (
@@ -29,6 +30,7 @@ from apigen_ray.datasets.export.examples import (
     read_examples,
 )
 from apigen_ray.datasets.export.formats import load_format
+from apigen_ray.datasets.export.made_for import ARGUMENTS, fitting
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
 from apigen_ray.run_folder.rows import with_value
@@ -47,6 +49,8 @@ class Exported:
     """How many verified data points were left out, by cause."""
     passed_over: Sequence[str]
     """A line on each part of the run folder that can't be read."""
+    format: str
+    """The format that was written: for a model, the one whose arguments its template takes."""
 
 
 def export(
@@ -58,11 +62,11 @@ def export(
     until: Until | str | None = None,
     reasoning: bool = False,
     json_text: bool = False,
+    for_model: str | None = None,
 ) -> Exported:
     """Write the verified data of a run folder as JSONL and as Parquet, with a card.
 
-    `load_dataset` gives the records as they are (`columns.py`). `removed.jsonl` lists what was left
-    out, and why.
+    `load_dataset` gives records as they are (`columns.py`); `removed.jsonl` has what is left out.
 
     Args:
         source: A run folder.
@@ -72,6 +76,7 @@ def export(
         until: Where examples end: with `calls`, `results` or `answer`; by default, as they are.
         reasoning: Whether the assistant's reasoning is kept, as `reasoning_content`.
         json_text: Whether the Parquet file has nested parts as JSON text: `datasets` before 4.8.
+        for_model: A chat template, a folder with one, or a model: see `made_for.py`.
 
     Raises:
         BadInput: if the source is not a run folder or has nothing to export, there is no such
@@ -79,23 +84,22 @@ def export(
     """
     out = Path(out)
     format_ = load_format(format_name)
-    view = View(_until(until), reasoning)
-    folder = RunFolder(source)
+    view, folder = View(_until(until), reasoning), RunFolder(source)
     manifest = _manifest(folder, out)
     removed = _removed(folder, format_, read_test_data(against))
-    without = {found.id for found in removed}
-    records = chain.from_iterable(format_.records(folder, without, view))
+    if for_model:
+        format_name, format_ = _made_for(for_model, format_name, folder, view, removed)
+    records = format_.records(folder, {found.id for found in removed}, view)
     try:
-        written = _write(records, columns_of(format_, json_text=json_text), out)
+        written = _write(
+            chain.from_iterable(records), columns_of(format_, json_text=json_text), out
+        )
         if not written:
-            nothing = f"{source}: nothing to export as {format_name}"
-            raise BadInput("; ".join([nothing, *folder.passed_over]))
+            raise BadInput("; ".join([f"{source}: nothing to export", *folder.passed_over]))
         _write_removed(removed, out)
         causes = Counter(str(found.cause) for found in removed)
-        exported = Exported(written, causes, folder.passed_over)
-        contents = format_.contents.format(checks=checks(manifest))
-        card = _card(format_name, contents, exported, manifest, json_text=json_text)
-        (out / "README.md").write_text(card, "utf-8")
+        exported = Exported(written, causes, folder.passed_over, format_name)
+        _write_card(out, format_, exported, manifest, json_text=json_text)
     except OSError as error:
         raise BadInput(f"--out {out}: {error.strerror}") from error
     return exported
@@ -116,6 +120,20 @@ def _removed(folder: RunFolder, format_: Format, tests: TestData) -> list[Remove
     if not format_.conversations:
         removed += [Removed(id_, Cause.SEVERAL_TURNS, "") for id_ in _with_several_turns(folder)]
     return removed
+
+
+def _made_for(
+    model: str, format_name: str, folder: RunFolder, view: View, removed: list[Removed]
+) -> tuple[str, Format]:
+    """The format that a model's template takes; what it does not render joins what is removed."""
+    if format_name not in ARGUMENTS:
+        raise BadInput(f"--for: needs --format {' or '.join(ARGUMENTS)}, not {format_name}")
+    without = {found.id for found in removed}
+    examples = chain.from_iterable(read_examples(folder, COLUMNS, view))
+    kept = (example for example in examples if example.id not in without)
+    found = fitting(kept, load_template(model))
+    removed += [Removed(id_, Cause.NOT_RENDERED, why) for id_, why in found.differing.items()]
+    return found.form, load_format(found.form)
 
 
 def _until(value: Until | str | None) -> Until | None:
@@ -153,18 +171,19 @@ def _write(records: Iterator[Record], columns: Columns, out: Path) -> int:
     return written
 
 
-def _card(
-    format_name: str,
-    contents: str,
+def _write_card(
+    out: Path,
+    format_: Format,
     exported: Exported,
     manifest: Mapping[str, Any],
     *,
     json_text: bool,
-) -> str:
+) -> None:
+    contents = format_.contents.format(checks=checks(manifest))
     nested = "JSON text" if json_text else "`Json` features (`datasets` 4.8 or newer)"
     left_out = ", ".join(f"{cause} {count:,}" for cause, count in exported.removed.items())
-    return f"""{front_matter([{"config_name": "default", "data_files": "train.parquet"}])}
-# Verified function-calling data in the `{format_name}` format
+    card = f"""{front_matter([{"config_name": "default", "data_files": "train.parquet"}])}
+# Verified function-calling data in the `{exported.format}` format
 {simulated_warning(manifest)}
 {exported.written:,} {contents}.
 Made after APIGen (arXiv 2406.18518). Left out: {left_out or "nothing"} (see `removed.jsonl`).
@@ -178,6 +197,7 @@ from datasets import load_dataset
 rows = load_dataset("path/to/this/folder", split="train")
 ```
 """
+    (out / "README.md").write_text(card, "utf-8")
 
 
 def push(folder: Path, repo: str) -> str:

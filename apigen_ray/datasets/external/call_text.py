@@ -28,6 +28,7 @@ class Said(NamedTuple):
 
 
 _TAGGED = re.compile(r"<tool_call>\s*")
+_CLOSING = re.compile(r"\s*(?:</tool_call>|\Z)")
 _NAMED = re.compile(r"<function=([^>\n]{1,200})>\s*(?=\{)")
 _MISTRAL = re.compile(r"\[TOOL_CALLS\]\s*")
 _MISTRAL_ARGS = re.compile(r"([\w.:/-]+)(?:\[CALL_ID\]\w*)?\[ARGS\]\s*")
@@ -114,6 +115,9 @@ def _tagged(text: str) -> tuple[str, list[Json]]:
     first = place = 0
     while match := _TAGGED.search(text, place):
         value, place = _value_at(text, match.end())
+        if not (closed := _CLOSING.match(text, place)):
+            raise strict_json.NotJson(f"{text[place : place + 60]!r} follows the call in its tags")
+        place = closed.end()
         calls.append(_call(value))
         first = first or match.start() + 1
     return text[: first - 1] if first else text, calls

@@ -1,6 +1,6 @@
 """The formats in which external data has a query, the tools shown and the calls that answer it.
 
-A row is read as one of three things:
+A row is read as one of these:
 
 - a pair. xLAM: `query`, `answers`, `tools`, JSON or the text of it; distilabel's APIGen tasks write
   the same, or `func_name` in place of `tools`. NESTFUL: `input`, `output`. BFCL: `question`,
@@ -10,6 +10,7 @@ A row is read as one of three things:
   `completion` as messages, or `prompt` and `chosen` (TRL); a rendered `text`. `messages.py` has the
   rest, such as OpenAI's form, ShareGPT, Hermes, ToolBench, TOUCAN and APIGen-MT. Tools are in
   `tools`, `functions` or the system's message.
+- a task for reinforcement learning, of NeMo Gym or verl, with what is expected as its end.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +22,7 @@ from apigen_ray.datasets.external.chat_text import messages_of_text
 from apigen_ray.datasets.external.messages import read_messages, text_of
 from apigen_ray.datasets.external.nestful import read_nestful
 from apigen_ray.datasets.external.system import own_words, tools_in
+from apigen_ray.datasets.external.tasks import task_messages, task_tools
 from apigen_ray.datasets.external.unreadable import Unreadable, text_or_json
 from apigen_ray.records import Json, JsonObject, Reason, Style
 from apigen_ray.stages.conversation import NO_CALL, is_pair, query_of, turns_of
@@ -51,7 +53,8 @@ def read_row(row: Mapping[str, Any], answers: Mapping[str, Json]) -> ExternalRow
     Raises:
         Unreadable: if a field is missing, or the calls can't be read.
     """
-    id_ = None if row.get("id") is None else str(row["id"])
+    given = row.get("chosen_id", row.get("id"))
+    id_ = None if given is None else str(given)
     model = row.get("model") or row.get("model_name")
     found = ExternalRow(
         id=id_,
@@ -61,11 +64,7 @@ def read_row(row: Mapping[str, Any], answers: Mapping[str, Json]) -> ExternalRow
         pair={},
     )
     if (pair := _chosen_pair(row)) is not None:
-        tools, completion = pair
-        chosen = row.get("chosen_id")
-        return found._replace(
-            id=chosen if isinstance(chosen, str) else id_, tools=tools, completion=completion
-        )
+        return found._replace(tools=pair[0], completion=pair[1])
     if listed := _conversation(row, id_, answers):
         return _of_conversation(found, listed)
     if "completion" in row:
@@ -93,7 +92,7 @@ def _chosen_pair(row: Mapping[str, Any]) -> tuple[Json, str] | None:
 
 def _tools(row: Mapping[str, Any]) -> Json:
     listed = (row.get(key) for key in ("tools", "function", "functions"))
-    tools: Json = next((value for value in listed if value is not None), None)
+    tools: Json = next((value for value in listed if value is not None), task_tools(row))
     if tools is None and isinstance(row.get("func_name"), str):
         return [row["func_name"]]
     return tools
@@ -111,6 +110,8 @@ def _conversation(
             system = row.get("system")
             own = isinstance(system, str) and system.strip()
             return [{"role": "system", "content": system}, *given] if own else given
+    if (task := task_messages(row)) is not None:
+        return task
     prompt = row.get("prompt")
     replies = (row.get(key) for key in ("completion", "chosen"))
     reply = next((value for value in replies if isinstance(value, list)), None)

@@ -14,7 +14,8 @@ from apigen_ray.records import Reason
 from apigen_ray.run_folder.rows import as_table
 from apigen_ray.run_folder.store import RunFolder
 
-OF_EXAMPLES = sorted({*format_names()} - {"argilla", "dpo", "distilabel"})
+NOT_OF_EXAMPLES = {"argilla", "dpo", "distilabel", "trl-preference"}
+OF_EXAMPLES = sorted({*format_names()} - NOT_OF_EXAMPLES)
 RAGGED = [{"a": 1}, {"b": {"c": [None]}}, {}]
 
 

@@ -30,16 +30,21 @@ Write each call as a JSON object within <tool_call></tool_call> tags:
 
 def hermes(example: Example) -> Record:
     """The record of an example."""
-    tools = list_of(map(function_of, example.tools))
-    prompt = PROMPT.format(tools=_tagged(tools))
-    messages = list(example.messages)
-    if messages[0]["role"] == "system":
-        prompt = f"{messages.pop(0)['content']}\n\n{prompt}"
     return {
         "id": example.id,
-        "conversations": [{"from": "system", "value": prompt}, *_turns(messages)],
-        "tools": tools,
+        "conversations": list(conversation(example.messages, example.tools)),
+        "tools": list_of(map(function_of, example.tools)),
     }
+
+
+def conversation(messages: Sequence[JsonObject], tools: Sequence[str]) -> Iterator[JsonObject]:
+    """Messages as turns, after a system's that shows the tools, each given as JSON text."""
+    prompt = PROMPT.format(tools=_tagged(list_of(map(function_of, tools))))
+    has_own = bool(messages) and messages[0]["role"] == "system"
+    if has_own:
+        prompt = f"{messages[0]['content']}\n\n{prompt}"
+    yield {"from": "system", "value": prompt}
+    yield from _turns(messages[has_own:])
 
 
 def _turns(messages: Sequence[JsonObject]) -> Iterator[JsonObject]:
