@@ -3,7 +3,8 @@
 The pipeline follows APIGen (arXiv 2406.18518). The commands and Python code use the same functions:
 
 - `run` makes data, `verify` takes data made elsewhere through the same stages; both give results
-  with counts, paths and rows. `export` writes verified data in the formats of trainers.
+  with counts, paths and rows. `audit` measures what the stages catch. `export` writes verified data
+  in the formats of trainers.
 - `load_tools`, `check` and `Sandbox` are the parts: a tool library, stage 1, and safe calls.
 - `rewards` says whether a model's calls are those expected, for reinforcement learning.
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from apigen_ray.stages.execute.sandbox import SandboxSettings
     from apigen_ray.tools.library import Library
     from apigen_ray.workflows import rewards
+    from apigen_ray.workflows.audit.command import audit
     from apigen_ray.workflows.check import check
     from apigen_ray.workflows.finish import RunResult
     from apigen_ray.workflows.run import run
@@ -65,6 +67,7 @@ __all__ = [
     "Style",
     "Tool",
     "VerifyResult",
+    "audit",
     "check",
     "export",
     "load_config",
@@ -86,6 +89,7 @@ _MODULES = {
     "stages.execute.sandbox": ("SandboxSettings",),
     "tools.library": ("Library",),
     "workflows": ("rewards",),
+    "workflows.audit.command": ("audit",),
     "workflows.check": ("check",),
     "workflows.finish": ("RunResult",),
     "workflows.run": ("run",),

@@ -109,6 +109,33 @@ def test_functions_can_be_seen_at_once():
     assert not long
 
 
+def test_lines_of_json_end_where_json_says():
+    """`splitlines` also splits at U+2028, U+0085 and others, which may stand in a JSON text."""
+    torn = [
+        f"{name}:{node.name}"
+        for name, path in PATHS.items()
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and {"loads", "parse"} & {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
+        and _splits_lines(node)
+    ]
+    assert not torn
+
+
+def _splits_lines(function):
+    """Whether it uses the lines of a text, and not only the first of a message."""
+    inside = list(ast.walk(function))
+    picked = {id(n.value) for n in inside if isinstance(n, ast.Subscript)}
+    picked |= {id(value) for n in inside if isinstance(n, ast.BoolOp) for value in n.values}
+    return any(
+        isinstance(n, ast.Call)
+        and isinstance(n.func, ast.Attribute)
+        and n.func.attr == "splitlines"
+        and id(n) not in picked
+        for n in inside
+    )
+
+
 def _lines(path):
     return len(path.read_text().splitlines())
 

@@ -16,7 +16,15 @@ from apigen_ray.run_folder.store import digest
 BATCH_WINDOW_S = 0.05
 """Replies that arrive within this time are written together: a write costs more than a reply."""
 
-_KEY_FIELDS = {"model", "temperature", "top_p", "max_tokens", "response_format", "extra_body"}
+_KEY_FIELDS = {
+    "name",
+    "model",
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "response_format",
+    "extra_body",
+}
 """The settings that a reply depends on."""
 
 
@@ -87,6 +95,7 @@ def request_key(
 ) -> str:
     """The cache key of a request: all that a reply depends on, but not where the model is served.
 
+    Two servers may both call their model `default`, so the label of the config counts, too.
     The schema counts only where the request carries it.
     """
     sent_schema = schema if endpoint.response_format in WITH_SCHEMA else None

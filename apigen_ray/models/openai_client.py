@@ -21,6 +21,7 @@ from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.pacing import AdaptiveLimit, Attempt, RequestLimiter
 from apigen_ray.models.replicas import Replicas
 from apigen_ray.models.responses import (
+    WEB_PAGE,
     Completion,
     Transient,
     Unacceptable,
@@ -199,6 +200,8 @@ class OpenAIModel:
             raise EndpointError(f"{url}: {message}; start the server or correct base_url") from None
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             raise EndpointError(f"{url}: {status} {message}; {self._key_advice()}")
+        if status == HTTPStatus.OK and message.startswith("<"):
+            raise EndpointError(f"{url}: {WEB_PAGE}")
         # Not every endpoint lists its models: a "not found" still comes from a running server.
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or HTTPStatus(300) <= status < 400:
             raise EndpointError(f"{url}: {status} {message}; check base_url and the server's log")

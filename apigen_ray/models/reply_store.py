@@ -9,7 +9,6 @@ import errno
 import gzip
 import json
 import os
-import tempfile
 import threading
 import time
 import zlib
@@ -22,6 +21,7 @@ from upath import UPath
 
 from apigen_ray import strict_json
 from apigen_ray.records import Reply
+from apigen_ray.run_folder.owned_folders import temporary_folder
 from apigen_ray.run_folder.storage import atomic_write
 
 SYNC_DELAY_S = 1.0
@@ -145,7 +145,7 @@ class ReplyStore:
 
 
 def _local_copy(folder: UPath) -> Path:
-    copy = Path(tempfile.mkdtemp(prefix="apigen-ray-replies-"))
+    copy = temporary_folder("replies")
     if folder.exists():
         folder.fs.get(f"{folder.path}/", f"{copy}/", recursive=True)
     return copy
@@ -165,6 +165,6 @@ def _members(path: Path, offset: int = 0) -> Iterator[tuple[int, list[Entry]]]:
                 return  # a lost disk block: what precedes it is good
             if not decompressor.eof:
                 return  # the end of the file, or a truncated member
-            lines = [json.loads(line) for line in b"".join(parts).splitlines()]
+            lines = [json.loads(line) for line in b"".join(parts).split(b"\n") if line]
             yield offset, [(line.pop("key"), Reply(**line)) for line in lines]
             offset = file.tell() - len(decompressor.unused_data)

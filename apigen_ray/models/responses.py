@@ -18,6 +18,7 @@ MAX_BODY_BYTES = 16 * 2**20
 """No completion is this large; a larger body would only fill the memory."""
 RETRY_AFTER_CAP_S = 60.0
 """Endpoints that ask for a longer pause are asked again after this time."""
+WEB_PAGE = "200, but a web page and no answer of an API; check base_url"
 QUOTED_CHARS = 300
 """How much of an endpoint's error message is quoted."""
 
@@ -75,7 +76,10 @@ async def completion_of(response: aiohttp.ClientResponse, secret: str | None) ->
         EndpointError: if it is a failure that is final.
     """
     if response.status == HTTPStatus.OK:
-        return _parse(await _read_capped(response))
+        body = await _read_capped(response)
+        if body.lstrip().startswith(b"<"):
+            raise EndpointError(f"{response.url}: {WEB_PAGE}")
+        return _parse(body)
     message = f"{response.status} {await error_message(response, secret)}"
     if response.status == HTTPStatus.INTERNAL_SERVER_ERROR and _UNPARSED.search(message):
         # No count of tokens comes with it.
@@ -170,8 +174,10 @@ def _completion(response: Any) -> Completion:
     usage = response.get("usage") or {}
     # `reasoning_content`: DeepSeek, SGLang, llama.cpp, vLLM; `reasoning`: Ollama, OpenRouter, vLLM
     given = message.get("reasoning_content") or message.get("reasoning")
-    content = _tool_calls(message) or _text(message.get("content"))
-    thought = split(content, _text(given) if isinstance(given, str) else "")
+    text, thinking = _content(message.get("content"))
+    thought = split(
+        _tool_calls(message) or text, _text(given) if isinstance(given, str) else thinking
+    )
     output_tokens = _count(usage.get("completion_tokens")) or 0
     return Completion(
         text=thought.text,
@@ -206,6 +212,15 @@ def _text(value: object) -> str:
     if not isinstance(value, str | None):
         raise TypeError
     return _without_surrogates(value or "")
+
+
+def _content(value: Any) -> tuple[str, str]:
+    """The text and the reasoning of a content, which may be a list of parts."""
+    if not isinstance(value, list):
+        return _text(value), ""
+    texts = [part if isinstance(part, str) else part.get("text") for part in value]
+    thoughts = [_content(part["thinking"])[0] for part in value if "thinking" in part]
+    return "".join(map(_text, texts)), "".join(thoughts)
 
 
 def _count(value: object) -> int | None:

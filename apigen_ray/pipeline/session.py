@@ -3,9 +3,11 @@
 import logging
 import os
 import socket
+import tempfile
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -21,6 +23,7 @@ from ray.data._internal.execution.operators.union_operator import UnionOperator
 from upath import UPath
 
 from apigen_ray.errors import BadInput
+from apigen_ray.run_folder.owned_folders import OwnedFolder
 from apigen_ray.run_folder.storage import is_local
 
 log = logging.getLogger(__name__)
@@ -31,6 +34,10 @@ are soon written. Ray's own back-pressure counts bytes, and rows are small."""
 
 POOL_UPSCALING_THRESHOLD = 0.9
 """The utilization of a pool above which Ray Data adds an actor."""
+
+LONGEST_PARENT = 20
+"""Characters of the folder for temporary files: Ray has sockets some levels below, whose paths may
+have 107."""
 
 ending = threading.Event()
 """Set when the run in this process should start no more work."""
@@ -45,15 +52,27 @@ def ray_session(log: UPath) -> Iterator[None]:
             store, they stay on stderr, which is the log of a Ray job.
     """
     with _stderr_to(log) if is_local(log) else nullcontext():
-        started = not ray.is_initialized()
-        if started:
-            _start_ray()
-        _set_up_ray_data()
+        if ray.is_initialized():
+            _set_up_ray_data()
+            yield
+            return
+        folder = _own_folder()
         try:
+            _start_ray(folder.path if folder else None)
+            _set_up_ray_data()
             yield
         finally:
-            if started:
-                ray.shutdown()
+            ray.shutdown()
+            if folder:
+                folder.remove()
+
+
+def _own_folder() -> OwnedFolder | None:
+    """Where a Ray of our own keeps its files, unless the user says it, or the path is too long."""
+    parent = Path(tempfile.gettempdir())
+    if {"RAY_ADDRESS", "RAY_TMPDIR"} & os.environ.keys() or len(str(parent)) > LONGEST_PARENT:
+        return None
+    return OwnedFolder("ray", parent)
 
 
 def node_count() -> int:
@@ -79,17 +98,21 @@ def _stderr_to(log: UPath) -> Iterator[None]:
         os.close(kept)
 
 
-def _start_ray() -> None:
+def _start_ray(folder: Path | None = None) -> None:
     address = os.environ.get("RAY_ADDRESS", "local")
     local = address == "local"
     if not local:
         _check_reachable(address)
-    sizes = {"object_store_memory": 1 << 30, "include_dashboard": False} if local else {}
+    settings: dict[str, Any] = {}
+    if local:
+        settings = {"object_store_memory": 1 << 30, "include_dashboard": False}
+    if folder:
+        settings["_temp_dir"] = str(folder)
     # Ray prints what its nodes report, such as many starting workers, to the driver's own output.
     ray._private.worker.print_to_stdstream = _log_reported
     for attempt in (1, 2):
         try:
-            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **sizes)
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, **settings)
             return
         except (ConnectionError, RuntimeError, ValueError) as error:  # also another version of Ray
             why = str(error).strip().splitlines()[0]

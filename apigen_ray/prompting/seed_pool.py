@@ -158,7 +158,8 @@ class SeedPools:
         text = self._folder.read_text(_file(owner, round_))
         if text is None:
             return None
-        pairs = (_seed(json.loads(line), self._tools) for line in text.splitlines())
+        lines = filter(None, text.split("\n"))
+        pairs = (_seed(json.loads(line), self._tools) for line in lines)
         return Pool(owner, round_, tuple(pairs))
 
     def _wanted(self) -> list[int]:

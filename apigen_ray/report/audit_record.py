@@ -90,8 +90,11 @@ class JudgeRecord(Record):
             f"passes {self.right.hits:,} of {self.right.of:,} right pairs, "
             f"{self.wrong.hits:,} of {self.wrong.of:,} wrong ones"
         )
-        unread = f"; {self.unreadable:,} verdicts could not be read" if self.unreadable else ""
-        return f"judge {self.name}: {passes}{unread}"
+        return f"judge {self.name}: {passes}{self._unread}"
+
+    @property
+    def _unread(self) -> str:
+        return f"; {self.unreadable:,} verdicts could not be read" if self.unreadable else ""
 
     @property
     def warning(self) -> str | None:
@@ -101,8 +104,8 @@ class JudgeRecord(Record):
         return (
             f"judge {self.name}: its verdicts say nothing: it passes {self.right.hits:,} of "
             f"{self.right.of:,} right pairs and {self.wrong.hits:,} of {self.wrong.of:,} wrong "
-            f"ones (Fisher's exact test, p = {self.p_value:.2g}); rows that it lets through are "
-            "not verified by it"
+            f"ones (Fisher's exact test, p = {self.p_value:.2g}){self._unread}; rows that it lets "
+            "through are not verified by it"
         )
 
 

@@ -17,7 +17,7 @@ from apigen_ray.report.audit_record import (
 )
 from apigen_ray.report.estimates import CleanShare, clean_share
 from apigen_ray.report.intervals import Rate
-from apigen_ray.report.stats import Funnel
+from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.run_folder.store import RunFolder
 
 PAPER = "APIGen's authors read 600 of their rows and found 95.3% right"
@@ -32,7 +32,10 @@ class Quality:
     judge_audit: Audit | None = None
     """Of its judges alone, by the run."""
     clean: CleanShare | None = None
-    """The estimated share of right rows among the verified ones; None where it can't be told."""
+    """The estimated share of right rows among those that the judges passed; None where it can't be
+    told."""
+    disagreed: int = 0
+    """How many of these were rejected afterwards, because other models made other calls."""
     review: Review | None = None
     """What people said of a sample of the verified rows."""
     problems: tuple[str, ...] = ()
@@ -54,16 +57,29 @@ class Quality:
         """What was measured, in sentences."""
         judged = self.judged_by
         lines = [str(judge) for judge in judged.judges] if judged else []
-        if self.clean:
-            lines.append(
-                f"clean share of the verified rows: {self.clean}, estimated from the audit of the "
-                f"judges, if their errors on these rows are as on the audited ones; {PAPER}"
-            )
-        elif judged:
-            lines.append("clean share of the verified rows: can't be told from these judges")
+        lines += [self.clean_line] if self.clean_line else []
         if self.review:
             lines.append(f"read by people: {self.review}; {PAPER}")
         return lines
+
+    @property
+    def clean_line(self) -> str | None:
+        """The clean share in a sentence; None where no judge was asked."""
+        if self.clean is None:
+            unknown = "clean share of the verified rows: can't be told from these judges"
+            return unknown if self.judged_by else None
+        of = "the verified rows"
+        if self.disagreed:
+            of = f"the rows that the judges passed, {self.disagreed:,} without agreement included"
+        return (
+            f"clean share of {of}: {self.clean}, estimated from the audit of the judges, if their "
+            f"errors on these rows are as on the audited ones; {PAPER}"
+        )
+
+    def add_usage(self, stats: Stats) -> None:
+        """Add what the audit that a run makes first has taken to what the run took."""
+        for judge in self.judge_audit.judges if self.judge_audit else ():
+            stats.add_usage(judge.input_tokens, judge.output_tokens, judge.cost_usd)
 
     def as_json(self) -> dict[str, Any]:
         """Its part of stats.json; nothing where nothing was measured."""
@@ -79,7 +95,6 @@ class Quality:
                 }
                 for judge in judged.judges
             }
-            found["judge_audit_cost_usd"] = judged.cost_usd
         if self.clean:
             found["clean_share"] = {
                 "share": self.clean.share,
@@ -115,6 +130,7 @@ def quality_of(folder: RunFolder, funnel: Funnel) -> Quality:
         found.audit,
         found.judge_audit,
         _clean(found.judged_by, funnel),
+        funnel.reasons[Reason.DISAGREEMENT],
         review,
         tuple(problems),
     )

@@ -18,6 +18,7 @@ def refresh(folder: RunFolder) -> tuple[Stats, Quality]:
         raise BadInput(f"{folder.path}: not a run folder (no manifest.json)")
     stats = stats_of(folder, requested_of(folder.path, manifest))
     quality = quality_of(folder, stats.whole)
+    quality.add_usage(stats)
     folder.write_json("stats.json", stats.as_json() | quality.as_json())
     write_report(folder, stats)
     return stats, quality

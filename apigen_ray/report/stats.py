@@ -109,6 +109,12 @@ class Stats:
         """Verified pairs without those that repeat another."""
         return self.whole.outcomes[Outcome.VERIFIED] - self.repeats
 
+    def add_usage(self, input_tokens: int, output_tokens: int, cost_usd: float) -> None:
+        """Count what was used for no data point in particular."""
+        self.input_tokens += input_tokens
+        self.output_tokens += output_tokens
+        self.cost_usd += cost_usd
+
     @property
     def missing(self) -> int:
         """Data points requested that have no row yet, because the run was stopped."""

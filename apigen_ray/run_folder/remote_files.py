@@ -1,8 +1,5 @@
 """Configs, tools and data at a URL: `https://`, `s3://` and all others that fsspec supports."""
 
-import atexit
-import shutil
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -11,6 +8,7 @@ from urllib.parse import urlsplit
 from upath import UPath
 
 from apigen_ray.errors import BadInput
+from apigen_ray.run_folder.owned_folders import temporary_folder
 from apigen_ray.run_folder.storage import is_local, resolve_path
 
 DATA_FILES = (".jsonl", ".json", ".parquet")
@@ -45,9 +43,7 @@ def local_copy(source: str) -> Path:
     there = resolve_path(source)
     if is_local(there):
         return Path(there.path)
-    folder = Path(tempfile.mkdtemp(prefix="apigen-ray-source-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    here = folder / there.name
+    here = temporary_folder("source") / there.name
     is_folder = not there.suffix and not urlsplit(source).scheme.startswith("http")
     try:
         there.fs.get(there.path, str(here), recursive=is_folder)

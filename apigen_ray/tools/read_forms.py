@@ -51,7 +51,7 @@ def _values(path: Path) -> Iterator[tuple[str, object]]:
             listed = json.loads(text)
             yield from ((f"{path}[{i}]", value) for i, value in enumerate(listed))
             return
-        for number, line in enumerate(text.splitlines(), 1):
+        for number, line in enumerate(text.split("\n"), 1):
             if line.strip():
                 yield f"{path}:{number}", json.loads(line)
     except (OSError, ValueError) as error:

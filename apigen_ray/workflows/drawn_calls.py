@@ -50,7 +50,7 @@ def drawn_calls(
         lines = (strict_json.dumps(_form(call)) + "\n" for call in kept)
         folder.write_text(FILE, "".join(lines))
     else:
-        forms = map(json.loads, stored.splitlines())
+        forms = map(json.loads, filter(None, stored.split("\n")))
         kept = [Call(form["name"], form["arguments"]) for form in forms]
     return by_tool(kept)
 

@@ -147,6 +147,7 @@ def _write_outputs(folder: RunFolder, requested: int, surplus: set[str]) -> tupl
     repeated = repeated_ids(folder.tables(repeats.COLUMNS))
     stats = count(folder.tables(COLUMNS), requested, len(repeated))
     quality = quality_of(folder, stats.whole)
+    quality.add_usage(stats)
     manifest = folder.read_manifest() or {}
     card = dataset_card(
         stats, manifest, folder.first_verified(), quality=quality, surplus=len(surplus)

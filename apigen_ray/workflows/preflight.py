@@ -1,11 +1,9 @@
 """`run --check`: everything a run needs is tried, with a line for each thing."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
-from tempfile import mkdtemp
 
 from rich.console import Console
 from upath import UPath
@@ -21,6 +19,7 @@ from apigen_ray.pipeline.vllm_engine import check_gpu_capacity
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import Seed
 from apigen_ray.report.tracking import check_tracker
+from apigen_ray.run_folder.owned_folders import log_folder
 from apigen_ray.run_folder.storage import is_local, resolve_path
 from apigen_ray.run_folder.store import RunFolder, clear
 from apigen_ray.tools.library import Library, load_library
@@ -95,8 +94,7 @@ def _model(
     key: str, model: ModelSettings, config: RunConfig, found: _Found, console: Console
 ) -> str:
     """Ask a model for one completion as the run will, if there is something to ask about."""
-    logs = mkdtemp(prefix="apigen-ray-")  # left there by a failure, whose message may name a log
-    with endpoints_of({key: model}, console, UPath(logs)) as endpoints:
+    with log_folder() as logs, endpoints_of({key: model}, console, UPath(logs)) as endpoints:
         trial = None
         if key in judge_settings(config):
             trial = judge_trial(config, found.seeds)
@@ -104,9 +102,7 @@ def _model(
             trial = solver_trial(config, found.seeds)
         elif found.library:
             trial = generator_trial(config, found.library, found.seeds)
-        described = trial.run(endpoints[key]) if trial else "answers"
-    shutil.rmtree(logs)
-    return described
+        return trial.run(endpoints[key]) if trial else "answers"
 
 
 def _output(config: RunConfig) -> str:

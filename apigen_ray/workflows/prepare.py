@@ -2,10 +2,9 @@
 
 import asyncio
 import os
-import tempfile
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -29,6 +28,7 @@ from apigen_ray.pipeline.vllm_engine import engines
 from apigen_ray.prompting.sampler import ONE_TOOL_STYLES
 from apigen_ray.records import JsonObject, PythonBackend, RestBackend, VirtualBackend
 from apigen_ray.run_folder.event_log import forwarding_logs
+from apigen_ray.run_folder.owned_folders import log_folder
 from apigen_ray.run_folder.storage import is_local
 from apigen_ray.run_folder.store import RunFolder
 from apigen_ray.stages.execute.dispatch import ExecuteSettings, RestTools
@@ -113,7 +113,8 @@ def endpoints_of(
     local = {key: s for key, s in settings.items() if isinstance(s, LocalEndpoint)}
     with (
         serving(list(dict.fromkeys(simulated.values()))) as served,
-        local_servers(local, _log_folder(folder), partial(console.print, style="dim")) as started,
+        _log_folder(folder) as logs,
+        local_servers(local, logs, partial(console.print, style="dim")) as started,
     ):
         endpoints = {key: s for key, s in settings.items() if isinstance(s, Endpoint)}
         endpoints |= {key: served[s.name] for key, s in simulated.items()} | started
@@ -122,9 +123,9 @@ def endpoints_of(
         yield endpoints
 
 
-def _log_folder(folder: UPath) -> Path:
+def _log_folder(folder: UPath) -> AbstractContextManager[Path]:
     """Where servers on this machine log: in the run folder, unless that is an object store."""
-    return Path(folder.path) if is_local(folder) else Path(tempfile.mkdtemp(prefix="apigen-ray-"))
+    return nullcontext(Path(folder.path)) if is_local(folder) else log_folder()
 
 
 @contextmanager

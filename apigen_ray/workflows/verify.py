@@ -1,9 +1,6 @@
 """Data made elsewhere, through the same stages as our own."""
 
-import atexit
 import os
-import shutil
-import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -31,6 +28,7 @@ from apigen_ray.pipeline.steps import finished
 from apigen_ray.records import STAGE_OPTIONS, JsonObject, Stage
 from apigen_ray.report.terminal import print_warnings
 from apigen_ray.report.tracking import TrackSettings
+from apigen_ray.run_folder.owned_folders import temporary_folder
 from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.run_folder.store import REPLIES, RunFolder, digest
 from apigen_ray.stages.check import CheckSettings
@@ -40,6 +38,7 @@ from apigen_ray.stages.execute.sandbox import SandboxSettings
 from apigen_ray.stages.grounding import GroundingSettings
 from apigen_ray.tools.library import Library
 from apigen_ray.tools.write_forms import own_form
+from apigen_ray.workflows.audit.judge_audit import audit_judges_with
 from apigen_ray.workflows.collect import collect
 from apigen_ray.workflows.external_rows import UnsettledRows, open_data
 from apigen_ray.workflows.finish import RunResult, finish
@@ -118,7 +117,7 @@ def verify(
     library = as_library(tools)
     source, name = open_data(data)
     request = _Request(source, name, answers, library, chosen, settings, padded_nulls)
-    folder = RunFolder(_temporary_folder() if out is None else out)
+    folder = RunFolder(temporary_folder("verify") if out is None else out)
     with folder.writing():
         _check_same(folder, request.made_with)
         return _verify_into(folder, request, console)
@@ -197,12 +196,6 @@ def _read_stages(stages: Iterable[Stage | str]) -> tuple[Stage, ...]:
     if unknown:
         raise BadInput(f"stages: must be of {', '.join(by_option)}, not {str(unknown[0])!r}")
     return tuple(stage for stage in found.values() if stage)
-
-
-def _temporary_folder() -> str:
-    folder = tempfile.mkdtemp(prefix="apigen-ray-verify-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def _check_same(folder: RunFolder, made_with: JsonObject) -> None:
@@ -299,20 +292,24 @@ def _verify_rows(
         @cache
         def coordinator() -> RemoteCoordinator:  # starts Ray, once a row needs it
             replies = folder.path / REPLIES
-            return stack.enter_context(coordination(folder, replies, settings.limits))
+            opened = stack.enter_context(coordination(folder, replies, settings.limits))
+            if verifiers.jury and settings.config:
+                audit_judges_with(
+                    request.library,
+                    folder,
+                    settings.config,
+                    executor=verifiers.executor,
+                    judges=verifiers.jury.endpoints,
+                    cache=opened,
+                    console=console,
+                )
+            return opened
 
         tables: Iterator[pa.Table] = map(finished, rows)
         if verifiers.executor or verifiers.jury:
             through_ray = _through_ray(rows, verifiers, settings.actors, coordinator)
             tables = stack.enter_context(closing(through_ray))
-        collect(
-            tables,
-            folder,
-            request.source.count,
-            console,
-            end=end,
-            grace_s=settings.grace_s,
-        )
+        collect(tables, folder, request.source.count, console, end=end, grace_s=settings.grace_s)
 
 
 def _through_ray(

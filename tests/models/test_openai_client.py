@@ -126,6 +126,37 @@ async def test_a_reply_carries_text_usage_cost_and_time(server: Misbehaving) -> 
     assert 0 < reply.seconds < 5
 
 
+@pytest.mark.parametrize(
+    ("content", "text", "reasoning"),
+    [
+        ([{"type": "text", "text": "fine"}], "fine", ""),
+        ([{"type": "text", "text": "fi"}, {"type": "output_text", "text": "ne"}], "fine", ""),
+        (["fi", "ne"], "fine", ""),
+        ([{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
+          {"type": "text", "text": "fine"}], "fine", "Hm."),
+        ([{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "fine"}],
+         "fine", "Hm."),
+        ([], "", ""),
+        ([{"type": "refusal", "refusal": "No."}], "", ""),
+    ],
+)  # fmt: skip
+async def test_a_content_may_be_a_list_of_parts(server, content, text, reasoning) -> None:
+    server.behaviours.append(says(completion(content)))
+    reply = await ask(server)
+    assert (reply.text, reply.reasoning, reply.attempts) == (text, reasoning, 1)
+
+
+@pytest.mark.parametrize("page", ["<html><body>Sign in</body></html>", "\n <!DOCTYPE html>"])
+async def test_a_web_page_is_a_wrong_url_and_not_asked_for_again(server, page) -> None:
+    server.behaviours.append(says(page))
+    with pytest.raises(EndpointError, match=r"chat/completions: 200, but a web page.*base_url"):
+        await ask(server)
+    assert len(server.requests) == 1
+    server.behaviours.append(says(page))
+    with pytest.raises(EndpointError, match=r"models: 200, but a web page.*check base_url"):
+        await probe(server.url)
+
+
 async def test_the_request_says_what_the_endpoint_config_says(server: Misbehaving) -> None:
     await ask(server, temperature=0.1, max_tokens=7, extra_body={"top_k": 20}, top_p=0.9)
     assert server.bodies == [
@@ -162,7 +193,7 @@ async def test_a_schema_is_asked_for_as_response_format(server: Misbehaving) -> 
         says("null"),
         says({"choices": []}),
         says({"error": {"message": "an error with status 200"}}),
-        says(completion(text=["a", "list"])),
+        says(completion(text={"an": "object"})),
         says(completion(usage={"prompt_tokens": "many"})),
         says('{"choices": [{"message": {"content": "cut'),
         breaks_off,

@@ -2,10 +2,12 @@
 
 import logging
 import time
+from pathlib import Path
 
 import pytest
 import ray._private.worker
 from ray._private.utils import push_error_to_driver
+from upath import UPath
 
 from apigen_ray.errors import BadInput
 from apigen_ray.pipeline import session
@@ -48,3 +50,33 @@ def test_a_machine_that_is_busy_gets_a_second_chance(monkeypatch):
         start(monkeypatch, [Exception(SLOW), Exception(SLOW)])
     with pytest.raises(BadInput, match="no Ray at RAY_ADDRESS=local: other version"):
         start(monkeypatch, [RuntimeError("other version\nmore")])
+
+
+@pytest.fixture
+def no_ray(monkeypatch, tmp_path):
+    """No Ray is running, and none is started; gives the folders that one was told to use."""
+    told = []
+    monkeypatch.setattr("ray.is_initialized", lambda: False)
+    monkeypatch.setattr("ray.shutdown", lambda: None)
+    monkeypatch.setattr("ray.init", lambda **given: told.append(given.get("_temp_dir")))
+    monkeypatch.setattr(session, "_set_up_ray_data", lambda: None)
+    for name in ("RAY_ADDRESS", "RAY_TMPDIR"):
+        monkeypatch.delenv(name, raising=False)
+    return told
+
+
+def test_nothing_of_our_own_ray_is_left_in_the_temporary_folder(no_ray, tmp_path):
+    with session.ray_session(UPath(tmp_path / "ray.log")):
+        [folder] = map(Path, no_ray)
+        (folder / "session").mkdir()
+    assert not folder.exists()
+    with pytest.raises(KeyboardInterrupt), session.ray_session(UPath(tmp_path / "ray.log")):
+        raise KeyboardInterrupt
+    assert not Path(no_ray[1]).exists()
+
+
+@pytest.mark.parametrize("name", ["RAY_ADDRESS", "RAY_TMPDIR"])
+def test_where_the_user_says_it_ray_keeps_its_files_there(no_ray, monkeypatch, tmp_path, name):
+    monkeypatch.setenv(name, "local")
+    with session.ray_session(UPath(tmp_path / "ray.log")):
+        assert no_ray == [None]

@@ -5,6 +5,8 @@ import json
 import pytest
 
 from apigen_ray.errors import BadInput
+from apigen_ray.tools.importers.findings import Found, gather, write_import
+from apigen_ray.tools.importers.values import read_values
 from apigen_ray.tools.read_forms import UnreadableTool, read_tool, read_tool_list
 from apigen_ray.tools.type_names import type_schema
 
@@ -172,3 +174,19 @@ def test_a_bad_line_is_named(tmp_path):
     )
     with pytest.raises(BadInput, match=r"tools\.jsonl:2: tool 'g': parameters: must be"):
         read_tool_list(path)
+
+
+LINE_ENDS = "a\u2028b\u2029c\u0085d\x0be\x0cf\x1cg\x1dh\x1ei"
+"""What `str.splitlines` takes for the end of a line, and JSON does not."""
+
+
+def test_a_line_ends_where_json_says(tmp_path):
+    written = gather(iter([Found("here", "list:x", "f", "", LINE_ENDS, SCHEMA, "Other")]))
+    path = tmp_path / "tools.jsonl"
+    write_import(written, path)
+    [tool] = read_tool_list(path)
+    assert tool.description == LINE_ENDS
+    [(_, value)] = read_values(path)
+    assert value["description"] == LINE_ENDS
+    path.write_text(path.read_text("utf-8").replace("\n", "\r\n"), "utf-8", newline="")
+    assert read_tool_list(path) == [tool]

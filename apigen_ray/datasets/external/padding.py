@@ -65,13 +65,14 @@ def _unpadded(call: Any, signatures: Signatures, padded: Padding) -> JsonObject 
     arguments = call.get("arguments") if isinstance(call, Mapping) else None
     if not isinstance(arguments, dict) or not has_null(arguments):
         return None
-    if padded == "drop all":
-        return {**call, "arguments": without_nulls(arguments)}
+    bare = without_nulls(arguments)
     name = call.get("name")
     validator = signatures.get(name) if isinstance(name, str) else None
-    if validator is None or validator.accepts(arguments):
-        return None
-    return {**call, "arguments": without_nulls(arguments)}
+    accepted = validator is not None and validator.accepts(arguments)
+    if padded == "drop all":  # though a null that the schema wants was no padding
+        wanted = accepted and validator is not None and not validator.accepts(bare)
+        return None if wanted else {**call, "arguments": bare}
+    return None if accepted or validator is None else {**call, "arguments": bare}
 
 
 def has_null(value: Json) -> bool:

@@ -27,7 +27,7 @@ def read_known(path: str) -> Known:
         BadInput: if it can't be read.
     """
     try:
-        lines = local_copy(path).read_text("utf-8").splitlines()
+        lines = local_copy(path).read_text("utf-8").split("\n")
         rows = [json.loads(line) for line in lines if line.strip()]
         return {row["query"]: frozenset(map(strict_json.canonical, row["answers"])) for row in rows}
     except (OSError, ValueError, LookupError, TypeError) as error:

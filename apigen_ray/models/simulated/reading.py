@@ -121,7 +121,7 @@ def _query_request(instructions: str, text: str) -> QueryRequest:
 
 def _conversation_request(text: str, asked_again: bool) -> JudgeRequest:
     """The calls of all turns, against all that is said."""
-    lines = [json.loads(line) for line in _block("conversation", text).splitlines()]
+    lines = [json.loads(line) for line in _block("conversation", text).split("\n") if line]
     calls = [call for line in lines for call in line.get("function_calls", ())]
     return JudgeRequest(
         tools=read_tools(_block("available_functions", text)),

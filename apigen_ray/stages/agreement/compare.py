@@ -12,17 +12,21 @@ from typing import TypeVar
 from apigen_ray import strict_json
 from apigen_ray.records import Call, Json, JsonObject, Tool
 from apigen_ray.stages.agreement.defaults import defaults
-from apigen_ray.stages.grounding.text import fold
+from apigen_ray.stages.grounding.text import fold, unify
 
 One = TypeVar("One")
 Other = TypeVar("Other")
 
 _DIGITS = 12
 """Numbers that agree to this many significant digits are equal: 0.1 + 0.2 is 0.3."""
+LONGEST_TEXT = 2000
+"""Longer texts are compared as they are."""
 _EMPTY: tuple[Json, ...] = (None, "", [], {})
 _SPACES = re.compile(r"[\s_]+")
-_OPERATORS = re.compile(r"[*^]+")
-_PUNCTUATION = re.compile(r"(?<!\d)[.,;:!?'\"()/-]+|[.,;:!?'\"()/-]+(?!\d)")
+_TIMES = re.compile(r"(?<=[\d)])\s*\*\s*(?=[a-zA-Z(])")
+"""Of a formula: `3*x` is `3x`. Between numbers it stays."""
+_PUNCTUATION = re.compile(r"(?<!\d)(?:[,;:!?'\"()/]|[-.](?!\d))+|[.,;:!?'\"()/-]+(?!\d)")
+"""What can be left out: not what stands between digits, nor a sign or a point before them."""
 
 
 def same_calls(ours: Sequence[Call], theirs: Sequence[Call], tools: Mapping[str, Tool]) -> bool:
@@ -99,13 +103,17 @@ def _is(one: Json, other: Json) -> bool:
 def standard_text(text: str) -> str:
     """A text without what two writers would not agree on: case, accents, spaces, punctuation.
 
-    Punctuation between digits stays, and so does a sign: `-3.5` is not `35`. `x**2` is `x^2`.
+    The case of a word that mixes both stays: it may be a code, as `SGVsbG8` is. `x**2` is `x^2`.
     """
-    folded = fold(text)
-    if re.fullmatch(r"\s*[+-]?[\d.,]+\s*", folded):
-        return folded.strip()
-    bare = _OPERATORS.sub("", _PUNCTUATION.sub(" ", folded))
-    return _SPACES.sub(" ", bare).strip() or folded
+    if len(text) > LONGEST_TEXT:
+        return text
+    plain = " ".join(_without_case(word) for word in _SPACES.split(text.strip()))
+    formula = _TIMES.sub("", plain.replace("**", "^"))
+    return _SPACES.sub(" ", _PUNCTUATION.sub(" ", formula)).strip() or plain
+
+
+def _without_case(word: str) -> str:
+    return fold(word) if word.islower() or word.isupper() or word.istitle() else unify(word)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ class RefusalReason(StrEnum):
     UNREADABLE = "unreadable"
     """The document is not JSON or YAML, or not of the kind asked for."""
     UNSUPPORTED_VERSION = "unsupported_version"
-    """Swagger 2.0, for example, which other programs convert."""
+    """Swagger 1.2, for example."""
     TOO_LARGE = "too_large"
     """A schema or document that fits into no prompt, or that is nested too deeply."""
     EXTERNAL_REF = "external_ref"

@@ -21,6 +21,7 @@ from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.session import ray_session
 from apigen_ray.report.audit_record import AUDIT, Audit
 from apigen_ray.report.audit_tables import print_audit
+from apigen_ray.report.quality import Quality
 from apigen_ray.report.refresh import refresh
 from apigen_ray.run_folder.store import REPLIES, RunFolder
 from apigen_ray.stages.check import CheckSettings
@@ -78,13 +79,16 @@ def audit(
     else:
         rows = _right_rows(data, run, chosen, library, sample)
     notices += rows.notices
+    quality: Quality | None = None
     with folder.writing():
         request = _Request(rows, chosen, library, folder, sample, notices)
         found = request.audited(console)
         folder.write_json(AUDIT, found.as_json())
         if run and run.path == folder.path:
-            refresh(run)
+            _, quality = refresh(run)
     print_audit(console, found)
+    if quality and quality.clean_line:
+        console.print(quality.clean_line, soft_wrap=True)
     console.print(f"audit: {folder.path / AUDIT}", soft_wrap=True)
     return found
 

@@ -16,10 +16,12 @@ from apigen_ray.models.clients import client_of
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.response_cache import ResponseCacheClient
 from apigen_ray.pipeline.operators import Executor
+from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import Seed
 from apigen_ray.report.audit_record import JUDGE_AUDIT, Audit, read_audit
 from apigen_ray.run_folder.store import RunFolder
 from apigen_ray.stages.judge import Judge
+from apigen_ray.tools.library import Library
 from apigen_ray.workflows.audit.cases import Case
 from apigen_ray.workflows.audit.checks import Runner, examine_case, open_runner
 from apigen_ray.workflows.audit.judges import Question, hear
@@ -110,6 +112,27 @@ def audit_judges(
         console.print(judge.warning or str(judge), style=style, soft_wrap=True)
     for notice in found.notices:
         console.print(notice, style="yellow", soft_wrap=True)
+
+
+def audit_judges_with(
+    library: Library,
+    folder: RunFolder,
+    config: RunConfig,
+    *,
+    executor: Executor | None,
+    judges: Sequence[Endpoint],
+    cache: ResponseCacheClient,
+    console: Console,
+) -> None:
+    """As `audit_judges`, with the config's seeds, if their tools are in a library."""
+    try:
+        seeds, _ = load_seeds(config.seeds, library.by_name())
+    except BadInput as error:
+        console.print(f"judges: not audited: {error}", style="yellow", soft_wrap=True)
+        return
+    with choosing_pairs(folder, config, seeds, executor) as pairs:
+        named = {judge.name: judge for judge in judges}
+        audit_judges(folder, config, pairs, judges=named, cache=cache, console=console)
 
 
 def _known(folder: RunFolder, config: RunConfig) -> Audit | None:

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from apigen_ray import strict_json
 from apigen_ray.errors import InfrastructureError
 from apigen_ray.records import Reply
 from apigen_ray.report.audit_record import AgreementRecord, JudgeRecord
@@ -19,6 +18,8 @@ from apigen_ray.workflows.audit.checks import examined, shown
 
 ERRORS_UNTIL_GIVEN_UP = 3
 TOGETHER = "all together"
+MOST_BRACKETS = 50
+"""Opening brackets, from the end of an answer, at which its verdict is looked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,13 +177,13 @@ def rates(verdicts: Sequence[tuple[bool, bool]]) -> dict[str, Rate | float]:
 
 def _verdict_at(text: str) -> float | None:
     """Where the last verdict of an answer begins, as a share of its length."""
-    opening = text.rfind("{")
-    while opening >= 0:
-        if any(True for _ in strict_json.embedded(text[opening:], "{")) and read_verdict(
-            text[opening:]
-        ):
-            return opening / len(text)
+    opening = len(text)
+    for _ in range(MOST_BRACKETS):
         opening = text.rfind("{", 0, opening)
+        if opening < 0:
+            return None
+        if read_verdict(text[opening:]):
+            return opening / len(text)
     return None
 
 

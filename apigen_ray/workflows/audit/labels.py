@@ -103,7 +103,7 @@ def _whole(text: str) -> Any:
 
 def _of_lines(path: Path, text: str, notices: list[str]) -> Iterator[Labelled]:
     unread: list[str] = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         row = json.loads(line)

@@ -20,7 +20,10 @@ from apigen_ray.workflows.audit.judges import NOTHING_RECORDED, Recorded
 from apigen_ray.workflows.external_rows import open_data
 
 COLUMNS = ("id", "style", "query", "answers", "tools", "execution_results", "messages", "outcome")
-OF_A_RUN = "its verified rows are taken for right, and some may be wrong themselves"
+OF_A_RUN = (
+    "its verified rows are taken for right: some may be wrong themselves, and its judges have "
+    "passed them all before"
+)
 OF_OTHER_DATA = "its rows are taken for right, and some may be wrong themselves"
 
 

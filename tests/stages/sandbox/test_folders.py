@@ -11,7 +11,7 @@ from subprocess import PIPE, Popen
 
 import pytest
 
-from apigen_ray.stages.execute.sandbox.folders import OwnedFolder
+from apigen_ray.run_folder.owned_folders import OwnedFolder
 from apigen_ray.stages.execute.sandbox.image import host_root
 
 OPEN = """
@@ -30,7 +30,7 @@ asyncio.run(main())
 OWN = """
 import sys
 from pathlib import Path
-from apigen_ray.stages.execute.sandbox.folders import OwnedFolder
+from apigen_ray.run_folder.owned_folders import OwnedFolder
 
 OwnedFolder("tools", Path(sys.argv[1]))
 print("ready", flush=True)

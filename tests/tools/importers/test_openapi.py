@@ -470,7 +470,7 @@ def test_access_by_a_client_certificate_is_refused(read):
         ("openapi: 3.1.0\npaths:\n  - a\n b: c\n", "a.yaml", "unreadable", "line 4"),
         ('{"openapi": "3.1.0", "paths": {', "a.json", "unreadable", "not JSON"),
         ("just words", "a.yaml", "unreadable", "not an OpenAPI document"),
-        ('{"swagger": "2.0", "paths": {}}', "a.json", "unsupported_version", "convert"),
+        ('{"swagger": "1.2", "paths": {}}', "a.json", "unsupported_version", "convert"),
         ("a: &a [x, *a]\nopenapi: 3.1.0", "a.yaml", "too_large", "aliases"),
         ("[" * 100_000, "a.json", "too_large", "nested"),
     ],

@@ -2,11 +2,14 @@
 
 import io
 import json
+from pathlib import Path
 
 import pytest
 from example_runs import SEEDS, config, go, simulated, stats
 from rich.console import Console
 from stub_judges import always
+
+from apigen_ray.workflows.verify import verify
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
 
@@ -51,3 +54,14 @@ def test_a_run_estimates_its_clean_share_and_a_resume_says_the_same(tmp_path):
     assert first["quality"]["clean_share"]["share"] > 0.9
     assert go(settings) == 0
     assert json.dumps(stats(tmp_path)) == json.dumps(first)
+
+
+def test_data_made_elsewhere_is_judged_by_judges_that_were_tested_first(tmp_path):
+    rows = [json.loads(line) for line in Path(SEEDS).read_text().splitlines()[:4]]
+    console = Console(file=io.StringIO(), width=1000)
+    with always("yes") as judge:
+        settings = config("unused", judge=judge.model_dump(mode="json"), judge_audit={"pairs": 12})
+        done = verify(rows, tools=settings.tools, config=settings, out=tmp_path, console=console)
+    assert done.outcomes["verified"] == 4
+    warning = "judge always-yes: its verdicts say nothing: it passes 6 of 6 right pairs"
+    assert console.file.getvalue().count(warning) == 2

@@ -58,7 +58,9 @@ class Recorder:
 
 def _entries(text: str) -> list[tuple[str, dict[str, Any]]]:
     entries = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line:
+            continue
         try:
             entry = json.loads(line)
             entries.append((str(entry["key"]), entry))

@@ -29,7 +29,7 @@ import docker
 import docker.errors
 
 from apigen_ray.errors import BadInput
-from apigen_ray.stages.execute.sandbox.folders import PREFIX, OwnedFolder, lock_folder
+from apigen_ray.run_folder.owned_folders import PREFIX, OwnedFolder, lock_folder
 from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
 
 REPOSITORY = "apigen-ray-sandbox"

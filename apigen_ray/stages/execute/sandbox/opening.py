@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from apigen_ray.errors import BadInput
-from apigen_ray.stages.execute.sandbox.folders import OwnedFolder
+from apigen_ray.run_folder.owned_folders import OwnedFolder
 from apigen_ray.stages.execute.sandbox.image import connect, host_root
 from apigen_ray.stages.execute.sandbox.pool import Pool, Sandbox, Transport
 from apigen_ray.stages.execute.sandbox.settings import WITH_EGRESS, Kind, SandboxSettings, no_egress

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 
 from apigen_ray.errors import SandboxLost
 from apigen_ray.records import Call, CallResult, Failed, Reason
+from apigen_ray.run_folder.owned_folders import OwnedFolder
 from apigen_ray.stages.execute.rest.proxy import EgressProxy
-from apigen_ray.stages.execute.sandbox.folders import OwnedFolder
 from apigen_ray.stages.execute.sandbox.protocol import (
     MAX_REQUEST,
     Connection,

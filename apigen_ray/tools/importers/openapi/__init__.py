@@ -1,4 +1,4 @@
-"""Tools from OpenAPI 3.0 and 3.1 documents: one for each operation.
+"""Tools from OpenAPI 3.x and Swagger 2.0 documents: one for each operation.
 
 An operation's parameters and the members of its JSON or form body become the arguments of one
 tool; its backend says where each of them is sent.
@@ -42,7 +42,7 @@ def read_openapi(sources: Sequence[str], options: OpenApiOptions) -> Iterator[Fi
 
 IMPORTER = Importer(
     name="openapi",
-    summary="the operations of OpenAPI 3.0 and 3.1 documents",
+    summary="the operations of OpenAPI 3.x and Swagger 2.0 documents",
     source="a JSON or YAML document, or a folder of them",
     example="api.yaml --server https://api.example.com --out tools.jsonl",
     options=OpenApiOptions,

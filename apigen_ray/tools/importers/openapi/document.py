@@ -11,7 +11,9 @@ from apigen_ray.errors import BadInput
 from apigen_ray.tools.importers.documents import References, Unusable
 from apigen_ray.tools.importers.findings import RefusalReason, Refused
 from apigen_ray.tools.importers.importer import CategoryOption, option
+from apigen_ray.tools.importers.openapi.alternatives import with_alternatives
 from apigen_ray.tools.importers.openapi.schemas import Schemas
+from apigen_ray.tools.importers.openapi.swagger import to_openapi_3
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch")
 MAX_HOPS = 20
@@ -77,11 +79,12 @@ class Document:
             detail = "not an OpenAPI document: it has no `openapi`"
             raise Unusable(RefusalReason.UNREADABLE, detail)
         version = str(root.get("openapi") or root.get("swagger"))
-        if not re.match(r"3\.[012]", version):
+        if not re.match(r"3\.[012]|2\.0$", version):
             detail = f"OpenAPI {version}; convert it to 3.0 or 3.1 first"
             raise Unusable(RefusalReason.UNSUPPORTED_VERSION, detail)
         if not isinstance(root.get("paths") or {}, dict):
             raise Unusable(RefusalReason.UNREADABLE, "`paths` must be an object")
+        root = _in_openapi_3(root, version)
         info = root.get("info")
         title = info.get("title") if isinstance(info, dict) else None
         self.root = root
@@ -90,7 +93,7 @@ class Document:
         self.category = category
         self.title = str(title or path.stem)
         self.references = References(root, path, allow_remote=options.allow_remote_refs)
-        self.schemas = Schemas(self.references, ref_stands_alone=version.startswith("3.0"))
+        self.schemas = Schemas(self.references, ref_stands_alone=version.startswith(("2.", "3.0")))
         self._ids: dict[str, str] = {}
 
     def operations(self) -> Iterator[Place | Refused]:
@@ -124,3 +127,13 @@ class Document:
     def first_use(self, operation_id: str, where: str) -> str:
         """Where an operationId was first used: here, unless an earlier operation has it."""
         return self._ids.setdefault(operation_id, where)
+
+
+def _in_openapi_3(root: dict[str, Any], version: str) -> dict[str, Any]:
+    try:
+        return with_alternatives(to_openapi_3(root) if version == "2.0" else root)
+    except RecursionError:
+        raise Unusable(RefusalReason.TOO_LARGE, "nested too deeply") from None
+    except (AttributeError, KeyError, TypeError) as error:
+        detail = f"not valid Swagger: {type(error).__name__}: {error}"
+        raise Unusable(RefusalReason.UNREADABLE, detail) from None

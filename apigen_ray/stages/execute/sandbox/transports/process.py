@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from apigen_ray.stages.execute.sandbox.folders import OwnedFolder
+from apigen_ray.run_folder.owned_folders import OwnedFolder
 from apigen_ray.stages.execute.sandbox.image import RUNNER, host_python, host_root
 from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
 

@@ -4,10 +4,13 @@ The owner holds a lock on the folder. The kernel drops it with the process, howe
 whoever makes the next folder knows which ones are stale, and removes them.
 """
 
+import atexit
 import fcntl
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PREFIX = "apigen-ray-"
@@ -37,6 +40,28 @@ class OwnedFolder:
     def release(self) -> None:
         """Give up ownership."""
         os.close(self._lock)
+
+
+def temporary_folder(purpose: str) -> Path:
+    """A folder that goes with this process, however that ends."""
+    folder = OwnedFolder(purpose, Path(tempfile.gettempdir()))
+    atexit.register(folder.remove)
+    return folder.path
+
+
+@contextmanager
+def log_folder() -> Iterator[Path]:
+    """A folder for logs. After an error, whose message may name one, it stays until the next."""
+    folder = OwnedFolder("logs", Path(tempfile.gettempdir()))
+    try:
+        yield folder.path
+    except BaseException:
+        if any(folder.path.iterdir()):
+            folder.release()
+        else:
+            folder.remove()
+        raise
+    folder.remove()
 
 
 def lock_folder(folder: Path, how: int) -> int:
