@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,6 +16,7 @@ from markupsafe import Markup
 
 from apigen_ray.records import Outcome
 from apigen_ray.report.audit_tables import Table, agreement_table, judge_table, mutation_table
+from apigen_ray.report.chat import Bubble, chat
 from apigen_ray.report.intervals import Rate
 from apigen_ray.report.page_figures import (
     COLUMNS,
@@ -275,10 +277,11 @@ def _diversity_table(diversities: Sequence[Diversity]) -> Table:
 
 def _example(row: Mapping[str, Any]) -> dict[str, Any]:
     title = row["query"] or row["completion"] or row["detail"] or ""
+    bubbles = chat(row)
+    pair = [] if bubbles else [("Query", row["query"]), *_calls_and_results(row)]
     parts = [
         ("Why", row["detail"]),
-        ("Query", row["query"]),
-        *_calls_and_results(row),
+        *pair,
         *_thoughts(row),
         ("Tools shown", _tools(row)),
         ("Completion", row["completion"] if row["outcome"] == Outcome.FAIL_FORMAT else None),
@@ -286,9 +289,15 @@ def _example(row: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{key: row[key] or "" for key in ("id", "model", "style", "outcome", "reason")},
         "title": _clipped(" ".join(title.split()), LONGEST_TITLE),
+        "chat": [_clipped_bubble(bubble) for bubble in bubbles],
         "parts": [(label, _clipped(text, LONGEST_TEXT)) for label, text in parts if text],
         "folded": [(label, _clipped(text, LONGEST_TEXT)) for label, text in _reasoning(row)],
     }
+
+
+def _clipped_bubble(bubble: Bubble) -> Bubble:
+    folded = [(label, _clipped(text, LONGEST_TEXT)) for label, text in bubble.folded]
+    return replace(bubble, text=_clipped(bubble.text, LONGEST_TEXT), folded=folded)
 
 
 def _calls_and_results(row: Mapping[str, Any]) -> Iterable[tuple[str, str | None]]:

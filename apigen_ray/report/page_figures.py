@@ -35,6 +35,8 @@ COLUMNS = (
     "query",
     "answers",
     "tools",
+    "messages",
+    "turns",
     "outcome",
     "reason",
     "detail",

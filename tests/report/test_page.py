@@ -48,6 +48,19 @@ def hostile_point(number, text):
         votes=json.dumps([{"judge": text, "pass": True, "thought": text}]),
         completion=text,
         reasoning=text,
+        messages=json.dumps(
+            [
+                {"role": "user", "content": text},
+                {
+                    "role": "assistant",
+                    "content": text,
+                    "tool_calls": [{"id": "c", "function": {"name": text, "arguments": {}}}],
+                },
+                {"role": "tool", "tool_call_id": "c", "content": text},
+            ]
+        )
+        if number % 3
+        else None,
         detail=text,
         generate_s=0.5,
     )
@@ -156,3 +169,34 @@ def test_the_same_rows_give_the_same_page_in_any_order(tmp_path):
         written(tmp_path / str(n) / "run", order) for n, order in enumerate([rows, rows[::-1]])
     ]
     assert pages[0] == pages[1]
+
+
+def test_a_conversation_is_shown_as_a_chat_with_calls_and_results_folded(tmp_path):
+    def made(*arguments):
+        return [{"id": f"c{n}", "function": {"name": "add", "arguments": given}} for n, given in
+                enumerate(arguments)]  # fmt: skip
+
+    messages = [
+        {"role": "user", "content": "Add <b>1</b>."},
+        {"role": "assistant", "content": "", "tool_calls": made({"x": 1})},
+        {"role": "tool", "tool_call_id": "c0", "content": "GIVEN"},
+        {"role": "assistant", "content": "It is one."},
+        {"role": "user", "content": "And again?"},
+        {"role": "assistant", "content": "", "tool_calls": made({"x": 2})},
+    ]
+    turns = [{"message": 1}, {"message": 5, "reason": "raised", "detail": "it broke"}]
+    results = [{"ok": True, "result": "OURS"}, {"ok": False, "reason": "raised", "message": "no"}]
+    row = point(
+        "talk",
+        Reason.RAISED,
+        messages=json.dumps(messages),
+        turns=json.dumps(turns),
+        execution_results=json.dumps(results),
+    )
+    page = written(tmp_path, [row])
+    chat = page.split('<div class="bubble user">')[1:]
+    assert len(chat) == 2
+    assert "Add &lt;b&gt;1&lt;/b&gt;." in chat[0]
+    assert "<details><summary><bdi>add</bdi></summary>" in chat[0]
+    assert [word in chat[0] for word in ("GIVEN", "OURS", "It is one.")] == [True] * 3
+    assert '<p class="flaw">raised: it broke</p>' in chat[1]

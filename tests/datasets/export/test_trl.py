@@ -10,12 +10,14 @@ template; the templates are those that TRL ships. It takes a minute.
 import json
 import os
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from conversations import ROWS, TOOLS, call, user, verified_run
 
 from apigen_ray.datasets.export.writing import export
+from apigen_ray.errors import BadInput
 from apigen_ray.workflows.verify import verify
 
 PYTHON = os.environ.get("TRL_PYTHON")
@@ -26,6 +28,7 @@ pytestmark = [
 TEMPLATES = ("qwen2_5", "qwen3", "llama3_1", "gptoss", "glm4moe", "deepseekv3")
 TRAIN = """
 import json, sys
+from contextlib import suppress
 from pathlib import Path
 import datasets, trl
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
@@ -49,11 +52,13 @@ def step(folder, template, kind):
         vocab_size=len(fast), hidden_size=32, intermediate_size=64, num_hidden_layers=2,
         num_attention_heads=2, num_key_value_heads=2, max_position_embeddings=8192,
         bos_token_id=0, eos_token_id=1, pad_token_id=2))
+    model.save_pretrained(f"{out}/model")  # DPO loads its reference model from there
+    fast.save_pretrained(f"{out}/model")
     settings = dict(output_dir=out, max_steps=1, per_device_train_batch_size=len(rows),
                     use_cpu=True, report_to=[], logging_steps=1, save_strategy="no",
                     max_length=None)
     made = {"sft": (trl.SFTTrainer, trl.SFTConfig), "dpo": (trl.DPOTrainer, trl.DPOConfig)}[kind]
-    trainer = made[0](model=model, args=made[1](**settings), train_dataset=rows,
+    trainer = made[0](model=f"{out}/model", args=made[1](**settings), train_dataset=rows,
                       processing_class=fast)
     seen = trainer.train_dataset
     texts = [fast.decode(row["input_ids"]) for row in seen] if kind == "sft" else []
@@ -114,7 +119,9 @@ def test_calls_come_back_from_the_templates_of_ten_families(templates, tmp_path)
     run = verified_run(tmp_path / "run")
     whole = []
     for template in sorted(templates.glob("*.jinja")):
-        if not template.stem.endswith("_training"):
+        if template.stem.endswith("_training"):
+            continue
+        with suppress(BadInput):  # of images, or without a message's text: nothing comes back
             exported = export(run, "openai", tmp_path / template.stem, for_model=str(template))
             print(f"{template.stem}: {exported.written} of {len(ROWS)} as {exported.format}")
             whole += [template.stem] if exported.written == len(ROWS) else []

@@ -1,0 +1,61 @@
+"""A conversation as the report shows it: who says what, with calls and results folded away."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+MOST_MESSAGES = 40
+"""The most messages shown of one conversation: its first ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """What a message says, and what is folded away below it."""
+
+    role: str
+    text: str
+    flaw: str = ""
+    """Why the turn failed, or what is found about it."""
+    folded: list[tuple[str, str]] = field(default_factory=list)
+
+
+def chat(row: Mapping[str, Any]) -> list[Bubble]:
+    """The bubbles of a row; none, if it is no conversation."""
+    if not row["messages"]:
+        return []
+    messages = json.loads(row["messages"])
+    bubbles = list(_bubbles(messages[:MOST_MESSAGES], row))
+    if len(messages) > MOST_MESSAGES:
+        more = len(messages) - MOST_MESSAGES
+        bubbles.append(Bubble("system", f"… and {more:,} messages more"))
+    return bubbles
+
+
+def _bubbles(messages: list[dict[str, Any]], row: Mapping[str, Any]) -> Iterator[Bubble]:
+    flaws = {turn["message"]: _flaw(turn) for turn in json.loads(row["turns"] or "[]")}
+    ours = iter(json.loads(row["execution_results"] or "[]"))
+    folds: dict[str, list[tuple[str, str]]] = {}
+    for place, message in enumerate(messages):
+        if message["role"] == "tool":
+            fold = folds.get(message["tool_call_id"])
+            if fold is not None:
+                fold.append(("Result that is given", message["content"]))
+            continue
+        bubble = Bubble(message["role"], message["content"], flaws.get(place, ""))
+        if thought := message.get("reasoning_content"):
+            bubble.folded.append(("Reasoning", thought))
+        yield bubble
+        for call in message.get("tool_calls", ()):
+            name = call["function"]["name"]
+            written = json.dumps(call["function"]["arguments"], ensure_ascii=False)
+            parts = [("Call", written)]
+            if result := next(ours, None):
+                parts.append(("Result", json.dumps(result, ensure_ascii=False)))
+            folds[call["id"]] = parts
+            yield Bubble("call", str(name), "", parts)
+
+
+def _flaw(turn: Mapping[str, Any]) -> str:
+    said = [f"{turn['reason']}: {turn['detail']}"] if "reason" in turn else []
+    return "; ".join([*said, *turn.get("result_mismatch", ())])
