@@ -16,7 +16,7 @@ from apigen_ray.models.settings import Settings
 from apigen_ray.prompting.sampler import SamplingSettings
 from apigen_ray.prompting.seed_pool import FeedbackSettings
 from apigen_ray.prompting.targets import Target
-from apigen_ray.records import Strategy, Style
+from apigen_ray.records import GENERATED_STYLES, Strategy, Style
 from apigen_ray.report.tracking import MlflowSettings, TrackSettings
 from apigen_ray.run_folder.remote_files import no_such_file, resolve_sources
 from apigen_ray.run_folder.storage import resolve_path
@@ -70,7 +70,7 @@ class Actors(Settings):
 
 
 def _asked(style: Style) -> Style:
-    if style is Style.MULTI_TURN:
+    if style not in GENERATED_STYLES:
         raise ValueError(f"{style} is a style of data made elsewhere; a run can't ask for it")
     return style
 
