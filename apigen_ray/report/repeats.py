@@ -1,4 +1,8 @@
-"""Verified pairs that repeat another: the same query, as far as words go, and the same calls."""
+"""Verified pairs that repeat another of the same model: its query, in words, and its calls.
+
+Each model makes a data set of its own, as in the paper, and has targets of its own. An export of
+several models leaves out what one of them shares with another.
+"""
 
 import json
 from collections.abc import Iterable
@@ -15,26 +19,21 @@ COLUMNS = ("id", "model", "query", "answers", "outcome")
 """The columns that repeats are found in."""
 
 
-def repeated_ids(tables: Iterable[pa.Table], *, within_model: bool = False) -> set[str]:
-    """The ids of verified pairs that repeat one with a lower id.
-
-    Args:
-        tables: Rows that have at least `COLUMNS`.
-        within_model: Whether pairs of different models count as different.
-    """
+def repeated_ids(tables: Iterable[pa.Table]) -> set[str]:
+    """The ids of verified pairs that repeat one with a lower id. Rows have at least `COLUMNS`."""
     lowest: dict[bytes, str] = {}
     repeated = set()
     for table in tables:
         verified = with_value(table.select(COLUMNS), "outcome", Outcome.VERIFIED)
         for id_, model, query, answers, _ in zip(*verified.to_pydict().values(), strict=True):
-            key = _key(query or "", answers or "[]", model if within_model else "")
+            key = _key(model, query or "", answers or "[]")
             kept = min(lowest.get(key, id_), id_)
             repeated.update({lowest.get(key, id_), id_} - {kept})
             lowest[key] = kept
     return repeated
 
 
-def _key(query: str, answers: str, model: str) -> bytes:
+def _key(model: str, query: str, answers: str) -> bytes:
     # A query without any word, as in a script that is not written in words, is compared as it is.
     words = " ".join(words_of(query)) or query
     calls = sorted(strict_json.canonical(call) for call in json.loads(answers))

@@ -157,7 +157,7 @@ class RunPlan:
         for table in self._folder.tables(["id", "outcome"]):
             rows = zip(table["id"].to_pylist(), table["outcome"].to_pylist(), strict=True)
             found.update(id_ for id_, outcome in rows if outcome == Outcome.VERIFIED)
-        return found - repeated_ids(self._folder.tables(repeats.COLUMNS), within_model=True)
+        return found - repeated_ids(self._folder.tables(repeats.COLUMNS))
 
 
 def _ids(model: str, spec: PromptSpec) -> Iterator[tuple[int, str]]:

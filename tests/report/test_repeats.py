@@ -15,8 +15,8 @@ def row(id_, query="Add 1 and 2.", calls=CALLS, **columns):
     return point(id_, query=query, answers=json.dumps(calls), **columns)
 
 
-def repeated(*rows, **options):
-    return repeated_ids([as_table([each]) for each in rows], **options)
+def repeated(*rows):
+    return repeated_ids([as_table([each]) for each in rows])
 
 
 def test_the_lowest_id_stays_in_whatever_order_rows_come():
@@ -38,7 +38,5 @@ def test_only_verified_pairs_count():
     assert not repeated(row("a", reason=Reason.RAISED), row("b"))
 
 
-def test_models_may_be_told_apart():
-    rows = [row("a", model="m"), row("b", model="n")]
-    assert repeated(*rows) == {"b"}
-    assert not repeated(*rows, within_model=True)
+def test_models_have_data_sets_of_their_own():
+    assert not repeated(row("a", model="m"), row("b", model="n"))
