@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
 
 from apigen_ray.errors import BadInput
 from apigen_ray.models.clients import MODEL_KINDS, MODEL_SETTINGS, ModelSettings
@@ -15,9 +16,9 @@ from apigen_ray.models.settings import Settings
 from apigen_ray.prompting.sampler import SamplingSettings
 from apigen_ray.prompting.seed_pool import FeedbackSettings
 from apigen_ray.prompting.targets import Target
-from apigen_ray.records import Strategy, Style
+from apigen_ray.records import GENERATED_STYLES, Strategy, Style
 from apigen_ray.report.tracking import MlflowSettings, TrackSettings
-from apigen_ray.run_folder.remote_files import resolve_sources
+from apigen_ray.run_folder.remote_files import no_such_file, resolve_sources
 from apigen_ray.run_folder.storage import resolve_path
 from apigen_ray.stages.agreement import AgreementSettings
 from apigen_ray.stages.check import CheckSettings
@@ -28,6 +29,8 @@ from apigen_ray.stages.grounding import GroundingSettings
 from apigen_ray.stages.judge import JudgeAuditSettings, Rule
 
 GRACE_S = 60.0
+SHOWN = 5
+"""How many problems of a config are listed."""
 
 
 class ActorCount(Settings):
@@ -67,7 +70,7 @@ class Actors(Settings):
 
 
 def _asked(style: Style) -> Style:
-    if style is Style.MULTI_TURN:
+    if style not in GENERATED_STYLES:
         raise ValueError(f"{style} is a style of data made elsewhere; a run can't ask for it")
     return style
 
@@ -184,6 +187,8 @@ def load_config(source: str | Path, overrides: Sequence[str] = ()) -> RunConfig:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise BadInput(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    except FileNotFoundError as error:
+        raise BadInput(no_such_file(source, "file")) from error
     except Exception as error:  # each store's client raises its own types
         raise BadInput(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     if not isinstance(values, dict):
@@ -198,7 +203,7 @@ def _validated(values: Mapping[str, Any], where: str) -> RunConfig:
     try:
         return RunConfig.model_validate(values)
     except ValidationError as error:
-        raise BadInput(f"{where}: {_first_problem(error)}") from error
+        raise BadInput(f"{where}: {_problems(error)}") from error
 
 
 def _override(values: dict[str, Any], override: str) -> None:
@@ -219,20 +224,23 @@ def _override(values: dict[str, Any], override: str) -> None:
         raise BadInput(f"--set {override}: no such key, or the value is not YAML") from error
 
 
-def _first_problem(error: ValidationError) -> str:
+def _problems(error: ValidationError) -> str:
     problems = error.errors(include_url=False)
-    problem = problems[0]
+    more = f" (and {len(problems) - SHOWN} more)" if len(problems) > SHOWN else ""
+    return "; ".join(map(_problem, problems[:SHOWN])) + more
+
+
+def _problem(problem: ErrorDetails) -> str:
     # pydantic adds the kind of a model to the path
     steps = [str(step) for step in problem["loc"] if step not in MODEL_KINDS]
     key = ".".join(steps) or "config"
     message = problem["msg"].removeprefix("Value error, ")
     if problem["type"] == "extra_forbidden":
         message = "unknown key" + _suggestion(steps)
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
     given = problem["input"]
     shown = f", not {given!r}" if isinstance(given, str | int | float) and steps else ""
     shown = re.sub(r"//[^/@\s]*@", "//***@", shown)  # a password in a URL
-    return f"{key}: {message}{'' if 'unknown' in message else shown}{more}"
+    return f"{key}: {message}{'' if 'unknown' in message else shown}"
 
 
 def _suggestion(steps: Sequence[str]) -> str:

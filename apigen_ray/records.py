@@ -30,9 +30,10 @@ class Style(StrEnum):
     """A conversation in which the assistant makes calls more than once: data made elsewhere."""
 
 
+GENERATED_STYLES: tuple[Style, ...] = tuple(s for s in Style if s is not Style.MULTI_TURN)
+"""The styles that prompts ask for; conversations come from elsewhere."""
 Strategy: TypeAlias = Literal["query_and_calls", "calls_first"]
-"""How pairs are made: the model writes both sides, as in the paper; or calls are drawn, and it
-writes the query that they answer."""
+"""The model writes both sides, as in the paper, or the query of calls that are drawn."""
 
 
 class Outcome(StrEnum):
@@ -106,9 +107,8 @@ class Reason(StrEnum):
     COPIED = "copied"
     """The query, or the whole pair, repeats the prompt."""
     UNGROUNDED = "ungrounded"
-    """The query does not give the values of a call."""
+    """No value of a call comes from the query."""
     DISAGREEMENT = "disagreement"
-    """Other models answer the query with other calls."""
 
     ENDPOINT = "endpoint"
     RATE_LIMITED = "rate_limited"

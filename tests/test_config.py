@@ -49,6 +49,17 @@ def test_wrong_keys_and_values_are_named(override, message):
     assert "\n" not in str(caught.value)
 
 
+def test_all_problems_are_listed_in_one_line():
+    overrides = ["models.0.concurency=1", "sandbox.timeout_s=-1", "seed=many"]
+    with pytest.raises(BadInput) as caught:
+        load_config(QUICKSTART, overrides)
+    said = str(caught.value)
+    assert all(key in said for key in ("concurency: unknown key", "timeout_s: ", "seed: "))
+    assert "\n" not in said
+    with pytest.raises(BadInput, match=r"\(and 2 more\)$"):
+        load_config(QUICKSTART, [f"key{n}=1" for n in range(7)])
+
+
 @pytest.mark.parametrize("text", ["- a list", "a: [", "\x00", ""])
 def test_what_is_no_config_is_one_line(tmp_path, text):
     path = tmp_path / "bad.yaml"
@@ -66,9 +77,12 @@ def cli(*arguments):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["run", "nowhere.yaml"], "nowhere.yaml: No such file"),
-        (["run", str(QUICKSTART), "--set", "tools=[nowhere.py]"], "nowhere.py: no such file"),
-        (["run", str(QUICKSTART), "--set", "seeds=[no.jsonl]"], "no.jsonl: no such file"),
+        (["run", "nowhere.yaml"], f"nowhere.yaml: no such file in {ROOT}"),
+        (
+            ["run", str(QUICKSTART), "--set", "tools=[nowhere.py]"],
+            "nowhere.py: no such file or folder",
+        ),
+        (["run", str(QUICKSTART), "--set", "seeds=[no.jsonl]"], f"no such file in {ROOT}"),
         (["report", "nowhere"], "nowhere: not a run folder"),
         (["verify", "x.jsonl", "--tools", "t.py", "--stages", "smell", "--out", "o"], "'smell'"),
         (["simulate", "--port", "0", "--profile", "perfectly"], "perfectly"),

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from apigen_ray.errors import BadInput
+from apigen_ray.run_folder.remote_files import no_such_file
 
 ROWS_PER_TABLE = 2000
 
@@ -58,5 +59,5 @@ def read_hub(name: str) -> tuple[int, Iterator[pa.Table]]:
 
 def _unreadable(name: str, error: Exception) -> BadInput:
     if isinstance(error, FileNotFoundError):
-        return BadInput(f"{name}: no such file")
+        return BadInput(no_such_file(name, "file"))
     return BadInput(f"{name}: not a readable Parquet file: {error}")

@@ -15,7 +15,7 @@ from apigen_ray import strict_json
 from apigen_ray.datasets.tabular import read_hub, read_parquet
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Json, Style, Tool
-from apigen_ray.run_folder.remote_files import local_copy
+from apigen_ray.run_folder.remote_files import local_copy, no_such_file
 from apigen_ray.tools.read_forms import UnreadableTool, read_tool
 
 
@@ -48,7 +48,7 @@ def _jsonl(path: Path, name: str) -> Iterator[tuple[str, dict[str, Any]]]:
                     raise BadInput(f"{name}:{number}: not a JSON object")
                 yield f"{name}:{number}", row
     except FileNotFoundError as error:
-        raise BadInput(f"{name}: no such file") from error
+        raise BadInput(no_such_file(name, "file")) from error
     except (json.JSONDecodeError, RecursionError) as error:
         raise BadInput(f"{name}:{number}: not JSON: {error}") from error
     except (OSError, UnicodeDecodeError) as error:

@@ -78,7 +78,7 @@ async def completion_of(response: aiohttp.ClientResponse, secret: str | None) ->
     if response.status == HTTPStatus.OK:
         body = await _read_capped(response)
         if body.lstrip().startswith(b"<"):
-            raise EndpointError(f"{response.url}: {WEB_PAGE}")
+            raise Transient(WEB_PAGE)  # of a proxy, perhaps; the probe refuses a wrong URL
         return _parse(body)
     message = f"{response.status} {await error_message(response, secret)}"
     if response.status == HTTPStatus.INTERNAL_SERVER_ERROR and _UNPARSED.search(message):

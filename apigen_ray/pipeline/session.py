@@ -5,6 +5,7 @@ import os
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -23,7 +24,7 @@ from ray.data._internal.execution.operators.union_operator import UnionOperator
 from upath import UPath
 
 from apigen_ray.errors import BadInput
-from apigen_ray.run_folder.owned_folders import OwnedFolder
+from apigen_ray.run_folder.owned_folders import PREFIX, OwnedFolder, remove_stale
 from apigen_ray.run_folder.storage import is_local
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ are soon written. Ray's own back-pressure counts bytes, and rows are small."""
 POOL_UPSCALING_THRESHOLD = 0.9
 """The utilization of a pool above which Ray Data adds an actor."""
 
+DYING_TRIES, DYING_S = 5, 0.2
 LONGEST_PARENT = 20
 """Characters of the folder for temporary files: Ray has sockets some levels below, whose paths may
 have 107."""
@@ -65,6 +67,19 @@ def ray_session(log: UPath) -> Iterator[None]:
             ray.shutdown()
             if folder:
                 folder.remove()
+            _remove_left_by_actors()
+
+
+def _remove_left_by_actors() -> None:
+    """Remove the folders of sandboxes: Ray kills the actors that own them."""
+    parent = Path(tempfile.gettempdir())
+    prefixes = tuple(f"{PREFIX}{purpose}-" for purpose in ("scratch", "socket", "tools"))
+    for _ in range(DYING_TRIES):
+        for prefix in prefixes:
+            remove_stale(parent, prefix)
+        if not any(path.name.startswith(prefixes) for path in parent.iterdir()):
+            break
+        time.sleep(DYING_S)  # in use by another run, or by an actor that is still dying
 
 
 def _own_folder() -> OwnedFolder | None:

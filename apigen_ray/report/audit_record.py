@@ -94,7 +94,7 @@ class JudgeRecord(Record):
 
     @property
     def _unread(self) -> str:
-        return f"; {self.unreadable:,} verdicts could not be read" if self.unreadable else ""
+        return f"; no verdict could be read on {self.unreadable:,}" if self.unreadable else ""
 
     @property
     def warning(self) -> str | None:

@@ -203,8 +203,11 @@ def print_funnel(console: Console, stats: Stats) -> None:
 
 def print_quality(console: Console, quality: Quality) -> None:
     """Print what was measured of the judges, and what follows for the verified rows."""
+    judged = quality.judged_by
+    warned = {str(judge) for judge in judged.judges if judge.warning} if judged else set()
     for line in quality.lines():
-        console.print(_visible(line), markup=False, highlight=False, soft_wrap=True)
+        if line not in warned:
+            console.print(_visible(line), markup=False, highlight=False, soft_wrap=True)
     print_warnings(console, quality.warnings)
 
 

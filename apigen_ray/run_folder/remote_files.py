@@ -33,6 +33,12 @@ def _is_relative(source: Any, key: str) -> bool:
     return key == "tools" or source.endswith(DATA_FILES)  # else the name of a data set
 
 
+def no_such_file(source: str | Path, what: str = "file or folder") -> str:
+    """A message that names a missing source, and the folder in which it was looked for."""
+    relative = "://" not in str(source) and not Path(source).is_absolute()
+    return f"{source}: no such {what}" + (f" in {Path.cwd()}" if relative else "")
+
+
 @cache
 def local_copy(source: str) -> Path:
     """The path of a local source, or of a copy that is deleted when this process ends.
@@ -50,5 +56,5 @@ def local_copy(source: str) -> Path:
     except Exception as error:  # each store's client raises its own types
         raise BadInput(f"{source}: can't be read: {error or type(error).__name__}") from error
     if not here.exists():  # a prefix that no object has
-        raise BadInput(f"{source}: no such file or folder")
+        raise BadInput(no_such_file(source))
     return here

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import PythonBackend, Tool
-from apigen_ray.run_folder.remote_files import local_copy
+from apigen_ray.run_folder.remote_files import local_copy, no_such_file
 from apigen_ray.tools.importers.python import read_python
 from apigen_ray.tools.read_forms import read_tool_list
 
@@ -37,7 +37,7 @@ def load_library(sources: Sequence[str]) -> Library:
     paths = [local_copy(source) for source in sources]
     for path in paths:
         if not path.exists():
-            raise BadInput(f"tools: {path}: no such file or folder")
+            raise BadInput(f"tools: {no_such_file(path)}")
     code = [path for path in paths if path.is_dir() or path.suffix == ".py"]
     found = {path: read_tool_list(path) for path in paths if path not in code}
     notices: list[str] = []

@@ -17,7 +17,16 @@ from apigen_ray.models.simulated.reading import GenerateRequest
 from apigen_ray.models.simulated.schemas import accepts, resolve
 from apigen_ray.models.simulated.writing import task, write_irrelevant, write_query
 from apigen_ray.prompting.templates import VOICES
-from apigen_ray.records import Call, Checked, JsonObject, Reason, Rejected, Style, Tool
+from apigen_ray.records import (
+    GENERATED_STYLES,
+    Call,
+    Checked,
+    JsonObject,
+    Reason,
+    Rejected,
+    Style,
+    Tool,
+)
 from apigen_ray.stages.check import CheckSettings, check, signatures_of
 from apigen_ray.stages.grounding import ground
 
@@ -28,7 +37,7 @@ FOUND_LATER = (Fault.INFEASIBLE, Fault.MISMATCH)
 def drafts(zoo: tuple[Tool, ...], each: int) -> Iterator[tuple[Draft, str]]:
     """Pairs over all tools, styles and voices, with the voice."""
     random = Random(7)
-    for style in Style:
+    for style in GENERATED_STYLES:
         for voice in VOICES:
             for number in range(each):
                 tools = random.sample(zoo, 1 if style in ONE_TOOL else 3)

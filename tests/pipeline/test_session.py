@@ -1,6 +1,8 @@
 """Ray for a run keeps its own words to the log."""
 
 import logging
+import os
+import tempfile
 import time
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from upath import UPath
 
 from apigen_ray.errors import BadInput
 from apigen_ray.pipeline import session
+from apigen_ray.run_folder.owned_folders import OwnedFolder
 
 
 @pytest.mark.usefixtures("shared_ray")
@@ -65,14 +68,17 @@ def no_ray(monkeypatch, tmp_path):
     return told
 
 
-def test_nothing_of_our_own_ray_is_left_in_the_temporary_folder(no_ray, tmp_path):
-    with session.ray_session(UPath(tmp_path / "ray.log")):
+def test_nothing_is_left_in_the_temporary_folder(no_ray, monkeypatch, tmp_path):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(session, "LONGEST_PARENT", 1000)
+    with session.ray_session(UPath(os.devnull)):
         [folder] = map(Path, no_ray)
         (folder / "session").mkdir()
-    assert not folder.exists()
-    with pytest.raises(KeyboardInterrupt), session.ray_session(UPath(tmp_path / "ray.log")):
+        OwnedFolder("tools", tmp_path).release()  # as of an actor that Ray has killed
+    assert not any(tmp_path.iterdir())
+    with pytest.raises(KeyboardInterrupt), session.ray_session(UPath(os.devnull)):
         raise KeyboardInterrupt
-    assert not Path(no_ray[1]).exists()
+    assert not any(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", ["RAY_ADDRESS", "RAY_TMPDIR"])

@@ -11,7 +11,7 @@ from apigen_ray.prompting.draw_calls import draw_calls
 from apigen_ray.prompting.pair_schema import schema_of
 from apigen_ray.prompting.sampler import PromptSpec, Sampler, SamplingSettings
 from apigen_ray.prompting.seeds import load_seeds
-from apigen_ray.records import Checked, Rejected, Style
+from apigen_ray.records import GENERATED_STYLES, Checked, Rejected, Style
 from apigen_ray.stages.check import CheckSettings, check, signatures_of
 from apigen_ray.tools.library import load_library
 
@@ -32,7 +32,7 @@ def prompts(sampler, style):
     return [sampler.prompt(PromptSpec(index, style, 1)) for index in range(60)]
 
 
-@pytest.mark.parametrize("style", Style)
+@pytest.mark.parametrize("style", GENERATED_STYLES)
 def test_the_calls_fit_the_style_and_pass_stage_1(sampler, style):
     for prompt in prompts(sampler, style):
         [found] = check(

@@ -273,7 +273,7 @@ def test_python_tools_are_cleaned_with_their_code(run, tmp_path):
         (("{tmp}/t.jsonl", "--out", "{tmp}/o", "--steps", "acess"), "'acess' must be one of"),
         (("{tmp}/t.jsonl", "--out", "{tmp}/o", "--concurrency", "0"), "at least 1"),
         (("{tmp}/t.jsonl", "--out", "{tmp}/o", "--set", "seed=1"), "needs --config"),
-        (("{tmp}/t.jsonl", "--out", "{tmp}/o", "--config", "{tmp}/none"), "none: No such file"),
+        (("{tmp}/t.jsonl", "--out", "{tmp}/o", "--config", "{tmp}/none"), "none: no such file"),
     ],
 )
 def test_bad_input_is_one_line(run, tmp_path, arguments, says):

@@ -229,14 +229,15 @@ def test_a_target_that_cannot_be_met_is_said_to_be(tmp_path):
             r"\$NO_SUCH_KEY is not set",
         ),
         ({"points": {"multiple": 1}, "tools": ["{tmp}/one.py"], "seeds": []}, "only one"),
-        ({"tools": ["{tmp}/list.jsonl"], "seeds": []}, "'f': parameters must be a JSON object"),
-        ({"seeds": ["{tmp}/seeds.jsonl"]}, "seeds.jsonl:1: tools: no tool is named 'f'"),
+        ({"tools": ["{tmp}/list.jsonl"], "seeds": []}, "f: no backend"),
+        ({"seeds": ["{tmp}/seeds.jsonl"]}, "seeds.jsonl:1: tools: tool 'f': parameters: must be"),
     ],
 )
 def test_bad_input_is_found_before_anything_is_paid_for(change, message, tmp_path):
     (tmp_path / "one.py").write_text('def f(x: int) -> int:\n    """Do."""\n    return x\n')
     (tmp_path / "list.jsonl").write_text('{"name": "f"}\n')
-    seed = {"query": "x", "answers": [{"name": "f", "arguments": {}}], "tools": ["f"]}
+    seed = {"query": "x", "answers": [{"name": "f", "arguments": {}}]}
+    seed["tools"] = [{"name": "f", "parameters": 5}]
     (tmp_path / "seeds.jsonl").write_text(json.dumps(seed))
     text = json.dumps(change).replace("{tmp}", str(tmp_path))
     with pytest.raises(BadInput, match=message) as caught:

@@ -1,6 +1,7 @@
 """The examples that an export leaves out: duplicates, and those that resemble test data."""
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -83,7 +84,7 @@ class _Fingerprint:
 
 
 def clean(examples: Iterable[Example], tests: TestData) -> list[Removed]:
-    """The examples to leave out. Of duplicates, the one with the lowest id is kept."""
+    """The examples to leave out. Of duplicates, the one with the earliest id is kept."""
     removed = []
     fingerprints = []
     for example in examples:
@@ -91,7 +92,7 @@ def clean(examples: Iterable[Example], tests: TestData) -> list[Removed]:
             removed.append(Removed(example.id, *found))
         else:
             fingerprints.append(_fingerprint(example))
-    return removed + list(_duplicates(sorted(fingerprints, key=lambda found: found.id)))
+    return removed + list(_duplicates(sorted(fingerprints, key=_place)))
 
 
 def _tested(example: Example, tests: TestData) -> tuple[Cause, str] | None:
@@ -111,6 +112,12 @@ def _fingerprint(example: Example) -> _Fingerprint:
         calls=msgspec.json.encode(example.calls, order="sorted"),
         functions=functions_text(str(call["name"]) for call in example.calls),
     )
+
+
+def _place(found: _Fingerprint) -> list[tuple[int, str]]:
+    """Where an example stands among the others: of the ids 9 and 10, 9 comes first."""
+    parts = re.split(r"0*([0-9]+)", found.id)  # every other one is a number
+    return [(len(part) if index % 2 else 0, part) for index, part in enumerate(parts)]
 
 
 def _duplicates(fingerprints: Iterable[_Fingerprint]) -> Iterator[Removed]:

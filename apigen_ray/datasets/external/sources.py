@@ -13,7 +13,7 @@ from apigen_ray import strict_json
 from apigen_ray.datasets.tabular import count_parquet, read_hub, read_parquet
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Json
-from apigen_ray.run_folder.remote_files import local_copy
+from apigen_ray.run_folder.remote_files import local_copy, no_such_file
 
 BYTES_PER_CHUNK = 4 << 20
 _BETWEEN_ITEMS = re.compile(r"[\s,]*")
@@ -124,7 +124,7 @@ def _count(file: Path) -> int:
     try:
         return sum(bool(line.strip()) for chunk in _lines(file) for line in chunk.split(b"\n"))
     except FileNotFoundError as error:
-        raise BadInput(f"{file}: no such file") from error
+        raise BadInput(no_such_file(file, "file")) from error
     except OSError as error:
         raise BadInput(f"{file}: not a readable file: {error}") from error
 

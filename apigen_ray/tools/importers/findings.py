@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Backend, Json, JsonObject, Tool
+from apigen_ray.run_folder.remote_files import no_such_file
 from apigen_ray.tools.backends import UnreadableBackend, backend_form, read_backend
 from apigen_ray.tools.importers.names import unique
 from apigen_ray.tools.schemas import InvalidSchema, check_schema, without_bad_examples
@@ -224,7 +225,7 @@ def document_files(sources: Iterable[str], suffixes: tuple[str, ...]) -> Iterato
     for source in sources:
         path = Path(source)
         if not path.exists():
-            raise BadInput(f"{source}: no such file or folder")
+            raise BadInput(no_such_file(source))
         if not path.is_dir():
             yield path
             continue

@@ -9,11 +9,14 @@ import asyncio
 import contextlib
 import logging
 import shlex
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TextIO
 
+from apigen_ray.errors import BadInput
 from apigen_ray.tools.categories import category_of
 from apigen_ray.tools.importers.findings import (
     Finding,
@@ -44,11 +47,16 @@ def read_mcp(sources: Sequence[str], options: McpOptions) -> Iterator[Finding]:
     """The tools of files, folders of files, and servers.
 
     A server is `stdio:` with the command that starts it, or its URL.
+
+    Raises:
+        BadInput: if a source is missing, or a command without `stdio:`.
     """
     for source in sources:
         if source.startswith((STDIO, "http://", "https://")):
             yield from _live(source, options)
             continue
+        if not Path(source).exists() and shutil.which(source.partition(" ")[0]):
+            raise BadInput(f"{source}: no such file; to start this server, give '{STDIO}{source}'")
         for path in document_files([source], (".json", ".jsonl")):
             for where, value in read_values(path):
                 if isinstance(value, Refused):

@@ -45,6 +45,15 @@ def test_the_first_id_is_kept_whatever_the_order():
     assert {found.id for found in removed(*examples)} == {"b", "c"}
 
 
+@pytest.mark.parametrize(
+    "ids",
+    [("9", "10"), ("2", "10", "11"), ("p-9-1", "p-10-0"), ("007", "8"), ("a", "a-1"), ("5", "x")],
+)
+def test_numbers_in_ids_count_by_their_value(ids):
+    found = removed(*map(example, reversed(ids)))
+    assert [(item.id, item.of) for item in found] == [(id_, ids[0]) for id_ in ids[1:]]
+
+
 @pytest.fixture
 def bfcl(tmp_path):
     path = tmp_path / "BFCL.json"

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from apigen_ray.errors import BadInput
 from apigen_ray.tools.importers.findings import RefusalReason, gather
 from apigen_ray.tools.importers.mcp import McpOptions, read_mcp
 
@@ -126,3 +127,11 @@ def test_a_bad_tool_is_refused_and_the_rest_imported(tmp_path):
     assert [item.tool.name for item in result.imported][:1] == ["good"]
     assert [item.reason for item in result.refused][:1] == [RefusalReason.INVALID_TOOL]
     assert "far" in result.refused[-1].detail
+
+
+def test_a_command_without_its_scheme_is_told_so(tmp_path):
+    command = f"{sys.executable} -m server"
+    with pytest.raises(BadInput, match="to start this server, give 'stdio:"):
+        read(command)
+    with pytest.raises(BadInput, match=r"nowhere\.json: no such file or folder in /"):
+        read("nowhere.json")
