@@ -56,22 +56,24 @@ def read_row(row: Mapping[str, Any], answers: Mapping[str, Json]) -> ExternalRow
     given = row.get("chosen_id", row.get("id"))
     id_ = None if given is None else str(given)
     model = row.get("model") or row.get("model_name")
-    found = ExternalRow(
-        id=id_,
-        model=model if isinstance(model, str) else None,
-        style=_style(row.get("style")),
-        tools=_tools(row),
-        pair={},
-    )
+    tools, style = _tools(row), _style(row.get("style"))
+    found = ExternalRow(id_, model if isinstance(model, str) else None, style, tools, {})
     if (pair := _chosen_pair(row)) is not None:
         return found._replace(tools=pair[0], completion=pair[1])
-    if listed := _conversation(row, id_, answers):
-        return _of_conversation(found, listed)
-    if "completion" in row:
+    if _is_completion(row):
         given = row["completion"]
         text = given if isinstance(given, str) else strict_json.dumps(given)
         return found._replace(completion=text)
+    if listed := _conversation(row, id_, answers):
+        return _of_conversation(found, listed)
     return found._replace(pair=_of_columns(row, id_, answers))
+
+
+def _is_completion(row: Mapping[str, Any]) -> bool:
+    """Whether the row has a model's text; TRL's completions are messages that follow a prompt."""
+    if "completion" not in row:
+        return False
+    return not (isinstance(row["completion"], list) and isinstance(row.get("prompt"), list))
 
 
 def _chosen_pair(row: Mapping[str, Any]) -> tuple[Json, str] | None:
@@ -91,11 +93,13 @@ def _chosen_pair(row: Mapping[str, Any]) -> tuple[Json, str] | None:
 
 
 def _tools(row: Mapping[str, Any]) -> Json:
-    listed = (row.get(key) for key in ("tools", "function", "functions"))
-    tools: Json = next((value for value in listed if value is not None), task_tools(row))
-    if tools is None and isinstance(row.get("func_name"), str):
+    for key in ("tools", "function", "functions"):
+        if (given := row.get(key)) is not None:
+            tools: Json = given
+            return tools
+    if isinstance(row.get("func_name"), str):
         return [row["func_name"]]
-    return tools
+    return task_tools(row)
 
 
 def _conversation(
@@ -117,7 +121,7 @@ def _conversation(
     reply = next((value for value in replies if isinstance(value, list)), None)
     if isinstance(prompt, list) and reply is not None:
         return [*prompt, *reply]
-    if isinstance(row.get("text"), str):
+    if isinstance(row.get("text"), str) and not {"query", "answers"} & row.keys():
         return messages_of_text(row["text"])
     return turns_with_calls(row.get("question"), answers.get(id_ or ""))
 
@@ -168,10 +172,14 @@ def _with_objects(calls: Any) -> Any:
         return calls
     return [
         {**call, "arguments": text_or_json(call["arguments"], "answers: arguments")}
-        if isinstance(call, dict) and str(call.get("arguments")).lstrip().startswith("{")
+        if isinstance(call, dict) and _is_object_text(call.get("arguments"))
         else call
         for call in calls
     ]
+
+
+def _is_object_text(value: Any) -> bool:
+    return isinstance(value, str) and value.lstrip().startswith("{")
 
 
 def _query(value: Any) -> Any:

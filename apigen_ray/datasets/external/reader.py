@@ -127,7 +127,10 @@ class Reader:
                 row = _row(raw) if isinstance(raw, bytes) else raw
                 id_ = id_ if row.get("id") is None else str(row["id"])
                 given = read_row(row, self._answers)
-                rows += self._checked(given.id or id_, given, padding)
+                shown = self._shown(given.tools)
+                if not isinstance(raw, bytes) or b"null" in raw:
+                    given = self._without_padding(given, shown.signatures, padding)
+                rows += self._checked(given.id or id_, given, shown)
             except Unreadable as error:
                 where = chunk.where(index)
                 unread.append(f"{where}: {error}")
@@ -138,16 +141,20 @@ class Reader:
                 rows.append(_unread(id_, raw, Rejected(Reason.INTERNAL, unread[-1])))
         return Batch(as_table(rows), unread, self._padded)
 
-    def _checked(self, id_: str, given: ExternalRow, padding: Padding) -> list[Row]:
-        shown = self._shown(given.tools)
+    def _without_padding(
+        self, given: ExternalRow, signatures: Signatures, padding: Padding
+    ) -> ExternalRow:
         if given.messages is not None:
-            messages, padded = unpadded_messages(given.messages, shown.signatures, padding)
+            messages, padded = unpadded_messages(given.messages, signatures, padding)
             self._padded[padding[:4]] += padded
-            return [self._checked_conversation(id_, given, messages, shown)]
-        if "answers" in given.pair:
-            found = unpadded(given.pair["answers"], shown.signatures, padding)
-            self._padded[padding[:4]] += found.looked_padded
-            given.pair["answers"] = found.calls
+            return given._replace(messages=messages)
+        found = unpadded(given.pair.get("answers"), signatures, padding)
+        self._padded[padding[:4]] += found.looked_padded
+        return given._replace(pair=given.pair | {"answers": found.calls}) if found.calls else given
+
+    def _checked(self, id_: str, given: ExternalRow, shown: _Shown) -> list[Row]:
+        if given.messages is not None:
+            return [self._checked_conversation(id_, given, given.messages, shown)]
         thought = split(given.completion or "")
         if given.completion is None:
             results = [
