@@ -130,11 +130,10 @@ def checks(manifest: Mapping[str, Any]) -> str:
 
 
 def _repeats(stats: Stats) -> str:
-    if not stats.repeats:
+    if not stats.repeated:
         return ""
-    return (
-        f" {stats.repeats:,} more repeated the query and the calls of another; they are left out."
-    )
+    more = f" {len(stats.repeated):,} more repeated the query and the calls of another; "
+    return more + "they are left out."
 
 
 def _configs(styles: Sequence[str]) -> list[dict[str, Any]]:

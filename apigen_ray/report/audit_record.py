@@ -1,12 +1,14 @@
 """What an audit found, as `audit.json` and `judge_audit.json` hold it."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain, combinations
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer, ValidationError
 
 from apigen_ray.errors import BadInput
-from apigen_ray.report.estimates import LEVEL
+from apigen_ray.report.estimates import LEVEL, kappa
 from apigen_ray.report.intervals import Rate
 from apigen_ray.run_folder.store import RunFolder
 
@@ -117,6 +119,24 @@ class AgreementRecord(Record):
     rate: Counted
     kappa: float | None
     """Cohen's: agreement beyond chance; None if one of them always says the same."""
+
+
+def agreements(
+    votes: Sequence[Mapping[str, bool]], judges: Sequence[str] = ()
+) -> list[AgreementRecord]:
+    """How far any two judges agree on what both voted on.
+
+    Args:
+        votes: Those on each thing, by judge.
+        judges: Their names, in the order of the pairs; by default, that of the alphabet.
+    """
+    found = []
+    for first, second in combinations(judges or sorted({*chain.from_iterable(votes)}), 2):
+        tally = Counter((v[first], v[second]) for v in votes if first in v and second in v)
+        if tally:
+            rate = Rate(tally[True, True] + tally[False, False], tally.total())
+            found.append(AgreementRecord(first=first, second=second, rate=rate, kappa=kappa(tally)))
+    return found
 
 
 class Audit(Record):

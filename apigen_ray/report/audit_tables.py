@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from apigen_ray.report.audit_record import Audit, JudgeRecord, MutationRecord
+from apigen_ray.report.audit_record import AgreementRecord, Audit, JudgeRecord, MutationRecord
 from apigen_ray.report.intervals import Rate
 
 Table: TypeAlias = tuple[Sequence[str], Sequence[Sequence[str]]]
@@ -92,8 +92,8 @@ def _judge_row(judge: JudgeRecord) -> list[str]:
     ]
 
 
-def agreement_table(audit: Audit) -> Table:
-    """How far any two judges agree."""
+def agreement_table(agreements: Sequence[AgreementRecord], what: str = "pairs") -> Table:
+    """How far any two judges agree on what they judged."""
     rows = [
         [
             f"{found.first}, {found.second}",
@@ -101,9 +101,9 @@ def agreement_table(audit: Audit) -> Table:
             str(found.rate),
             "-" if found.kappa is None else f"{found.kappa:.2f}",
         ]
-        for found in audit.agreements
+        for found in agreements
     ]
-    return ["judges", "pairs", "agreement", "Cohen's kappa"], rows
+    return ["judges", what, "agreement", "Cohen's kappa"], rows
 
 
 def print_audit(console: Console, audit: Audit) -> None:
@@ -117,7 +117,7 @@ def print_audit(console: Console, audit: Audit) -> None:
     if audit.judges:
         console.print(_rich("Judges", *judge_table(audit)))
     if audit.agreements:
-        console.print(_rich("Agreement of judges", *agreement_table(audit)))
+        console.print(_rich("Agreement of judges", *agreement_table(audit.agreements)))
     for judge in audit.judges:
         style = "green" if judge.is_informative else "yellow"
         console.print(judge.warning or str(judge), style=style, soft_wrap=True)

@@ -17,8 +17,7 @@ import numpy as np
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
-from apigen_ray.report.estimates import kappa
-from apigen_ray.report.intervals import Rate
+from apigen_ray.report.audit_record import AgreementRecord, agreements
 from apigen_ray.report.quality import Quality, quality_of
 from apigen_ray.report.stats import Funnel
 from apigen_ray.run_folder.store import RunFolder, digest
@@ -95,23 +94,12 @@ class Difference:
 
 
 @dataclass(frozen=True)
-class Agreement:
-    """How far two judges agree on the points that both voted on."""
-
-    first: str
-    second: str
-    rate: Rate
-    kappa: float | None
-    """Cohen's: agreement beyond chance; None if a judge always gives the same verdict."""
-
-
-@dataclass(frozen=True)
 class Comparison:
     """Models side by side."""
 
     models: Sequence[ComparedModel]
     differences: Sequence[Difference]
-    agreements: Sequence[Agreement]
+    agreements: Sequence[AgreementRecord]
     passed_over: Sequence[str] = ()
     """A line on each part of a run folder that can't be read."""
     qualities: Mapping[str, Quality] = field(default_factory=dict)
@@ -204,15 +192,3 @@ def _bootstrap(prompts: Counter[tuple[int, int]]) -> tuple[float, float]:
     points, differences = (drawn @ kinds).T
     low, high = np.quantile(differences / points, (0.025, 0.975))
     return float(low), float(high)
-
-
-def agreements(votes: Sequence[Mapping[str, bool]]) -> list[Agreement]:
-    """How far any two judges agree on the points that both voted on."""
-    tallies: dict[tuple[str, str], Counter[tuple[bool, bool]]] = defaultdict(Counter)
-    for point in votes:
-        for first, second in combinations(sorted(point), 2):
-            tallies[first, second][point[first], point[second]] += 1
-    return [
-        Agreement(*pair, Rate(tally[True, True] + tally[False, False], tally.total()), kappa(tally))
-        for pair, tally in sorted(tallies.items())
-    ]

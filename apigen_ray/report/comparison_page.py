@@ -9,7 +9,7 @@ from typing import Any
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome
 from apigen_ray.report import markdown
-from apigen_ray.report.audit_tables import Table
+from apigen_ray.report.audit_tables import Table, agreement_table
 from apigen_ray.report.comparison import ComparedModel, Comparison
 from apigen_ray.report.page import dollars, outcome_table, pass_rate, render
 from apigen_ray.report.stats import Funnel
@@ -82,7 +82,9 @@ def as_json(comparison: Comparison) -> str:
     value = {
         "models": {c.name: _figures(c) for c in comparison.models},
         "differences": [asdict(found) for found in comparison.differences],
-        "agreements": [asdict(found) for found in comparison.agreements],
+        "agreements": [
+            dict(found) | {"rate": asdict(found.rate)} for found in comparison.agreements
+        ],
         "quality": {name: found.as_json() for name, found in comparison.qualities.items()},
         "passed_over": list(comparison.passed_over),
     }
@@ -98,7 +100,7 @@ def tables(comparison: Comparison) -> dict[str, Table]:
         "styles": _rate_table("style", {c.name: c.by_style for c in models}),
         "categories": _rate_table("category", {c.name: c.by_category for c in models}),
         "cost": _cost_table(models),
-        "agreements": _agreement_table(comparison),
+        "agreements": agreement_table(comparison.agreements, "points"),
         "trust": _trust_table(comparison),
         "judges": _judge_table(comparison),
         "mutations": _mutation_table(comparison),
@@ -143,19 +145,6 @@ def _cost_table(models: Sequence[ComparedModel]) -> Table:
         costs = [dollars(model.cost_usd), dollars(model.cost_per_verified)]
         rows.append([model.name, f"{model.tokens:,}", tokens, *costs])
     return ["model", "tokens", "tokens per verified", "cost", "cost per verified"], rows
-
-
-def _agreement_table(comparison: Comparison) -> Table:
-    rows = [
-        [
-            f"{found.first}, {found.second}",
-            f"{found.rate.of:,}",
-            str(found.rate),
-            "-" if found.kappa is None else f"{found.kappa:.2f}",
-        ]
-        for found in comparison.agreements
-    ]
-    return ["judges", "points", "agreement", "Cohen's kappa"], rows
 
 
 def _trust_table(comparison: Comparison) -> Table:

@@ -28,7 +28,7 @@ from apigen_ray.report.page_figures import (
     called_names,
     summarise,
 )
-from apigen_ray.report.quality import Quality, quality_of
+from apigen_ray.report.quality import Quality
 from apigen_ray.report.stats import Funnel, Stats
 from apigen_ray.run_folder.store import RunFolder
 
@@ -39,11 +39,10 @@ MOST_CATEGORIES = 30
 MOST_TOOLS = 200
 
 
-def write_report(folder: RunFolder, stats: Stats) -> None:
+def write_report(folder: RunFolder, stats: Stats, quality: Quality) -> None:
     """Write the report.html of a run folder."""
     summary = summarise(folder.tables(COLUMNS))
     manifest = folder.read_manifest() or {}
-    quality = quality_of(folder, stats.whole)
     warnings = [*_warnings(manifest), *quality.warnings, *folder.passed_over]
     page = report_page(
         folder.path.resolve().name, stats, summary, manifest, warnings=warnings, quality=quality
@@ -107,7 +106,7 @@ def _trust(quality: Quality, stats: Stats) -> dict[str, Any]:
         "heat_map": heat_map,
         "mutations": mutation_table(audit) if audit and audit.mutations else ([], []),
         "judges": judge_table(judged) if judged else ([], []),
-        "agreements": agreement_table(judged) if judged else ([], []),
+        "agreements": agreement_table(judged.agreements) if judged else ([], []),
     }
 
 
@@ -186,7 +185,7 @@ def _figures(stats: Stats) -> list[tuple[str, str]]:
     figures = [
         ("requested", f"{stats.requested:,}"),
         ("verified", f"{verified:,}"),
-        *([("of them distinct", f"{stats.distinct:,}")] if stats.repeats else []),
+        *([("of them distinct", f"{stats.distinct:,}")] if stats.repeated else []),
         ("pass rate", "-" if rate is None else f"{rate:.1%}"),
         ("errors", f"{stats.whole.outcomes[Outcome.ERROR]:,}"),
     ]

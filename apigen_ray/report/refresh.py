@@ -20,5 +20,5 @@ def refresh(folder: RunFolder) -> tuple[Stats, Quality]:
     quality = quality_of(folder, stats.whole)
     quality.add_usage(stats)
     folder.write_json("stats.json", stats.as_json() | quality.as_json())
-    write_report(folder, stats)
+    write_report(folder, stats, quality)
     return stats, quality

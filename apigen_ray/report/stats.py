@@ -4,7 +4,7 @@ import json
 import math
 from array import array
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -77,8 +77,8 @@ class Stats:
     """A run's funnel, overall and by model, style and category."""
 
     requested: int
-    repeats: int = 0
-    """Verified pairs that repeat another, and are left out of the data set."""
+    repeated: Set[str] = frozenset()
+    """The ids of verified pairs that repeat another: they are left out of the data set."""
     whole: Funnel = field(default_factory=Funnel)
     by_model: dict[str, Funnel] = field(default_factory=lambda: defaultdict(Funnel))
     by_style: dict[str, Funnel] = field(default_factory=lambda: defaultdict(Funnel))
@@ -107,7 +107,7 @@ class Stats:
     @property
     def distinct(self) -> int:
         """Verified pairs without those that repeat another."""
-        return self.whole.outcomes[Outcome.VERIFIED] - self.repeats
+        return self.whole.outcomes[Outcome.VERIFIED] - len(self.repeated)
 
     def add_usage(self, input_tokens: int, output_tokens: int, cost_usd: float) -> None:
         """Count what was used for no data point in particular."""
@@ -163,11 +163,10 @@ def stats_of(folder: RunFolder, requested: int) -> Stats:
     Raises:
         LedgerError: as `count` raises it.
     """
-    repeated = repeated_ids(folder.tables(repeats.COLUMNS))
-    return count(folder.tables(COLUMNS), requested, len(repeated))
+    return count(folder.tables(COLUMNS), requested, repeated_ids(folder.tables(repeats.COLUMNS)))
 
 
-def count(tables: Iterable[pa.Table], requested: int, repeated: int = 0) -> Stats:
+def count(tables: Iterable[pa.Table], requested: int, repeated: Set[str] = frozenset()) -> Stats:
     """Count rows that have at least `COLUMNS`.
 
     A data point counts in each category of its tools.
@@ -175,7 +174,7 @@ def count(tables: Iterable[pa.Table], requested: int, repeated: int = 0) -> Stat
     Args:
         tables: The rows.
         requested: How many were asked for.
-        repeated: How many of the verified ones repeat another.
+        repeated: The ids of the verified ones that repeat another.
 
     Raises:
         LedgerError: if there are more rows than were requested, or a row has an unknown outcome.

@@ -179,10 +179,10 @@ def print_report(console: Console, path: str) -> None:
 def print_funnel(console: Console, stats: Stats) -> None:
     """Print the funnel, the reasons, and the outcomes by model and style."""
     console.print(_funnel_table(stats))
-    if stats.repeats:
+    if stats.repeated:
         console.print(
-            f"{stats.distinct:,} of the verified pairs are distinct; {stats.repeats:,} repeat "
-            "another and are left out of dataset/",
+            f"{stats.distinct:,} of the verified pairs are distinct; {len(stats.repeated):,} "
+            "repeat another and are left out of dataset/",
             soft_wrap=True,
         )
     if stats.whole.reasons:

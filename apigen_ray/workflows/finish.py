@@ -11,11 +11,9 @@ from upath import UPath
 from apigen_ray.datasets.card import dataset_card
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Outcome, Reason
-from apigen_ray.report import repeats
 from apigen_ray.report.page import write_report
 from apigen_ray.report.quality import Quality, quality_of
-from apigen_ray.report.repeats import repeated_ids
-from apigen_ray.report.stats import COLUMNS, Stats, count
+from apigen_ray.report.stats import Stats, stats_of
 from apigen_ray.report.terminal import print_funnel, print_quality, print_rows, print_warnings
 from apigen_ray.report.tracking import TrackSettings, track
 from apigen_ray.run_folder.rows import Row, as_rows, with_value
@@ -144,8 +142,7 @@ def finish(
 
 
 def _write_outputs(folder: RunFolder, requested: int, surplus: set[str]) -> tuple[Stats, Quality]:
-    repeated = repeated_ids(folder.tables(repeats.COLUMNS))
-    stats = count(folder.tables(COLUMNS), requested, len(repeated))
+    stats = stats_of(folder, requested)
     quality = quality_of(folder, stats.whole)
     quality.add_usage(stats)
     manifest = folder.read_manifest() or {}
@@ -154,7 +151,7 @@ def _write_outputs(folder: RunFolder, requested: int, surplus: set[str]) -> tupl
     )
     folder.write_json("stats.json", stats.as_json() | quality.as_json())
     with ThreadPoolExecutor(1) as pool:  # Arrow writes the data set while Python makes the report
-        written = pool.submit(folder.write_dataset, card, surplus | repeated)
-        write_report(folder, stats)
+        written = pool.submit(folder.write_dataset, card, surplus | stats.repeated)
+        write_report(folder, stats, quality)
         written.result()
     return stats, quality

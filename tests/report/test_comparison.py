@@ -10,8 +10,14 @@ from scipy.stats import binomtest
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Reason
-from apigen_ray.report.audit_record import AUDIT, Audit, JudgeRecord, MutationRecord
-from apigen_ray.report.comparison import agreements, compare
+from apigen_ray.report.audit_record import (
+    AUDIT,
+    Audit,
+    JudgeRecord,
+    MutationRecord,
+    agreements,
+)
+from apigen_ray.report.comparison import compare
 from apigen_ray.report.comparison_page import write_comparison
 from apigen_ray.report.intervals import Rate
 from apigen_ray.run_folder.store import RunFolder

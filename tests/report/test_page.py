@@ -11,6 +11,7 @@ from points import TOOL, fill, point
 
 from apigen_ray.records import Outcome, Reason, Tool
 from apigen_ray.report.page import write_report
+from apigen_ray.report.quality import quality_of
 from apigen_ray.report.stats import COLUMNS, count
 from apigen_ray.run_folder.store import RunFolder
 
@@ -30,7 +31,8 @@ CHROMIUM = shutil.which("chromium")
 def written(path, rows):
     folder = RunFolder(path)
     fill(folder, rows)
-    write_report(folder, count(folder.tables(COLUMNS), len(rows)))
+    stats = count(folder.tables(COLUMNS), len(rows))
+    write_report(folder, stats, quality_of(folder, stats.whole))
     return (path / "report.html").read_text()
 
 

@@ -2,15 +2,13 @@
 
 import asyncio
 import statistics
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 
 from apigen_ray.errors import InfrastructureError
 from apigen_ray.records import Reply
-from apigen_ray.report.audit_record import AgreementRecord, JudgeRecord
-from apigen_ray.report.estimates import differ, kappa
+from apigen_ray.report.audit_record import AgreementRecord, JudgeRecord, agreements
+from apigen_ray.report.estimates import differ
 from apigen_ray.report.intervals import Rate
 from apigen_ray.stages.judge import Judge, Rule, decided, judge, read_verdict
 from apigen_ray.workflows.audit.cases import Case
@@ -102,7 +100,7 @@ def recorded(verdicts: Sequence[Mapping[str, bool]], wrong: Sequence[bool]) -> R
         )
         for name, said in by_judge.items()
     ]
-    return Recorded(tuple(records), tuple(agreements(by_judge)))
+    return Recorded(tuple(records), tuple(agreements(verdicts, names)))
 
 
 async def hear(
@@ -136,11 +134,15 @@ async def hear(
     if len(judges) > 1:
         jury = _record(TOGETHER, questions, [Opinion(passed) for passed in together], None)
     by_judge = {w.judge.name: given for w, given in zip(witnesses, verdicts, strict=True)}
+    votes = [
+        {name: vote for name, vote in zip(by_judge, given, strict=True) if vote is not None}
+        for given in zip(*verdicts, strict=True)
+    ]
     ids = [question.case.id for question in questions]
     return Hearing(
         tuple(records),
         jury,
-        tuple(agreements(by_judge)),
+        tuple(agreements(votes, list(by_judge))),
         {name: dict(zip(ids, given, strict=True)) for name, given in by_judge.items()},
     )
 
@@ -185,16 +187,3 @@ def _verdict_at(text: str) -> float | None:
         if read_verdict(text[opening:]):
             return opening / len(text)
     return None
-
-
-def agreements(verdicts: Mapping[str, Sequence[bool | None]]) -> list[AgreementRecord]:
-    """How far any two judges agree, from their verdicts about the same things in order."""
-    found = []
-    for (first, one), (second, other) in combinations(verdicts.items(), 2):
-        both = [(a, b) for a, b in zip(one, other, strict=True) if a is not None and b is not None]
-        if both:
-            tally = Counter(both)
-            same = tally[True, True] + tally[False, False]
-            rate = Rate(same, len(both))
-            found.append(AgreementRecord(first=first, second=second, rate=rate, kappa=kappa(tally)))
-    return found
