@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from apigen_ray.errors import BadInput
-from apigen_ray.models.clients import MODEL_KINDS, MODEL_SETTINGS, ModelSettings
+from apigen_ray.models.clients import MODEL_KINDS, MODEL_SETTINGS, ModelSettings, check_names
 from apigen_ray.models.settings import Settings
 from apigen_ray.prompting.sampler import SamplingSettings
 from apigen_ray.prompting.seed_pool import FeedbackSettings
@@ -141,11 +141,8 @@ class RunConfig(Settings):
     def _consistent(self) -> "RunConfig":
         if self.strategy == "calls_first" and self.sampling.pairs_per_prompt > 1:
             raise ValueError("sampling.pairs_per_prompt: calls_first asks for one query a prompt")
-        for key, models in (("models", self.models), ("further_judges", self.judges)):
-            names = [model.name for model in models]
-            for name in names:
-                if names.count(name) > 1:
-                    raise ValueError(f"{key}: two models are named {name!r}")
+        check_names(self.models, "models")
+        check_names(self.judges, "further_judges")
         if not sum(self.points.values()):
             raise ValueError("points: no data point is requested")
         return self

@@ -8,7 +8,9 @@ same text see different values, so none is accepted.
 import json
 import math
 import re
+import sys
 from collections.abc import Iterator
+from typing import Any
 
 import jiter
 import msgspec
@@ -99,6 +101,42 @@ def dumps(value: Json) -> str:
 def canonical(value: Json) -> str:
     """A text that is equal for equal values: keys sorted, no white space."""
     return _CANONICAL_ENCODER.encode(value)
+
+
+def equal(one: Any, other: Any, *, tolerance: float = 0.0) -> bool:
+    """Whether two values are equal as JSON has it: 5 is 5.0, and neither is true or "5".
+
+    Args:
+        one: A value; tuples count as lists.
+        other: Another.
+        tolerance: How far numbers may be apart, relative to the larger one.
+    """
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(
+            equal(one[key], other[key], tolerance=tolerance) for key in one
+        )
+    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
+        return len(one) == len(other) and all(
+            equal(mine, yours, tolerance=tolerance) for mine, yours in zip(one, other, strict=True)
+        )
+    if isinstance(one, bool) or isinstance(other, bool):
+        return one is other
+    if isinstance(one, int | float) and isinstance(other, int | float):
+        # An integer may be too large for a float, and then for a tolerance.
+        near = tolerance if max(abs(one), abs(other)) <= sys.float_info.max else 0.0
+        return one == other or (near > 0 and math.isclose(one, other, rel_tol=near))
+    return type(one) is type(other) and bool(one == other)
+
+
+def leaves(value: Json) -> Iterator[Json]:
+    """The values inside a value that are no lists or objects, in order."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        for item in value:
+            yield from leaves(item)
+    else:
+        yield value
 
 
 def _check_depth(text: str, max_depth: int) -> None:

@@ -132,3 +132,32 @@ def test_the_items_of_a_list_are_those_that_are_read_at_once(text):
 def test_a_list_that_is_not_json_has_no_items_either(text):
     with pytest.raises(strict_json.NotJson):
         [strict_json.parse(item) for item in strict_json.items(text)]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "tolerance", "same"),
+    [
+        (5, 5.0, 0.0, True),
+        (1, True, 0.0, False),
+        (0, False, 0.0, False),
+        ("5", 5, 0.0, False),
+        ({"a": [1, None]}, {"a": (1.0, None)}, 0.0, True),
+        ({"a": 1}, {"a": 1, "b": 1}, 0.0, False),
+        ([1, 2], [1, 2, 3], 0.0, False),
+        (2.0000001, 2, 0.0, False),
+        (2.0000001, 2, 1e-6, True),
+        ([{"x": 2.0000001}], [{"x": 2}], 1e-6, True),
+        (2.1, 2, 1e-6, False),
+        (10**17, 10**17 + 1, 0.0, False),
+        (10**400, 10**400, 1e-6, True),
+        (10**400, 10**400 + 1, 1e-6, False),
+    ],
+)
+def test_values_are_equal_as_json_has_it(one, other, tolerance, same):
+    assert strict_json.equal(one, other, tolerance=tolerance) is same
+    assert strict_json.equal(other, one, tolerance=tolerance) is same
+
+
+def test_the_leaves_of_a_value():
+    assert [*strict_json.leaves({"a": [1, {"b": "x"}], "c": None})] == [1, "x", None]
+    assert [*strict_json.leaves(7)] == [7]

@@ -6,7 +6,7 @@ make the client here.
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Protocol, TypeAlias, get_args
 
 from pydantic import Field
@@ -33,6 +33,18 @@ MODEL_KINDS = frozenset(
     kind for each in MODEL_SETTINGS for kind in get_args(each.model_fields["kind"].annotation)
 )
 """What `kind` may be."""
+
+
+def check_names(models: Sequence[ModelSettings], key: str) -> None:
+    """Check that no two models have one name.
+
+    Raises:
+        ValueError: naming the key that holds them, and the name.
+    """
+    names = [model.name for model in models]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"{key}: two models are named {name!r}")
 
 
 class Client(Model, Protocol):

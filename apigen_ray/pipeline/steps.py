@@ -23,7 +23,6 @@ from apigen_ray.prompting.sampler import PromptSampler, Task, point_id
 from apigen_ray.prompting.templates import texts
 from apigen_ray.records import (
     Call,
-    Json,
     JsonObject,
     Outcome,
     Pair,
@@ -36,6 +35,7 @@ from apigen_ray.records import (
 from apigen_ray.run_folder.event_log import log_context
 from apigen_ray.run_folder.rows import (
     Row,
+    calls_form,
     checked_row,
     new_row,
     rejected_row,
@@ -254,8 +254,7 @@ def _solution_form(solution: Solution) -> JsonObject:
     form: JsonObject = {"solver": solution.solver, "agrees": solution.agrees}
     if isinstance(solution.calls, Rejected):
         return form | {"unreadable": solution.calls.detail}
-    calls: list[Json] = [{"name": c.name, "arguments": c.arguments} for c in solution.calls]
-    return form | {"calls": calls}
+    return form | {"calls": calls_form(solution.calls)}
 
 
 def finished(rows: pa.Table) -> pa.Table:

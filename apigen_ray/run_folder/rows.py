@@ -1,6 +1,6 @@
 """One row per data point: its columns, and how rows are created, changed and rejected."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, TypedDict, cast, get_type_hints
 
 import pyarrow as pa
@@ -9,6 +9,7 @@ import pyarrow.compute
 from apigen_ray import strict_json
 from apigen_ray.records import (
     OUTCOME_OF,
+    Call,
     Checked,
     Json,
     JsonObject,
@@ -184,8 +185,12 @@ def rejected_row(row: Row, stage: Stage, rejected: Rejected) -> Row:
 
 def pair_form(pair: Pair) -> JsonObject:
     """A pair in the form of prompts and completions."""
-    answers: list[Json] = [{"name": call.name, "arguments": call.arguments} for call in pair.calls]
-    return {"query": pair.query, "answers": answers}
+    return {"query": pair.query, "answers": calls_form(pair.calls)}
+
+
+def calls_form(calls: Iterable[Call]) -> list[Json]:
+    """Calls in the form of prompts and completions."""
+    return [{"name": call.name, "arguments": call.arguments} for call in calls]
 
 
 def as_table(rows: Sequence[Row]) -> pa.Table:

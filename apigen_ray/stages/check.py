@@ -24,6 +24,7 @@ from apigen_ray.records import (
     Style,
     Tool,
 )
+from apigen_ray.run_folder.rows import calls_form
 from apigen_ray.stages.arguments import Flaw, check_arguments
 from apigen_ray.tools.validation import SchemaValidator, validator_of
 
@@ -104,8 +105,7 @@ def _with_calls(pair: Json, calls: Sequence[Call]) -> Json:
     """A completion's query with the calls that it was written for."""
     if not isinstance(pair, dict):
         return pair
-    answers: list[Json] = [{"name": call.name, "arguments": call.arguments} for call in calls]
-    return {"query": pair.get("query"), "answers": answers}
+    return {"query": pair.get("query"), "answers": calls_form(calls)}
 
 
 def no_completion(reply: Reply) -> Rejected | None:

@@ -16,7 +16,7 @@ from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.prompting.draw_calls import draw_calls
 from apigen_ray.records import Call, JsonObject, Outcome, Seed, Tool
-from apigen_ray.run_folder.rows import Row, as_rows, as_table, new_row, with_values
+from apigen_ray.run_folder.rows import Row, as_rows, as_table, calls_form, new_row, with_values
 from apigen_ray.run_folder.store import RunFolder
 
 FILE = "calls.jsonl"
@@ -47,7 +47,7 @@ def drawn_calls(
         drawn = list(draw_candidates(config, tools, seeds))
         kept = list(_successful(drawn, executor, coordinator, config))
         _report(drawn, kept, tools, console)
-        lines = (strict_json.dumps(_form(call)) + "\n" for call in kept)
+        lines = (strict_json.dumps(form) + "\n" for form in calls_form(kept))
         folder.write_text(FILE, "".join(lines))
     else:
         forms = map(json.loads, filter(None, stored.split("\n")))
@@ -96,7 +96,7 @@ def _successful(
         if executor.can_run(call.name):
             id_ = f"call-{number:07d}"
             new = new_row(id_, model="", style=None, prompt_id=id_, tried=0)
-            rows[id_] = with_values(new, answers=strict_json.dumps([_form(call)]))
+            rows[id_] = with_values(new, answers=strict_json.dumps(calls_form([call])))
     succeeded: set[str] = set()
     if rows:
         stream = verify(
@@ -127,7 +127,3 @@ def _report(
             style="yellow",
             soft_wrap=True,
         )
-
-
-def _form(call: Call) -> JsonObject:
-    return {"name": call.name, "arguments": call.arguments}

@@ -24,6 +24,7 @@ from apigen_ray.datasets.external.messages import read_messages
 from apigen_ray.datasets.external.unreadable import Unreadable
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Call, CallResult, Failed, JsonObject, Tool
+from apigen_ray.run_folder.rows import calls_form
 from apigen_ray.stages.agreement.compare import all_matched, is_telling
 from apigen_ray.stages.arguments import Flaw
 from apigen_ray.stages.check import CheckSettings, check_calls, signatures_of
@@ -185,8 +186,8 @@ def _same(
     made = [(call.name, _filled(call, schemas)) for call in calls]
     wanted = [(call.name, _filled(call, schemas)) for call in right]
     if any_order:
-        return all_matched(wanted, made, equal)
-    return all(map(equal, wanted, made))
+        return all_matched(wanted, made, strict_json.equal)
+    return all(map(strict_json.equal, wanted, made))
 
 
 def _filled(call: Call, schemas: Mapping[str, JsonObject]) -> JsonObject:
@@ -200,26 +201,12 @@ def _filled(call: Call, schemas: Mapping[str, JsonObject]) -> JsonObject:
     } | call.arguments
 
 
-def equal(one: Any, other: Any) -> bool:
-    """Equality as JSON has it: 5 is 5.0, and neither is true or "5"."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
-    if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-        return len(one) == len(other) and all(map(equal, one, other))
-    if isinstance(one, bool) or isinstance(other, bool):
-        return one is other
-    if isinstance(one, int | float) and isinstance(other, int | float):
-        return one == other
-    return type(one) is type(other) and bool(one == other)
-
-
 def _fit(calls: Sequence[Call], tools: Mapping[str, Tool]) -> bool:
     """Whether calls pass stage 1: Python would run more than that."""
     try:
         for call in calls:
             shown = [tools[call.name]] if call.name in tools else []
-            form: JsonObject = {"name": call.name, "arguments": call.arguments}
-            check_calls([form], signatures_of(shown), CheckSettings())
+            check_calls(calls_form([call]), signatures_of(shown), CheckSettings())
     except Flaw:
         return False
     return True
@@ -234,4 +221,4 @@ def _did_the_same(one: tuple[Call, CallResult], other: tuple[Call, CallResult]) 
     (wanted, right), (made, result) = one, other
     if wanted.name != made.name or isinstance(right, Failed) or isinstance(result, Failed):
         return False
-    return is_telling(right.result) and equal(right.result, result.result)
+    return is_telling(right.result) and strict_json.equal(right.result, result.result)

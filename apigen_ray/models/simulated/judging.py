@@ -6,7 +6,7 @@ in words that only a language model understands.
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -94,7 +94,7 @@ class _Stated:
 
     def _in_order(self, value: Json) -> bool:
         position: int | None = 0
-        for scalar in _scalars(value):
+        for scalar in strict_json.leaves(value):
             assert position is not None
             position = self._end_of(scalar, position)
             if position is None:
@@ -116,13 +116,3 @@ def _number(text: str) -> int | float:
         return int(text)
     except ValueError:
         return float(text)
-
-
-def _scalars(value: Json) -> Iterator[Json]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for item in value:
-            yield from _scalars(item)
-    else:
-        yield value

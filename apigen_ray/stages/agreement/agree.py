@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field, model_validator
 
 from apigen_ray.models import Model
-from apigen_ray.models.clients import ModelSettings
+from apigen_ray.models.clients import ModelSettings, check_names
 from apigen_ray.models.settings import Settings
 from apigen_ray.models.simulated import SimulatedEndpoint
 from apigen_ray.records import Call, JsonObject, Pair, Rejected, Reply, Tool
@@ -39,10 +39,7 @@ class AgreementSettings(Settings):
             raise ValueError(f"require {self.require} is more than samples {self.samples}")
         if any(isinstance(model, SimulatedEndpoint) for model in self.models):
             raise ValueError("models: a simulated model can't solve queries; use a real one")
-        names = [model.name for model in self.models]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"models: two models are named {name!r}")
+        check_names(self.models, "models")
         return self
 
 

@@ -5,6 +5,7 @@ nothing: defaults, and optional ones that are empty.
 """
 
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -66,6 +67,8 @@ def _standard(value: Json, schema: JsonObject) -> Json:
     if isinstance(value, bool) or value is None:
         return value
     if isinstance(value, int | float):
+        if abs(value) > sys.float_info.max:
+            return value
         return float(f"{value:.{_DIGITS}g}")
     if isinstance(value, str):
         return standard_text(value)
@@ -88,16 +91,10 @@ def _standard_object(value: JsonObject, schema: JsonObject) -> JsonObject:
         declared = own if isinstance(own, dict) else {}
         formed = _standard(each, declared)
         is_empty = name not in needed and formed in _EMPTY
-        if not is_empty and not any(
-            _is(formed, _standard(default, declared)) for default in defaults(declared)
-        ):
+        unsaid = (_standard(default, declared) for default in defaults(declared))
+        if not is_empty and not any(strict_json.equal(formed, each) for each in unsaid):
             standard[name] = formed
     return standard
-
-
-def _is(one: Json, other: Json) -> bool:
-    """Equality as JSON has it: 1 is not true."""
-    return one == other and isinstance(one, bool) == isinstance(other, bool)
 
 
 def standard_text(text: str) -> str:
@@ -153,15 +150,7 @@ def is_telling(result: Json) -> bool:
 
 
 def _values(call: Call) -> list[str]:
-    return sorted(value_key(leaf) for leaf in _leaves(call.arguments))
-
-
-def _leaves(value: Json) -> list[Json]:
-    if isinstance(value, dict):
-        return [leaf for each in value.values() for leaf in _leaves(each)]
-    if isinstance(value, list):
-        return [leaf for each in value for leaf in _leaves(each)]
-    return [value]
+    return sorted(value_key(leaf) for leaf in strict_json.leaves(call.arguments))
 
 
 def all_matched(

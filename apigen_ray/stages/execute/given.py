@@ -4,9 +4,7 @@ A difference is a finding and no failure: the conversation may be from another d
 be written in another way. It is only looked for where a function repeats itself.
 """
 
-import math
 from collections.abc import Sequence
-from typing import Any
 
 from apigen_ray import strict_json
 from apigen_ray.records import Call, CallResult, Failed, Json, Returned
@@ -61,27 +59,12 @@ def agrees(given: str, ours: Json) -> bool:
         value = strict_json.parse(given)
     except strict_json.NotJson:
         return False
-    if _same(value, ours):
+    if strict_json.equal(value, ours, tolerance=_RELATIVE):
         return True
     if isinstance(value, dict) and len(value) == 1:
         [inner] = value.values()
-        return _same(inner, ours)
+        return strict_json.equal(inner, ours, tolerance=_RELATIVE)
     return False
-
-
-def _same(given: Any, ours: Any) -> bool:
-    if isinstance(given, bool) or isinstance(ours, bool):
-        return given is ours
-    if isinstance(given, int | float) and isinstance(ours, int | float):
-        return math.isclose(given, ours, rel_tol=_RELATIVE)
-    if isinstance(given, dict) and isinstance(ours, dict):
-        return given.keys() == ours.keys() and all(_same(given[k], ours[k]) for k in given)
-    if isinstance(given, list) and isinstance(ours, list):
-        return len(given) == len(ours) and all(
-            _same(a, b) for a, b in zip(given, ours, strict=True)
-        )
-    same: bool = given == ours
-    return same
 
 
 def _shown(text: str) -> str:

@@ -181,3 +181,12 @@ def test_a_formula_is_the_same_in_both_spellings():
 def test_a_huge_text_takes_no_time():
     text = "." * 1_000_000 + "5"
     assert standard_text(text) == text
+
+
+def test_a_number_too_large_for_a_float_is_compared_all_the_same():
+    def same_number(one, other):
+        return same_calls([Call("f", {"x": one})], [Call("f", {"x": other})], {})
+
+    assert same_number(10**400, 10**400)
+    assert not same_number(10**400, 10**400 + 1)
+    assert is_telling(10**400)
