@@ -4,13 +4,12 @@ Each model makes a data set of its own, as in the paper, and has targets of its 
 several models leaves out what one of them shares with another.
 """
 
-import json
 from collections.abc import Iterable
 from hashlib import blake2b
 
+import msgspec
 import pyarrow as pa
 
-from apigen_ray import strict_json
 from apigen_ray.records import Outcome
 from apigen_ray.run_folder.rows import with_value
 from apigen_ray.stages.similarity import words_of
@@ -36,6 +35,7 @@ def repeated_ids(tables: Iterable[pa.Table]) -> set[str]:
 def _key(model: str, query: str, answers: str) -> bytes:
     # A query without any word, as in a script that is not written in words, is compared as it is.
     words = " ".join(words_of(query)) or query
-    calls = sorted(strict_json.canonical(call) for call in json.loads(answers))
-    text = "\0".join((model, words, *calls))
-    return blake2b(text.encode(errors="surrogatepass"), digest_size=16).digest()
+    calls = sorted(
+        msgspec.json.encode(call, order="sorted") for call in msgspec.json.decode(answers)
+    )
+    return blake2b(b"\0".join((model.encode(), words.encode(), *calls)), digest_size=16).digest()
