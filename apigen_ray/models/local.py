@@ -10,7 +10,7 @@ server that dies is not started again: the run stops and says why.
 
 import json
 import os
-import select
+import selectors
 import socket
 import subprocess
 import sys
@@ -280,7 +280,10 @@ def _see_free(port: int) -> None:
 def _url_of(child: subprocess.Popen[bytes], patience_s: float, log: Path) -> str:
     """What the child says once it answers."""
     assert child.stdout is not None
-    if not select.select([child.stdout], [], [], patience_s)[0]:
+    with selectors.DefaultSelector() as watched:  # `select` takes no descriptor beyond 1,023
+        watched.register(child.stdout, selectors.EVENT_READ)
+        answered = watched.select(patience_s)
+    if not answered:
         # It may be deep in a loader that doesn't see the end of its standard input.
         child.kill()
         raise BadInput(

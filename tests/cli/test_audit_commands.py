@@ -19,7 +19,7 @@ def code_of(*words):
     ("words", "line"),
     [
         (["audit"], "audit: give a run, data, or --config with seeds"),
-        (["audit", "nowhere.jsonl"], "nowhere.jsonl: no such file"),
+        (["audit", "nowhere.jsonl"], "nowhere.jsonl: no such file in {here}"),
         (["audit", "x", "--sample", "0"], "--sample: must be at least 1"),
         (["audit", "--labels", "nowhere.jsonl"], "nowhere.jsonl: No such file or directory"),
         (["review", "nowhere"], "nowhere: not a run folder (no manifest.json)"),
@@ -29,7 +29,7 @@ def code_of(*words):
 def test_bad_input_is_one_line(words, line, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert code_of(*words) == 2
-    assert capsys.readouterr().err == f"apigen-ray: {line}\n"
+    assert capsys.readouterr().err == f"apigen-ray: {line.format(here=tmp_path)}\n"
     assert list(tmp_path.iterdir()) == []
 
 

@@ -186,18 +186,17 @@ def test_no_block_queues_at_an_actor_where_it_could_overtake_an_earlier_round(co
     assert pool.max_concurrent_calls_per_actor * rows > concurrency
 
 
-def is_running(pid):
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 def test_a_full_pool_grows_and_no_further_than_it_may(tmp_path, monkeypatch):
     judges, counts = tmp_path / "judges", tmp_path / "counts"
     judges.mkdir()
     counts.mkdir()
+
+    def is_running(pid):  # in here: Ray's workers can't import this file
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return False
+        return True
 
     def alive():
         return sum(is_running(int(judge.name)) for judge in judges.iterdir())
