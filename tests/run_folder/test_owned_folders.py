@@ -1,10 +1,10 @@
 """Temporary folders go with what they were made for."""
 
 import contextlib
-import os
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -56,6 +56,6 @@ def test_looking_for_stale_folders_leaves_nothing_open(temporary):
         for _ in range(3):
             folder = OwnedFolder("tools", temporary)
             owned.callback(folder.remove)
-        before = len(os.listdir("/dev/fd"))
+        before = len(list(Path("/dev/fd").iterdir()))
         remove_stale(temporary, "apigen-ray-tools-")
-        assert len(os.listdir("/dev/fd")) == before
+        assert len(list(Path("/dev/fd").iterdir())) == before
