@@ -202,7 +202,18 @@ class VirtualBackend:
     kind: Literal["virtual"] = "virtual"
 
 
-Backend: TypeAlias = PythonBackend | RestBackend | VirtualBackend
+@dataclass(frozen=True, slots=True)
+class McpBackend:
+    """A tool of an MCP server, which the config's `mcp_servers` has under this name."""
+
+    server: str
+    tool: str
+    schema: str | None = None
+    """A digest of its `inputSchema` when it was imported; None if that was not to be seen."""
+    kind: Literal["mcp"] = "mcp"
+
+
+Backend: TypeAlias = PythonBackend | RestBackend | VirtualBackend | McpBackend
 
 
 @dataclass(frozen=True, slots=True)
