@@ -204,12 +204,11 @@ class VirtualBackend:
 
 @dataclass(frozen=True, slots=True)
 class McpBackend:
-    """A tool of an MCP server, which the config's `mcp_servers` has under this name."""
+    """A tool of a server of `mcp_servers`; `schema` is a digest of the `inputSchema` imported."""
 
     server: str
     tool: str
     schema: str | None = None
-    """A digest of its `inputSchema` when it was imported; None if that was not to be seen."""
     kind: Literal["mcp"] = "mcp"
 
 
@@ -348,14 +347,3 @@ class Failed:
 
 
 CallResult: TypeAlias = Returned | Failed
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """One judge's verdict on a data point."""
-
-    judge: str
-    passed: bool
-    thought: str
-    reasoning: str = ""
-    """What the judge wrote before its answer."""

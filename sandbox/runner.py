@@ -93,9 +93,7 @@ def serve(host: int, base: str) -> NoReturn:
     serving.serve()
 
 
-def serve_mcp(
-    host: int, null: int, configuration: dict[str, Any], scratch: list[str]
-) -> NoReturn:
+def serve_mcp(host: int, null: int, configuration: dict[str, Any], scratch: list[str]) -> NoReturn:
     """Start MCP servers for one host until it hangs up."""
     import servers  # noqa: PLC0415 - what it imports would be copied into the forks of calls
 

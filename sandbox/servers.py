@@ -38,7 +38,7 @@ import loading
 import service
 
 # as in runner.py
-# ruff: noqa: PTH101, PTH109, PTH111, PTH112, PTH113, PTH118, PTH120, PTH123
+# ruff: noqa: PTH100, PTH102, PTH106, PTH112, PTH118, PTH119, PTH120, PTH123, S606
 
 START, LEARN, END = b"S", b"L", b"E"
 STREAMS = 3
@@ -165,12 +165,12 @@ class Launcher:
         program, *arguments = resolved(self.command, self.environment.get("PATH", ""))
         if program == sys.executable and runs_script(arguments):
             if note is not None:
-                sys.meta_path.insert(0, Learner(STREAMS))  # type: ignore[arg-type]
+                sys.meta_path.insert(0, Learner(STREAMS))
             run_script(arguments, work)
         os.execve(program, [program, *arguments], self.environment)
 
     def end(self) -> None:
-        """Kill what is there, and tell the host how the server had ended and whether all is gone."""
+        """Kill what is there; tell the host how the server had ended, and whether all is gone."""
         self.reap_ended()
         cleanup.kill_others(self.alone)
         cleanup.reap(self.alone)
@@ -216,9 +216,7 @@ class Launcher:
         os._exit(0)
 
 
-def prepare(
-    host: int, null: int, configuration: dict[str, Any], scratch: list[str]
-) -> Launcher:
+def prepare(host: int, null: int, configuration: dict[str, Any], scratch: list[str]) -> Launcher:
     """What must be done before this process isolates itself."""
     root = configuration["server"]["root"]
     packages = os.path.join(root, PACKAGES)
@@ -293,7 +291,7 @@ def run_script(arguments: list[str], work: str) -> NoReturn:
     for name in (*OURS, "runner"):
         sys.modules.pop(name, None)
     for index, mode in enumerate("rww"):
-        stream = open(index, mode, encoding="utf-8", closefd=False)
+        stream = open(index, mode, encoding="utf-8", closefd=False)  # noqa: SIM115 - stays open
         name = ("stdin", "stdout", "stderr")[index]
         setattr(sys, name, stream)
         setattr(sys, f"__{name}__", stream)
@@ -311,6 +309,8 @@ def run_script(arguments: list[str], work: str) -> NoReturn:
             runpy.run_path(arguments[0], run_name="__main__")
     except SystemExit as error:
         code = error.code if isinstance(error.code, int) else int(error.code is not None)
+        if isinstance(error.code, str):
+            sys.stderr.write(f"{error.code}\n")
     except BaseException:
         traceback.print_exc()
         code = 1

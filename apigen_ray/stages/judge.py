@@ -11,7 +11,7 @@ from apigen_ray import strict_json
 from apigen_ray.models import Model
 from apigen_ray.models.settings import Settings
 from apigen_ray.models.templates import Templates
-from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Vote
+from apigen_ray.records import Json, JsonObject, Message, Pair, Reply
 from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.stages.conversation import Messages, turns_of
 from apigen_ray.stages.similarity import sentences
@@ -36,6 +36,17 @@ VERDICT: JsonObject = {
     "additionalProperties": False,
 }
 """The schema of an answer, for judges with structured output; the thought comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One judge's verdict on a data point."""
+
+    judge: str
+    passed: bool
+    thought: str
+    reasoning: str = ""
+    """What the judge wrote before its answer."""
 
 
 @dataclass(frozen=True, slots=True)

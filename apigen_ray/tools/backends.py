@@ -4,11 +4,13 @@ A tool list is untrusted input: whatever could reach a host other than the one i
 the framing of a request, is refused here.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from apigen_ray import strict_json
 from apigen_ray.records import (
     Backend,
     JsonObject,
@@ -119,6 +121,11 @@ def _read_virtual(value: Mapping[Any, Any]) -> VirtualBackend:
     if not isinstance(key_env, str | None):
         raise UnreadableBackend("key_env must be the name of an environment variable")
     return VirtualBackend(_url(value.get("url")), category, tool_name, api_name, key_env)
+
+
+def schema_digest(input_schema: Any) -> str:
+    """A digest of an MCP tool's `inputSchema`, the same for the same schema."""
+    return hashlib.sha256(strict_json.canonical(input_schema).encode()).hexdigest()[:16]
 
 
 def _read_mcp(value: Mapping[Any, Any]) -> McpBackend:

@@ -9,6 +9,6 @@ servers), `wire.py` (bytes, held to limits), `session.py` (the SDK's client), `r
 """
 
 from apigen_ray.stages.execute.mcp.servers import McpCaller, McpTools
-from apigen_ray.stages.execute.mcp.settings import McpServer, McpServers, read_servers
+from apigen_ray.stages.execute.mcp.settings import McpServer, McpServers, as_servers, read_servers
 
-__all__ = ["McpCaller", "McpServer", "McpServers", "McpTools", "read_servers"]
+__all__ = ["McpCaller", "McpServer", "McpServers", "McpTools", "as_servers", "read_servers"]

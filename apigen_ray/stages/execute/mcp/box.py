@@ -102,6 +102,7 @@ class Box:
         transport: Transport,
         settings: SandboxSettings,
         server: PreparedServer,
+        *,
         root: str,
         env: dict[str, str],
         preload: tuple[str, ...],

@@ -19,7 +19,12 @@ import docker
 import docker.errors
 
 from apigen_ray.errors import BadInput
-from apigen_ray.stages.execute.mcp.prepared import PreparedServer, program_of, split_launcher, with_files
+from apigen_ray.stages.execute.mcp.prepared import (
+    PreparedServer,
+    program_of,
+    split_launcher,
+    with_files,
+)
 from apigen_ray.stages.execute.mcp.settings import McpServer
 from apigen_ray.stages.execute.sandbox.image import (
     RUNNER,
@@ -40,7 +45,9 @@ INSTALL_TIMEOUT_S = 900
 BUILD = "run `apigen-ray sandbox build --mcp` with this config"
 
 
-def prepare(name: str, settings: McpServer, kind: Kind, allow: Sequence[str] = ()) -> PreparedServer:
+def prepare(
+    name: str, settings: McpServer, kind: Kind, allow: Sequence[str] = ()
+) -> PreparedServer:
     """Make a server ready to start in a sandbox of some kind.
 
     Raises:
@@ -53,9 +60,7 @@ def prepare(name: str, settings: McpServer, kind: Kind, allow: Sequence[str] = (
         raise BadInput(f"mcp_servers.{name}: {error}") from None
 
 
-def _prepared(
-    name: str, settings: McpServer, kind: Kind, allow: tuple[str, ...]
-) -> PreparedServer:
+def _prepared(name: str, settings: McpServer, kind: Kind, allow: tuple[str, ...]) -> PreparedServer:
     if settings.url is not None:
         return PreparedServer(name, settings)
     command = (settings.command or "", *settings.args)
@@ -176,7 +181,7 @@ def _install_pypi(packages: Sequence[str], target: Path) -> None:
         install = [uv, "pip", "install", "--quiet", "--python", sys.executable, "--link-mode=copy"]
     else:
         install = [sys.executable, "-m", "pip", "install", "--quiet"]
-    _run([*install, *choices, *packages])
+    _run([*install, *choices, *packages], target.parent)
     compile_ = [sys.executable, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
     subprocess.run([*compile_, str(target)], check=False, capture_output=True)  # noqa: S603
 
@@ -186,7 +191,7 @@ def _install_npm(packages: Sequence[str], target: Path) -> None:
     if npm is None:
         raise BadInput(f"npm, which installs {packages[0]}, is not on this machine: give an image")
     quiet = ["--no-audit", "--no-fund", "--ignore-scripts", "--omit=dev", "--loglevel=error"]
-    _run([npm, "install", "--prefix", str(target), *quiet, *packages])
+    _run([npm, "install", "--prefix", str(target), *quiet, *packages], target)
     shutil.rmtree(target / "node_modules/.cache", ignore_errors=True)
     for package in packages:
         alias = program_of("npm:", package)
@@ -201,9 +206,10 @@ def _install_npm(packages: Sequence[str], target: Path) -> None:
         (folder / script).chmod(0o755)
 
 
-def _run(command: Sequence[str]) -> None:
+def _run(command: Sequence[str], folder: Path) -> None:
+    """Run an installer, away from any project whose constraints it would heed."""
     done = subprocess.run(  # noqa: S603
-        command, capture_output=True, text=True, check=False, timeout=INSTALL_TIMEOUT_S
+        command, cwd=folder, capture_output=True, text=True, check=False, timeout=INSTALL_TIMEOUT_S
     )
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())[-400:]

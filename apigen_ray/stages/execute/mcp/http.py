@@ -5,17 +5,13 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any
 
-import aiohttp
-
 from apigen_ray.errors import McpUnavailable
 from apigen_ray.records import CallResult, Failed, JsonObject, McpBackend, Reason
 from apigen_ray.stages.execute.mcp.prepared import PreparedServer
 from apigen_ray.stages.execute.mcp.session import ServerFault, Session, changes
 from apigen_ray.stages.execute.rest.client import Client
-from apigen_ray.stages.execute.rest.policy import Denied, Policy
+from apigen_ray.stages.execute.rest.policy import Policy
 from apigen_ray.stages.execute.rest.settings import RestSettings
-
-SESSION_ENDED = ("session", "not initialized")
 
 
 class HttpServer:
@@ -33,7 +29,9 @@ class HttpServer:
         self._imported = imported
         settings = server.settings
         self._url = settings.filled(settings.url or "", env)
-        self._headers = {name: settings.filled(text, env) for name, text in settings.headers.items()}
+        self._headers = {
+            name: settings.filled(text, env) for name, text in settings.headers.items()
+        }
         self._client = Client(rest, Policy(rest.allow, rest.hosts))
         self._response_bytes = rest.response_bytes
         self._in_flight = asyncio.Semaphore(rest.per_host_concurrency)
@@ -70,6 +68,16 @@ class HttpServer:
         """
         return (await self._get()).tools
 
+    @property
+    def title(self) -> str:
+        """What the server calls itself."""
+        return self._session.title if self._session else ""
+
+    @property
+    def mode(self) -> str:
+        """How the protocol's version was agreed on."""
+        return self._session.mode if self._session else self._server.mode
+
     async def close(self) -> None:
         """End the session and the connections."""
         if self._session is not None:
@@ -103,62 +111,14 @@ class HttpServer:
     @contextlib.asynccontextmanager
     async def _connect(self) -> AsyncIterator[Any]:
         """The SDK's transport, over the guarded client."""
-        import httpx2  # noqa: PLC0415 - comes with the SDK, which takes half a second
-        from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
+        from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415 - slow
 
-        transport = self._transport(httpx2)
-        client = httpx2.AsyncClient(transport=transport, headers=self._headers, trust_env=False)
+        from apigen_ray.stages.execute.mcp.guarded import guarded_client  # noqa: PLC0415
+
+        client = guarded_client(self._client, self._headers, self._response_bytes, self._note)
         async with client, streamable_http_client(self._url, http_client=client) as streams:
             yield streams
 
-    def _transport(self, httpx2: Any) -> Any:
-        """What carries the SDK's requests: the guarded client's connections, with its caps."""
-        outer = self
-
-        class Body(httpx2.AsyncByteStream):  # type: ignore[misc]
-            def __init__(self, response: aiohttp.ClientResponse) -> None:
-                self._response = response
-
-            async def __aiter__(self) -> AsyncIterator[bytes]:
-                size = 0
-                try:
-                    async for chunk in self._response.content.iter_any():
-                        size += len(chunk)
-                        if size > outer._response_bytes:
-                            cap = outer._response_bytes
-                            detail = f"the response is larger than {cap} bytes"
-                            outer._problem = (Reason.OUTPUT_TOO_LARGE, detail)
-                            raise httpx2.ReadError(detail)
-                        yield chunk
-                except (aiohttp.ClientError, OSError) as error:
-                    outer._problem = (Reason.CONNECTION, str(error))
-                    raise httpx2.ReadError(str(error)) from error
-
-            async def aclose(self) -> None:
-                self._response.close()
-
-        class Guarded(httpx2.AsyncBaseTransport):  # type: ignore[misc]
-            async def handle_async_request(self, request: Any) -> Any:
-                dropped = ("host", "content-length", "accept-encoding", "connection")
-                headers = [(k, v) for k, v in request.headers.items() if k.lower() not in dropped]
-                body = await request.aread()
-                try:
-                    response = await outer._client.open(
-                        request.method, str(request.url), headers, body or None
-                    )
-                except Denied as denied:
-                    outer._problem = (Reason.EGRESS_DENIED, str(denied))
-                    raise httpx2.ConnectError(str(denied)) from denied
-                except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                    outer._problem = (Reason.CONNECTION, f"{type(error).__name__}: {error}")
-                    raise httpx2.ConnectError(str(error)) from error
-                kept = [
-                    (name, value)
-                    for name, value in response.headers.items()
-                    if name.lower() not in ("content-encoding", "content-length", "set-cookie")
-                ]
-                return httpx2.Response(
-                    response.status, headers=kept, stream=Body(response), request=request
-                )
-
-        return Guarded()
+    def _note(self, reason: Reason, message: str) -> None:
+        """Keep the first thing that went wrong: what the SDK says of it is less."""
+        self._problem = self._problem or (reason, message)

@@ -203,9 +203,9 @@ class SharedServer:
             others = others or self._in_flight > 1
         finally:
             self._in_flight -= 1
-        if isinstance(result, Failed) and result.reason in (Reason.CRASHED, Reason.MEMORY):
-            if others:
-                raise SandboxLost(f"a shared MCP server failed: {result.message}")
+        died = isinstance(result, Failed) and result.reason in (Reason.CRASHED, Reason.MEMORY)
+        if died and others:
+            raise SandboxLost(f"a shared MCP server failed with several calls in flight: {result}")
         return result
 
     async def close(self) -> None:

@@ -88,7 +88,9 @@ def program_of(prefix: str, name: str) -> str:
     return f"npm:{plain.replace('/', '+')}" if prefix else plain
 
 
-def with_files(server: McpServer, command: Sequence[str]) -> tuple[tuple[str, ...], dict[str, bytes]]:
+def with_files(
+    server: McpServer, command: Sequence[str]
+) -> tuple[tuple[str, ...], dict[str, bytes]]:
     """The command with the scripts that travel along, and all files that do.
 
     Raises:

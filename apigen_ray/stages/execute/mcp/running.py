@@ -89,6 +89,8 @@ class Running:
     @property
     def is_usable(self) -> bool:
         """Whether it takes another call."""
+        if self._wire is None or self._wire.ended.is_set():
+            return False
         return self.session is not None and not self.session.ended and not self.timed_out
 
     async def _cause(self) -> tuple[Reason, str] | None:
@@ -98,6 +100,7 @@ class Running:
             return None
         if wire.breach:
             return wire.breach.reason, wire.breach.message
+        await wire.drained()
         async with self._ending:
             if self._ended is None:
                 self._ended = await self.box.end()
@@ -162,7 +165,9 @@ class Boxes:
         words = (word.replace(TOOLS, mounted) for word in self.server.command)
         command = tuple(self.server.settings.filled(word, self._arguments_env) for word in words)
         server = replace(self.server, command=command)
-        return await Box.open(transport, settings, server, root, self._env, preload)
+        return await Box.open(
+            transport, settings, server, root=root, env=self._env, preload=preload
+        )
 
     def close(self) -> None:
         """Remove the files."""
@@ -172,7 +177,7 @@ class Boxes:
 
 
 def dependencies(imported: Sequence[str], server: PreparedServer) -> tuple[str, ...]:
-    """The modules to import ahead: all but the server's own, whose state belongs to a data point."""
+    """The modules to import ahead: all but the server's own, whose state is a data point's."""
     own = {"__main__", "__mp_main__"}
     for word in server.command[:3]:
         name = word.rpartition("/")[2].partition("=")[0].removesuffix(".py")

@@ -5,16 +5,17 @@ it nobody to ask. Progress, logs and changes of lists are read and dropped.
 """
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeAlias
 
-from apigen_ray import strict_json
+import anyio
+
 from apigen_ray.errors import McpUnavailable
 from apigen_ray.records import CallResult, Failed, JsonObject, McpBackend, Reason
 from apigen_ray.stages.execute.mcp.results import result_of, short
+from apigen_ray.tools.backends import schema_digest
 
 MAX_PAGES = 100
 MAX_TOOLS = 5_000
@@ -102,18 +103,14 @@ class Session:
             # what the SDK finds wrong with an answer: it doesn't fit the protocol or its own schema
             return Failed(Reason.NOT_SERIALIZABLE, short(str(error)), time.monotonic() - started)
         except Exception as error:  # streams raise their own kinds when the server is gone
-            failed = await self._failed(time.monotonic() - started)
-            if self._died_silently(failed):
-                return Failed(failed.reason, short(f"{failed.message}: {error}"), failed.seconds)
-            return failed
+            if not _is_end(error):
+                raise
+            return await self._failed(time.monotonic() - started)
         return result_of(answer, time.monotonic() - started, result_bytes)
 
     async def _failed(self, seconds: float) -> Failed:
         reason, message = await self._died() or (Reason.CRASHED, "the server ended")
         return Failed(reason, short(message), seconds)
-
-    def _died_silently(self, failed: Failed) -> bool:
-        return failed.message == "the server ended"
 
     async def _live(self) -> None:
         try:
@@ -129,8 +126,8 @@ class Session:
         except BaseException as error:
             if self._ready.done():
                 return  # the server's end: its calls have been told
-            died = await self._died()
-            fault = ServerFault(short(died[1] if died else _message(error)))
+            died = await self._died() if _is_end(error) else None
+            fault = ServerFault(short(died[1] if died else str(_first(error))))
             if not self._ready.done():
                 self._ready.set_exception(fault)
 
@@ -147,15 +144,11 @@ def changes(tools: Sequence[Mapping[str, Any]], imported: Sequence[McpBackend]) 
         if backend.tool not in listed:
             names = ", ".join(sorted(listed)[:5]) or "none"
             return f"it no longer lists the tool {backend.tool!r} (it lists {names})"
-        if backend.schema and backend.schema != schema_digest(listed[backend.tool]):
+        if backend.schema and backend.schema != schema_digest(
+            listed[backend.tool].get("inputSchema")
+        ):
             return f"the inputSchema of its tool {backend.tool!r} has changed since the import"
     return None
-
-
-def schema_digest(tool: Mapping[str, Any]) -> str:
-    """A digest of a tool's `inputSchema`, the same for the same schema."""
-    text = strict_json.canonical(tool.get("inputSchema"))
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 async def _list(client: Any) -> list[dict[str, Any]]:
@@ -180,8 +173,19 @@ def _mode_of(version: str) -> str:
     return "legacy" if version in HANDSHAKE_PROTOCOL_VERSIONS else version
 
 
-def _message(error: BaseException) -> str:
-    """The message of an error; of a group, that of its first member."""
+def _first(error: BaseException) -> BaseException:
+    """An error; of a group, its first member."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    return str(error) or type(error).__name__
+    return error
+
+
+def _is_end(error: BaseException) -> bool:
+    """Whether an error says no more than that the connection is closed."""
+    from mcp import MCPError  # noqa: PLC0415 - the SDK takes half a second
+    from mcp_types import CONNECTION_CLOSED  # noqa: PLC0415
+
+    first = _first(error)
+    if isinstance(first, MCPError):
+        return bool(first.code == CONNECTION_CLOSED)
+    return isinstance(first, anyio.ClosedResourceError | anyio.BrokenResourceError | OSError)

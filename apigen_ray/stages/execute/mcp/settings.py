@@ -1,4 +1,4 @@
-"""The MCP servers of a config, as any client's `mcpServers` file describes them, and how they run."""
+"""The MCP servers of a config, as any client's `mcpServers` file describes them."""
 
 import json
 import re
@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import yaml
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, field_validator, model_validator
 
+from apigen_ray.errors import BadInput
 from apigen_ray.models.settings import Settings
 from apigen_ray.stages.execute.rest.policy import Policy
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@/-]{0,99}")
+NAME = re.compile(r"[^\x00-\x1f]{1,100}")
 VARIABLE = re.compile(r"\$\{(?:env:)?([A-Za-z_][A-Za-z0-9_]*)\}")
 OF_CLIENTS = ("alwaysAllow", "autoApprove", "description", "disabled", "disabledTools", "timeout")
 """Keys with which clients steer their own windows: read over."""
@@ -121,6 +122,8 @@ def read_servers(value: Any) -> Any:
             raise ValueError(f"{value}: neither JSON nor YAML") from error
     if isinstance(value, Mapping):
         for key in ("mcpServers", "mcp_servers", "servers"):
+            if isinstance(value.get(key), str):
+                return read_servers(value[key])
             if isinstance(value.get(key), Mapping) and not {"command", "url"} & value[key].keys():
                 value = value[key]
                 break
@@ -128,3 +131,22 @@ def read_servers(value: Any) -> Any:
             if not NAME.fullmatch(str(name)):
                 raise ValueError(f"{json.dumps(str(name))} is not a name for a server")
     return value
+
+
+def as_servers(value: Any) -> McpServers:
+    """Servers as Python code or an option gives them: by name, or a file.
+
+    Raises:
+        BadInput: naming the key that is wrong.
+    """
+    try:
+        return _SERVERS.validate_python(read_servers(value))
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        where = ".".join(map(str, ("mcp_servers", *problem["loc"])))
+        raise BadInput(f"{where}: {problem['msg'].removeprefix('Value error, ')}") from error
+    except ValueError as error:
+        raise BadInput(f"mcp_servers: {error}") from error
+
+
+_SERVERS = TypeAdapter[McpServers](dict[str, McpServer])

@@ -5,7 +5,7 @@ gigabyte of logs. The first breach ends the connection, and says what was wrong.
 """
 
 import asyncio
-import logging
+import contextlib
 import socket
 from collections import deque
 from collections.abc import AsyncIterator
@@ -27,8 +27,7 @@ GARBAGE_LINES = 200
 LOG_BYTES = 16 << 20
 """How much a server may write to stderr."""
 KEPT_LOG_BYTES = 4096
-
-log = logging.getLogger(__name__)
+LAST_WORDS_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +48,17 @@ class Wire:
         self.breach: Breach | None = None
         self.ended = asyncio.Event()
         """Set when the server says no more."""
+        self._drained = asyncio.Event()
 
     def allow_more(self) -> None:
         """Count messages anew: another call begins."""
         self._messages = self._garbage = 0
+
+    async def drained(self) -> None:
+        """Wait until a server that has ended has been heard out."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LAST_WORDS_S):
+                await self._drained.wait()
 
     @property
     def last_words(self) -> str:
@@ -76,6 +82,9 @@ class Wire:
             try:
                 yield incoming, outgoing
             finally:
+                if self.ended.is_set():
+                    with anyio.CancelScope(shield=True):
+                        await self.drained()
                 group.cancel_scope.cancel()
                 for writer in (stdin, out_writer, err_writer):
                     writer.transport.abort()
@@ -145,6 +154,8 @@ class Wire:
                     return
         except OSError:
             return
+        finally:
+            self._drained.set()
 
     def _fail(self, reason: Reason, message: str) -> None:
         self.breach = self.breach or Breach(reason, message)

@@ -112,7 +112,8 @@ def connect() -> docker.DockerClient:
 
 
 def _image_on(client: docker.DockerClient, base: str) -> Image:
-    tag = f"{REPOSITORY}:{digest_of(base, *(python_identity() if base == HOST else _runner_sources()))}"
+    sources = python_identity() if base == HOST else _runner_sources()
+    tag = f"{REPOSITORY}:{digest_of(base, *sources)}"
     try:
         found = client.images.get(tag)
     except docker.errors.ImageNotFound:

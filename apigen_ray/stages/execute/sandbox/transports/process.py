@@ -77,9 +77,7 @@ class ChildProcess:
 class ProcessTransport:
     """Starts runners as plain child processes."""
 
-    def __init__(
-        self, settings: SandboxSettings, tools: Path, *, root: Path | None = None
-    ) -> None:
+    def __init__(self, settings: SandboxSettings, tools: Path, *, root: Path | None = None) -> None:
         """Take what a call may use, and the root with the Python if that is another one."""
         self._settings = settings
         self._tools = tools

@@ -3,6 +3,7 @@
 import os
 import sys
 import time
+from pathlib import Path
 
 from mcp.server import MCPServer
 
@@ -20,10 +21,10 @@ def add(a: int, b: int) -> int:
 def note(text: str) -> list[str]:
     """Keep a note, and return all notes."""
     notes.append(text)
-    with open("notes.txt", "a") as file:
-        file.write(text + "\n")
-    with open("notes.txt") as file:
-        return notes + file.read().split()
+    file = Path("notes.txt")
+    kept = file.read_text() if file.exists() else ""
+    file.write_text(kept + text + "\n")
+    return notes + file.read_text().split()
 
 
 @server.tool()
