@@ -11,7 +11,7 @@ from apigen_ray import strict_json
 from apigen_ray.models import Model
 from apigen_ray.models.settings import Settings
 from apigen_ray.models.templates import Templates
-from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Vote
+from apigen_ray.records import Json, JsonObject, Message, Pair, Reply
 from apigen_ray.stages.conversation import Messages, turns_of
 from apigen_ray.stages.similarity import sentences
 from apigen_ray.tools.prompt_text import tools_text
@@ -46,6 +46,17 @@ VERDICT: JsonObject = {
 }
 """The schema of an answer, for judges with structured output; what the verdict rests on comes
 first: each request of the query, with the numbers of the calls that fulfil it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One judge's verdict on a data point."""
+
+    judge: str
+    passed: bool
+    thought: str
+    reasoning: str = ""
+    """What the judge wrote before its answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,8 @@ async def open_runner(executor: Executor | None) -> AsyncIterator[Runner | None]
             assert pool, "only tools with code in the sandbox are called there"
             return pool
 
-        dispatcher = Dispatcher(executor.rest_tools, rest, opened, executor.settings.errors)
+        dispatcher, mcp = executor.dispatcher(rest, opened)
+        stack.push_async_callback(mcp.close)
         yield Runner(executor, dispatcher)
 
 
