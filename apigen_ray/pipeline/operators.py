@@ -33,7 +33,13 @@ from apigen_ray.run_folder.event_log import forward_logs
 from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.stages.agreement import AgreementSettings, Solver
 from apigen_ray.stages.check import CheckSettings
-from apigen_ray.stages.execute.dispatch import Dispatcher, ExecuteSettings, RestTools
+from apigen_ray.stages.execute.dispatch import (
+    NO_MCP_TOOLS,
+    Dispatcher,
+    ExecuteSettings,
+    RestTools,
+)
+from apigen_ray.stages.execute.mcp import McpCaller, McpTools
 from apigen_ray.stages.execute.rest import RestCaller, RestSettings
 from apigen_ray.stages.execute.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
 from apigen_ray.stages.grounding import GroundingSettings
@@ -52,10 +58,30 @@ class Executor:
     code: ToolCode
     rest: RestSettings
     rest_tools: RestTools
+    mcp: McpTools = NO_MCP_TOOLS
 
     def can_run(self, function: str) -> bool:
-        """Whether there is code or an API for a function."""
-        return function in self.code.functions or function in self.rest_tools
+        """Whether there is code, an API or a server for a function."""
+        return function in self.code.functions or self.leaves_sandbox(function)
+
+    def leaves_sandbox(self, function: str) -> bool:
+        """Whether a function is called by its endpoint: an API or an MCP server."""
+        return function in self.rest_tools or function in self.mcp.tools
+
+    def dispatcher(
+        self, rest: RestCaller, open_sandbox: Callable[[], Awaitable[Sandbox]]
+    ) -> tuple[Dispatcher, McpCaller]:
+        """What runs calls, and the part of it that holds MCP servers, for whoever closes them."""
+        mcp = McpCaller(self.mcp, self.sandbox, self.rest, os.environ)
+        runner = Dispatcher(
+            self.rest_tools,
+            rest,
+            open_sandbox,
+            self.settings.errors,
+            mcp_tools=self.mcp,
+            mcp=mcp,
+        )
+        return runner, mcp
 
 
 @dataclass(frozen=True)
@@ -164,7 +190,7 @@ def _dispatcher(executor: Executor) -> Dispatcher:
             return opened
 
     rest = RestCaller(executor.rest, os.environ)
-    return Dispatcher(executor.rest_tools, rest, sandbox, executor.settings.errors)
+    return executor.dispatcher(rest, sandbox)[0]
 
 
 class JudgeBlock:

@@ -11,7 +11,7 @@ from apigen_ray import strict_json
 from apigen_ray.models import Model
 from apigen_ray.models.settings import Settings
 from apigen_ray.models.templates import Templates
-from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Vote
+from apigen_ray.records import Json, JsonObject, Message, Pair, Reply
 from apigen_ray.stages.conversation import Messages, turns_of
 from apigen_ray.stages.similarity import sentences
 from apigen_ray.tools.prompt_text import tools_text
@@ -25,6 +25,9 @@ RESULT_CHARACTERS = 2000
 VERDICT_CHARACTERS = 20_000
 """Only the end of an answer is searched for a verdict, which bounds the time that takes."""
 
+MOST_REQUESTS = 16
+"""A weak model whose output is held to the schema would list requests without an end."""
+
 _REQUEST: JsonObject = {
     "type": "object",
     "properties": {
@@ -37,7 +40,7 @@ _REQUEST: JsonObject = {
 VERDICT: JsonObject = {
     "type": "object",
     "properties": {
-        "requests": {"type": "array", "items": _REQUEST},
+        "requests": {"type": "array", "items": _REQUEST, "maxItems": MOST_REQUESTS},
         "thought": {"type": "string"},
         "pass": {"type": "string", "enum": ["yes", "no"]},
     },
@@ -46,6 +49,17 @@ VERDICT: JsonObject = {
 }
 """The schema of an answer, for judges with structured output; what the verdict rests on comes
 first: each request of the query, with the numbers of the calls that fulfil it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One judge's verdict on a data point."""
+
+    judge: str
+    passed: bool
+    thought: str
+    reasoning: str = ""
+    """What the judge wrote before its answer."""
 
 
 @dataclass(frozen=True, slots=True)
