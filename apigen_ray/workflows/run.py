@@ -20,7 +20,7 @@ from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.calls_first import CallsFirstSampler
 from apigen_ray.prompting.sampler import PromptSampler, Sampler, Task
-from apigen_ray.prompting.seed_pool import SeedPools
+from apigen_ray.prompting.seed_pool import SeedPools, need_pools
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import JsonObject, Seed
 from apigen_ray.report.activity import Activity
@@ -164,7 +164,8 @@ class _Session:
     def generate(self, tasks: Mapping[str, Sequence[Task]], run_plan: RunPlan) -> bool:
         """Ask for data points and commit them; returns False if that was stopped."""
         self.folder.write_json("manifest.json", {"requested": run_plan.requested} | self.manifest)
-        feedback, pools = self._feedback(tasks, run_plan), RemotePools()
+        feedback = self._feedback(tasks, run_plan)
+        pools = RemotePools(needed=need_pools(tasks.values()))
         committed = partial(_publish_pools, feedback, pools)
         committed(SCHEMA.empty_table())  # those that an earlier attempt has made
         with closing(self._rows(tasks, feedback, pools)) as rows:

@@ -181,7 +181,8 @@ def test_blocks_are_single_rows_where_a_model_works_on_few(generator, judge, row
 @pytest.mark.parametrize("rows", [1, 4, 64])
 @pytest.mark.parametrize("concurrency", [1, 3, 64, 1000])
 def test_no_block_queues_at_an_actor_where_it_could_overtake_an_earlier_round(concurrency, rows):
-    pool = dataset._pool(ActorCount(max=2), concurrency, rows_per_block=rows)
+    operator = dataset.Operator("o", object, (), ActorCount(max=2), concurrency)
+    pool = dataset._pool(operator, rows)
     assert pool.max_tasks_in_flight_per_actor == pool.max_concurrent_calls_per_actor
     assert pool.max_concurrent_calls_per_actor * rows > concurrency
 
