@@ -47,8 +47,9 @@ def inexact(
         tool = tools.get(call.name)
         if tool is None:
             continue
-        if "_" in call.name and call.name in query:
-            yield f"it names the function {call.name}"
+        for name in (call.name, *call.arguments):
+            if "_" in name and name in query:
+                yield f"it names {name}"
         if not _is_on_topic(call, tool, reading):
             yield f"no word of it says what {call.name} does"
         yield from _forgotten(index, call, tool, reading)
