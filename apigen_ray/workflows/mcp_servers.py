@@ -97,6 +97,8 @@ async def list_server(
     server = prepare(name, settings, kind, rest.allow)
     if kind == "sidecar" and settings.url is None:
         return Listed(server, name, ())  # sidecars run beside the workers, not here
+    if settings.url is not None and rest.mode == "replay":
+        return Listed(server, name, ())  # nothing is sent
     try:
         if settings.url is not None:
             return await _reach(server, imported, rest)
