@@ -1,5 +1,6 @@
 """Servers that are started: what they answer, what becomes of bad ones, and what they can reach."""
 
+import asyncio
 import json
 
 import pytest
@@ -101,6 +102,33 @@ async def test_a_hostile_server_reaches_nothing(kind, monkeypatch):
         result = await ask_once(caller, "act", "probe")
     assert isinstance(result, Returned), result
     assert result.result == {"reached": []}
+
+
+async def test_a_process_that_stays_behind_is_gone_for_the_next_data_point(kind):
+    async with calling(kind) as caller:
+        assert (await ask_once(caller, "act", "stay")).result == "left"
+        for _ in range(3):
+            assert (await ask_once(caller, "note", "x")).result == {"memory": ["x"], "file": "x"}
+
+
+@pytest.mark.parametrize("kind", [KINDS[1], KINDS[2]])
+async def test_hosts_that_are_listed_are_reached_and_no_others(kind):
+    async def greet(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
+        writer.close()
+
+    web = await asyncio.start_server(greet, "127.0.0.1", 0)
+    port = web.sockets[0].getsockname()[1]
+    listed, other = f"http://127.0.0.1:{port}/", "http://example.com/"
+    settings = {"hosts": ["127.0.0.1"], "env": {"ADDRESSES": listed}}
+    async with web, calling(kind, allow=(f"127.0.0.1:{port}",), **settings) as caller:
+        assert (await ask_once(caller, "act", "fetch")).result == ["hello"]
+    settings["env"]["ADDRESSES"] = other
+    async with calling(kind, **settings) as caller:
+        result = await ask_once(caller, "act", "fetch")
+    assert result.reason is Reason.EGRESS_DENIED
+    assert "example.com:80 is not one of the allowed hosts" in result.message
 
 
 async def test_a_server_that_asks_for_something_is_declined(kind):
@@ -225,6 +253,11 @@ def test_a_server_whose_packages_are_not_installed_says_what_to_do():
     settings = server_of(packages=["no-such-package-here"])
     with pytest.raises(BadInput, match=r"mcp_servers.x: .*sandbox build --mcp"):
         prepare("x", settings, "bubblewrap")
+
+
+def test_hosts_need_a_sandbox_with_a_network_of_its_own():
+    with pytest.raises(BadInput, match=r"mcp_servers.x: hosts: a sandbox of kind process"):
+        prepare("x", server_of(hosts=["a.example"]), "process")
 
 
 async def test_calls_after_a_time_out_are_not_sent(kind):

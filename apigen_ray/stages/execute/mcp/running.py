@@ -1,6 +1,7 @@
 """Servers that are started: in boxes that share a server's files, each with its session."""
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,8 @@ from apigen_ray.stages.execute.mcp.session import ServerFault, Session, changes
 from apigen_ray.stages.execute.mcp.wire import Wire
 from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
 from apigen_ray.stages.execute.sandbox.toolcode import ToolCode, write
+
+log = logging.getLogger(__name__)
 
 
 class Running:
@@ -61,7 +64,10 @@ class Running:
         result = await session.call(tool, arguments, self._server.settings.timeout_s, result_bytes)
         if isinstance(result, Failed):
             self.timed_out = result.reason == Reason.TIMEOUT
-            if denied := self.box.denials():
+            denied = self.box.denials()
+            for why in denied:
+                log.warning("egress denied", extra={"why": why})
+            if denied:
                 return Failed(
                     Reason.EGRESS_DENIED, f"{denied[0]}; then: {result.message}", result.seconds
                 )
