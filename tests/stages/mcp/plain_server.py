@@ -18,6 +18,7 @@ from pathlib import Path
 HOW = sys.argv[1] if len(sys.argv) > 1 else ""
 TEXT = {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
 NAMES = ["echo", "note", "fail", "show", "act"]
+RUNNER = os.getppid()
 notes = []
 
 
@@ -150,10 +151,10 @@ def probe(id_):
         "write own code": lambda: Path(__file__).write_text("x"),
         "connect": lambda: socket.create_connection(("1.1.1.1", 53), 1),
         "unix socket": lambda: socket.socket(socket.AF_UNIX).connect("/var/run/docker.sock"),
-        "runner's memory": lambda: os.open("/proc/1/mem", os.O_RDONLY),
-        "kill the runner": lambda: os.kill(1, 9),
-        "limits of the runner": lambda: resource.prlimit(1, resource.RLIMIT_NOFILE, (1, 1)),
-        "priority of the runner": lambda: os.setpriority(os.PRIO_PROCESS, 1, 19),
+        "runner's memory": lambda: os.open(f"/proc/{RUNNER}/mem", os.O_RDONLY),
+        "kill the runner": lambda: os.kill(RUNNER, 9),
+        "limits of the runner": lambda: resource.prlimit(RUNNER, resource.RLIMIT_NOFILE, (1, 1)),
+        "priority of the runner": lambda: os.setpriority(os.PRIO_PROCESS, RUNNER, 19),
         "memory that stays": shared_memory,
         "a namespace": lambda: subprocess.run(["unshare", "-U", "true"], check=True),
         "secret of the host": lambda: 1 / ("HOST_SECRET" in os.environ),

@@ -11,7 +11,7 @@ from apigen_ray.errors import McpUnavailable
 from apigen_ray.records import CallResult, Failed, JsonObject, McpBackend, Reason
 from apigen_ray.run_folder.owned_folders import OwnedFolder
 from apigen_ray.stages.execute.mcp.box import Box, Ended, transport_for
-from apigen_ray.stages.execute.mcp.prepared import TOOLS, PreparedServer
+from apigen_ray.stages.execute.mcp.prepared import PreparedServer
 from apigen_ray.stages.execute.mcp.session import ServerFault, Session, changes
 from apigen_ray.stages.execute.mcp.wire import Wire
 from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
@@ -167,9 +167,8 @@ class Boxes:
         tools = self._folder.path / "tools"
         found = await asyncio.to_thread(transport_for, self.server, self._settings, tools)
         transport, settings, root = found
-        mounted = str(transport.configuration()["tools"])
-        words = (word.replace(TOOLS, mounted) for word in self.server.command)
-        command = tuple(self.server.settings.filled(word, self._arguments_env) for word in words)
+        filled = self.server.settings.filled
+        command = tuple(filled(word, self._arguments_env) for word in self.server.command)
         server = replace(self.server, command=command)
         return await Box.open(
             transport, settings, server, root=root, env=self._env, preload=preload
