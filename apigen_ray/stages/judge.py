@@ -25,6 +25,9 @@ RESULT_CHARACTERS = 2000
 VERDICT_CHARACTERS = 20_000
 """Only the end of an answer is searched for a verdict, which bounds the time that takes."""
 
+MOST_REQUESTS = 16
+"""A weak model whose output is held to the schema would list requests without an end."""
+
 _REQUEST: JsonObject = {
     "type": "object",
     "properties": {
@@ -37,7 +40,7 @@ _REQUEST: JsonObject = {
 VERDICT: JsonObject = {
     "type": "object",
     "properties": {
-        "requests": {"type": "array", "items": _REQUEST},
+        "requests": {"type": "array", "items": _REQUEST, "maxItems": MOST_REQUESTS},
         "thought": {"type": "string"},
         "pass": {"type": "string", "enum": ["yes", "no"]},
     },
