@@ -13,7 +13,7 @@ from apigen_ray.stages.execute.mcp.prepared import split_launcher
 from apigen_ray.tools.backends import schema_digest
 from tests.stages.mcp import plain_server
 from tests.stages.mcp.mcp_servers import ask, ask_once, calling, server_of
-from tests.stages.sandbox.sandboxes import running
+from tests.stages.sandbox.sandboxes import running, sidecars
 
 KINDS = ["process", "bubblewrap", pytest.param("docker", marks=pytest.mark.docker)]
 
@@ -33,6 +33,16 @@ async def test_a_server_is_one_through_a_data_point_and_fresh_for_the_next(kind)
             assert first.result == {"memory": [text], "file": text}
             assert second.result == {"memory": [text, text], "file": text + text}
     assert running(kind) == set()
+
+
+@pytest.mark.docker
+async def test_servers_start_in_sidecars_and_reach_nothing():
+    with sidecars(2):
+        async with calling("sidecar") as caller:
+            for text in "ab":
+                result = await ask_once(caller, "note", text)
+                assert result.result == {"memory": [text], "file": text}
+            assert (await ask_once(caller, "act", "probe")).result == {"reached": []}
 
 
 async def test_data_points_at_once_see_nothing_of_each_other(kind):
