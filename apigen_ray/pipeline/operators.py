@@ -228,7 +228,8 @@ class JudgeBlock:
     ) -> None:
         _forward_logs(coordinator)
         self._judges = [
-            Judge(endpoint.name, _client(endpoint, coordinator)) for endpoint in endpoints
+            Judge(endpoint.name, _client(endpoint, coordinator), endpoint.lists_requests)
+            for endpoint in endpoints
         ]
         self._rule = rule
         self._grounding = grounding
