@@ -14,6 +14,7 @@ import pyarrow.compute
 from apigen_ray import strict_json
 from apigen_ray.errors import InfrastructureError
 from apigen_ray.models import Model
+from apigen_ray.pipeline.chains import chain_of
 from apigen_ray.pipeline.charges import charged, shares
 from apigen_ray.pipeline.conversations import conversation_of, executed_turns, mismatches_of
 from apigen_ray.pipeline.poison_rows import CRASH_LIMIT
@@ -31,6 +32,7 @@ from apigen_ray.records import (
     Rejected,
     Reply,
     Stage,
+    Style,
 )
 from apigen_ray.run_folder.event_log import log_context
 from apigen_ray.run_folder.rows import (
@@ -52,6 +54,7 @@ from apigen_ray.stages.execute.dispatch import (
     execute,
     execute_twice,
     result_form,
+    result_forms,
 )
 from apigen_ray.stages.grounding import (
     GroundingSettings,
@@ -95,7 +98,7 @@ async def generate_step(
             prompt_id=prompt.id,
             tried=tried,
             strategy=prompt.strategy,
-            **tool_columns(prompt.tools),
+            **tool_columns(prompt.tools, returns=prompt.style is Style.SEQUENTIAL),
             round_=task.spec.round,
         )
         rows[point] = with_values(row, messages_hash=hashed)
@@ -163,8 +166,9 @@ async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) 
 
     async def executed() -> list[Row]:
         run = execute_twice if settings.check_determinism else execute
-        done = await run(_pair(row).calls, runner)
-        results = strict_json.dumps([result_form(result) for result in done.results])
+        chain = chain_of(row, runner)
+        done = await run(_pair(row).calls, chain or runner)
+        results = strict_json.dumps(result_forms(done.results, chain.arguments if chain else {}))
         seconds = done.seconds if done.results else None  # there was no call
         ran = with_values(row, execution_results=results, execute_s=seconds)
         if row["messages"]:

@@ -14,11 +14,15 @@ from apigen_ray.models.templates import Templates
 from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Vote
 from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.stages.conversation import Messages, turns_of
+from apigen_ray.stages.references import references_of
 from apigen_ray.stages.similarity import sentences
 from apigen_ray.tools.prompt_text import tools_text
 
 TEMPLATES = Templates("apigen_ray.stages")
-TEMPLATE_NAMES = ("judge_system.txt", "judge.txt", "judge_conversation.txt", "judge_again.txt")
+TEMPLATE_NAMES = (
+    "judge_system.txt", "judge.txt", "judge_references.txt", "judge_conversation.txt",
+    "judge_again.txt",
+)  # fmt: skip
 
 RESULT_CHARACTERS = 2000
 """A longer result is cut for the judge, who is told that results may be truncated."""
@@ -182,6 +186,7 @@ def judge_messages(
         query=_inert(pair.query),
         calls=_inert(pair_form(pair)["answers"]),
         results="[\n" + ",\n".join(_cut(_inert(_without_time(r))) for r in results) + "\n]",
+        references=_references_note(pair),
         findings=_findings_block(findings),
     )
     return [Message("system", TEMPLATES.text("judge_system.txt")), Message("user", text)]
@@ -201,6 +206,11 @@ def conversation_messages(
         findings=_findings_block(findings),
     )
     return [Message("system", TEMPLATES.text("judge_system.txt")), Message("user", text)]
+
+
+def _references_note(pair: Pair) -> str:
+    """What references are; nothing at all where there are none."""
+    return f"{TEMPLATES.text('judge_references.txt')}\n" if references_of(pair.calls) else ""
 
 
 def _lines(conversation: Messages, results: Iterator[JsonObject]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Stage 2 (paper §3.2): run the calls for real, and record their results."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Protocol
@@ -11,6 +11,7 @@ from apigen_ray.records import (
     Call,
     CallResult,
     Failed,
+    Json,
     JsonObject,
     Reason,
     Rejected,
@@ -123,7 +124,15 @@ async def execute(calls: Sequence[Call], runner: Runner) -> Executed:
     return Executed(tuple(results), time.monotonic() - start)
 
 
-async def execute_twice(calls: Sequence[Call], runner: Dispatcher) -> Executed:
+class RepeatableRunner(Runner, Protocol):
+    """A runner that knows which calls it may run again."""
+
+    def repeatable(self, call: Call) -> bool:
+        """Whether the call can be run again without harm."""
+        ...
+
+
+async def execute_twice(calls: Sequence[Call], runner: RepeatableRunner) -> Executed:
     """Like `execute`, but run the calls again and mark the results that differ.
 
     Raises:
@@ -154,6 +163,20 @@ def _checked(result: CallResult, errors: Sequence[ErrorPattern]) -> CallResult:
     if error is None:
         return result
     return Failed(Reason.ERROR_IN_BODY, f"returned an error: {error[:500]}", result.seconds)
+
+
+def result_forms(results: Iterable[CallResult], arguments: Mapping[int, JsonObject]) -> list[Json]:
+    """Results as rows hold them, with the arguments that took values from earlier results.
+
+    Args:
+        results: One a call.
+        arguments: What calls with references were run with, by their index.
+    """
+    forms: list[Json] = []
+    for index, result in enumerate(results):
+        form = result_form(result)
+        forms.append(form | {"arguments": arguments[index]} if index in arguments else form)
+    return forms
 
 
 def result_form(result: CallResult) -> JsonObject:
