@@ -27,7 +27,8 @@ from apigen_ray.records import (
 )
 from apigen_ray.run_folder.rows import calls_form
 from apigen_ray.stages.arguments import Flaw, check_arguments
-from apigen_ray.stages.references import check_references, references_of, referring
+from apigen_ray.stages.references import check_references
+from apigen_ray.tools.references import references_of, referring
 from apigen_ray.tools.validation import SchemaValidator, validator_of
 
 

@@ -14,9 +14,9 @@ from apigen_ray.models.templates import Templates
 from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Vote
 from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.stages.conversation import Messages, turns_of
-from apigen_ray.stages.references import references_of
 from apigen_ray.stages.similarity import sentences
 from apigen_ray.tools.prompt_text import tools_text
+from apigen_ray.tools.references import references_of
 
 TEMPLATES = Templates("apigen_ray.stages")
 TEMPLATE_NAMES = (

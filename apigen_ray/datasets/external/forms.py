@@ -26,7 +26,7 @@ from apigen_ray.datasets.external.tasks import task_messages, task_tools
 from apigen_ray.datasets.external.unreadable import Unreadable, text_or_json
 from apigen_ray.records import Json, JsonObject, Reason, Style
 from apigen_ray.stages.conversation import NO_CALL, is_pair, query_of, turns_of
-from apigen_ray.stages.references import has_references
+from apigen_ray.tools.references import has_references
 
 
 class ExternalRow(NamedTuple):

@@ -6,7 +6,8 @@ from apigen_ray.records import Call, CallResult, Failed, JsonObject, Reason
 from apigen_ray.stages.arguments import Flaw, check_arguments
 from apigen_ray.stages.check import Signatures
 from apigen_ray.stages.execute.dispatch import Dispatcher
-from apigen_ray.stages.references import Unresolved, has_references, references_of, resolved
+from apigen_ray.stages.references import Unresolved, resolved
+from apigen_ray.tools.references import has_references, references_of
 
 
 class ChainedRunner:

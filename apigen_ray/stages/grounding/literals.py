@@ -14,7 +14,7 @@ from apigen_ray.stages.grounding.text import (
     vocabulary,
     words_of,
 )
-from apigen_ray.stages.references import read_reference
+from apigen_ray.tools.references import read_reference
 
 _EXAMPLE = re.compile(
     r"\(?\b(?:e\.?g\.?|for example|for instance|such as|example|examples|like|eg|i\.e\.)[,:]?\s"

@@ -8,7 +8,7 @@ from apigen_ray.stages.grounding.literals import Literal, choices, literals, top
 from apigen_ray.stages.grounding.matching import Support, support
 from apigen_ray.stages.grounding.reading import Reading
 from apigen_ray.stages.grounding.text import nearly_equal
-from apigen_ray.stages.references import has_references
+from apigen_ray.tools.references import has_references
 
 _MANY = 4
 """As many different values, each of them common, don't stand together in a query by chance."""
