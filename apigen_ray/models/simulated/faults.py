@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from apigen_ray.models.simulated.chains import misreferring, unresolvable
 from apigen_ray.models.simulated.judging import objection
 from apigen_ray.models.simulated.profiles import Fault
 from apigen_ray.models.simulated.schemas import (
@@ -23,6 +24,7 @@ from apigen_ray.models.simulated.schemas import (
 )
 from apigen_ray.records import Call, Json, JsonObject, Style, Tool
 from apigen_ray.tools.patterns import matches
+from apigen_ray.tools.references import has_references
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,13 @@ class Draft:
         return self.with_call(index, call_form(Call(self.calls[index].name, arguments)))
 
     def arguments(self) -> Iterator[tuple[int, Tool, str, Json, Schema]]:
-        """Every argument given: call index, tool, name, value, and its schema."""
+        """Every argument with a value: call index, tool, name, value, and its schema."""
         for index, call in enumerate(self.calls):
             tool = self.tools[call.name]
             declared = properties(tool)
             for name, value in call.arguments.items():
-                yield index, tool, name, value, declared[name]
+                if not has_references(value):
+                    yield index, tool, name, value, declared[name]
 
 
 Ways = Iterator[str]
@@ -272,7 +275,7 @@ def duplicate_key(draft: Draft) -> Ways:
 
 def duplicate_call(draft: Draft) -> Ways:
     """Make one of several calls twice."""
-    if draft.style in (Style.PARALLEL, Style.PARALLEL_MULTIPLE):
+    if draft.style in (Style.PARALLEL, Style.PARALLEL_MULTIPLE, Style.SEQUENTIAL):
         for call in draft.calls:
             yield draft.answering([call_form(c) for c in (*draft.calls, call)])
 
@@ -280,7 +283,7 @@ def duplicate_call(draft: Draft) -> Ways:
 def style_mismatch(draft: Draft) -> Ways:
     """Make more or fewer calls than the style has."""
     match draft.style:
-        case Style.PARALLEL | Style.PARALLEL_MULTIPLE:
+        case Style.PARALLEL | Style.PARALLEL_MULTIPLE | Style.SEQUENTIAL:
             yield draft.answering([call_form(draft.calls[0])])
         case _:
             for spare in draft.spares:
@@ -295,6 +298,8 @@ def infeasible(draft: Draft) -> Ways:
     for index, call in enumerate(draft.calls):
         tool = draft.tools[call.name]
         for name, schema in properties(tool).items():
+            if has_references(call.arguments.get(name)):
+                continue
             for branch in branches(schema, tool.parameters):
                 for value in _impossible(branch):
                     changed = Call(call.name, {**call.arguments, name: value})
@@ -321,6 +326,18 @@ def mismatch(draft: Draft) -> Ways:
                 yield dumps({"query": query, "answers": answers})
 
 
+def bad_reference(draft: Draft) -> Ways:
+    """Refer to the result of no earlier call."""
+    for index, name, wrong in misreferring(draft.calls):
+        yield draft.with_arguments(index, {**draft.calls[index].arguments, name: wrong})
+
+
+def unresolved_reference(draft: Draft) -> Ways:
+    """Refer to what an earlier result could have, and does not."""
+    for index, name, wrong in unresolvable(draft.calls, tuple(draft.tools.values())):
+        yield draft.with_arguments(index, {**draft.calls[index].arguments, name: wrong})
+
+
 OF_COMPLETIONS: Mapping[Fault, Callable[[Random, str], str]] = {
     Fault.MALFORMED_JSON: malformed_json,
     Fault.PROSE: prose,
@@ -340,4 +357,6 @@ OF_PAIRS: Mapping[Fault, Callable[[Draft], Ways]] = {
     Fault.STYLE_MISMATCH: style_mismatch,
     Fault.INFEASIBLE: infeasible,
     Fault.MISMATCH: mismatch,
+    Fault.BAD_REFERENCE: bad_reference,
+    Fault.UNRESOLVED_REFERENCE: unresolved_reference,
 }
