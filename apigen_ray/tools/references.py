@@ -84,13 +84,25 @@ def placed(value: Json, path: Path = ()) -> Iterator[tuple[Path, Json]]:
 
 def references_of(calls: Sequence[Call]) -> list[Reference]:
     """The references in the arguments of calls."""
-    found = (read_reference(value) for call in calls for _, value in placed(call.arguments))
-    return [reference for reference in found if reference]
+    return [reference for call in calls for reference in _references(call.arguments)]
+
+
+def _references(arguments: Json) -> Iterator[Reference]:
+    found = (read_reference(value) for _, value in placed(arguments))
+    return (reference for reference in found if reference)
 
 
 def has_references(arguments: Json) -> bool:
     """Whether a value has a reference in it."""
-    return any(read_reference(value) for _, value in placed(arguments))
+    return any(True for _ in _references(arguments))
+
+
+def end_of_group(arguments: Sequence[Json], start: int) -> int:
+    """Where the calls end that can be made together: before one that refers to one of them."""
+    end = start + 1
+    while end < len(arguments) and all(each.call < start for each in _references(arguments[end])):
+        end += 1
+    return end
 
 
 @lru_cache(maxsize=2048)

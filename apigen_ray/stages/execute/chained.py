@@ -7,7 +7,7 @@ from apigen_ray.stages.arguments import Flaw, check_arguments
 from apigen_ray.stages.check import Signatures
 from apigen_ray.stages.execute.dispatch import Dispatcher
 from apigen_ray.stages.references import Unresolved, resolved
-from apigen_ray.tools.references import has_references, references_of
+from apigen_ray.tools.references import end_of_group, has_references
 
 
 class ChainedRunner:
@@ -25,7 +25,7 @@ class ChainedRunner:
         results: dict[int, CallResult] = {}
         while len(results) < len(calls):
             start = len(results)
-            group = range(start, _end_of_group(calls, start))
+            group = range(start, end_of_group([call.arguments for call in calls], start))
             ready: dict[int, Call] = {}
             for index in group:
                 made = self._with_values(index, calls[index], results)
@@ -57,11 +57,3 @@ class ChainedRunner:
             detail = f"with the values referred to, {flaw.detail}"
             return Failed(Reason.UNRESOLVED_REFERENCE, detail, 0.0)
         return Call(call.name, arguments)
-
-
-def _end_of_group(calls: Sequence[Call], start: int) -> int:
-    """The first call that refers to one of its group, which begins at `start`."""
-    end = start + 1
-    while end < len(calls) and all(each.call < start for each in references_of([calls[end]])):
-        end += 1
-    return end
