@@ -53,7 +53,6 @@ from apigen_ray.stages.execute.dispatch import (
     ExecuteSettings,
     execute,
     execute_twice,
-    result_form,
     result_forms,
 )
 from apigen_ray.stages.grounding import (
@@ -229,17 +228,20 @@ async def agree_step(
 
     async def run(calls: Sequence[Call]) -> list[JsonObject]:
         assert runner is not None
-        return [result_form(result) for result in (await execute(calls, runner)).results]
+        chain = chain_of(row, runner)
+        done = await execute(calls, chain or runner)
+        return result_forms(done.results, chain.arguments if chain else {})
 
     async def agreed() -> list[Row]:
         tools = [read_tool(form) for form in json.loads(row["tools"])]
+        chained = row["style"] == Style.SEQUENTIAL
         found = await agree(
             _pair(row),
             json.loads(row["execution_results"] or "[]"),
             tools,
             solvers,
             settings,
-            schema=calls_schema(tools) if with_schema else None,
+            schema=calls_schema(tools, chained=chained) if with_schema else None,
             run=run if runner else None,
             sample=row["id"],
         )

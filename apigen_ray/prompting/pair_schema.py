@@ -47,9 +47,14 @@ def pairs_schema(style: Style, tools: Sequence[Tool], count: int) -> JsonObject:
     return _with_definitions(_object(pairs=pairs), tools)
 
 
-def calls_schema(tools: Sequence[Tool]) -> JsonObject:
-    """`{"calls": [...]}` with any number of calls, even none: how a solver answers."""
-    one: Json = {"anyOf": [_call(tool) for tool in tools]}
+def calls_schema(tools: Sequence[Tool], *, chained: bool = False) -> JsonObject:
+    """`{"calls": [...]}` with any number of calls, even none: how a solver answers.
+
+    Args:
+        tools: Those that may be called.
+        chained: Whether arguments may refer to the results of earlier calls.
+    """
+    one: Json = {"anyOf": [_call(tool, chained=chained) for tool in tools]}
     calls: JsonObject = {"type": "array", "items": one, "minItems": 0, "maxItems": MOST_CALLS}
     return _with_definitions(_object(calls=calls), tools)
 

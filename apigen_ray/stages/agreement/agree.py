@@ -13,8 +13,15 @@ from apigen_ray.models.clients import ModelSettings, check_names
 from apigen_ray.models.settings import Settings
 from apigen_ray.models.simulated import SimulatedEndpoint
 from apigen_ray.records import Call, JsonObject, Pair, Rejected, Reply, Tool
-from apigen_ray.stages.agreement.compare import Ran, all_matched, differing, equal_results
+from apigen_ray.stages.agreement.compare import (
+    Ran,
+    all_matched,
+    differing,
+    equal_results,
+    same_calls,
+)
 from apigen_ray.stages.agreement.solve import Solved, solve
+from apigen_ray.tools.references import references_of
 
 Run: TypeAlias = Callable[[Sequence[Call]], Awaitable[Sequence[JsonObject]]]
 """Runs calls, and returns one result a call, as rows hold them."""
@@ -107,12 +114,18 @@ async def agree(
         InfrastructureError: if a solver can't be reached, or the sandbox is lost.
     """
     by_name = {tool.name: tool for tool in tools}
+    chained = bool(references_of(pair.calls))
 
     async def ask(index: int, solver: Solver) -> tuple[Solution, Reply]:
         id_ = f"{sample}/solve/{index}"
-        native = settings.native_tools
         solved = await solve(
-            pair.query, tools, solver.model, schema=schema, native=native, sample=id_
+            pair.query,
+            tools,
+            solver.model,
+            schema=schema,
+            native=settings.native_tools and not chained,
+            chained=chained,
+            sample=id_,
         )
         agrees = await _compare(pair.calls, results, solved, by_name, run)
         return Solution(solver.name, solved.calls, agrees), solved.reply
@@ -145,9 +158,34 @@ async def _compare(
         return "calls"
     if run is None or len(results) != len(calls):
         return None
+    if references_of(calls):
+        return _compare_as_run(calls, results, theirs, await run(theirs), tools)
     ours = [Ran(calls[index], results[index]) for index in own]
     different = [theirs[index] for index in other]
     if sorted(ran.call.name for ran in ours) != sorted(call.name for call in different):
         return None
     returned = [*map(Ran, different, await run(different))]
     return "results" if all_matched(ours, returned, equal_results) else None
+
+
+def _compare_as_run(
+    calls: Sequence[Call],
+    results: Sequence[JsonObject],
+    theirs: Sequence[Call],
+    returned: Sequence[JsonObject],
+    tools: Mapping[str, Tool],
+) -> Literal["calls", "results"] | None:
+    """The same for calls that refer to results: by the values that these gave.
+
+    In another order of the calls, references are written in another way.
+    """
+    ours = [*map(_as_run, calls, results)]
+    others = [*map(_as_run, theirs, returned)]
+    if same_calls([ran.call for ran in ours], [ran.call for ran in others], tools):
+        return "calls"
+    return "results" if all_matched(ours, others, equal_results) else None
+
+
+def _as_run(call: Call, result: JsonObject) -> Ran:
+    arguments = result.get("arguments")
+    return Ran(Call(call.name, arguments) if isinstance(arguments, dict) else call, result)

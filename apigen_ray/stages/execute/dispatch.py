@@ -11,7 +11,6 @@ from apigen_ray.records import (
     Call,
     CallResult,
     Failed,
-    Json,
     JsonObject,
     Reason,
     Rejected,
@@ -165,14 +164,16 @@ def _checked(result: CallResult, errors: Sequence[ErrorPattern]) -> CallResult:
     return Failed(Reason.ERROR_IN_BODY, f"returned an error: {error[:500]}", result.seconds)
 
 
-def result_forms(results: Iterable[CallResult], arguments: Mapping[int, JsonObject]) -> list[Json]:
+def result_forms(
+    results: Iterable[CallResult], arguments: Mapping[int, JsonObject]
+) -> list[JsonObject]:
     """Results as rows hold them, with the arguments that took values from earlier results.
 
     Args:
         results: One a call.
         arguments: What calls with references were run with, by their index.
     """
-    forms: list[Json] = []
+    forms: list[JsonObject] = []
     for index, result in enumerate(results):
         form = result_form(result)
         forms.append(form | {"arguments": arguments[index]} if index in arguments else form)
