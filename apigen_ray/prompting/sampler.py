@@ -242,9 +242,7 @@ class Sampler:
         The first is of the category, if one of it has such a result.
         """
         near = {tool.name for tool in self._by_category[category]}
-        starts = sorted({link.source for link in self.links})
-        if not starts:
-            return [random.choice(self._by_category[category])]
+        starts = sorted(self._links_from)
         name = random.choice([each for each in starts if each in near] or starts)
         names = [name]
         for _ in range(1 + (random.random() < LONGER_CHAIN)):
@@ -255,13 +253,8 @@ class Sampler:
         return [known[each] for each in names]
 
     @cached_property
-    def links(self) -> list[Link]:
-        """Which tool's result fits which tool's argument."""
-        return links_of(self.tools)
-
-    @cached_property
     def _links_from(self) -> Mapping[str, Sequence[Link]]:
-        return links_from(self.links)
+        return links_from(links_of(self.tools))
 
     def draw_examples(self, style: Style, tools: Sequence[Tool], random: Random) -> list[Seed]:
         """Seeds of the same style, preferably over tools of the same categories."""

@@ -74,6 +74,20 @@ def links_from(links: Iterable[Link]) -> Mapping[str, list[Link]]:
     return found
 
 
+def together(link: Link, links: Iterable[Link]) -> list[Link]:
+    """A link, with those that take other values from the same place, as a latitude's longitude."""
+    found = [link]
+    for other in links:
+        if (
+            (other.source, other.target) == (link.source, link.target)
+            and link.path
+            and other.path[:-1] == link.path[:-1]
+            and all(other.path != x.path and other.argument != x.argument for x in found)
+        ):
+            found.append(other)
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class _Field:
     """A value inside a result."""

@@ -21,7 +21,7 @@ from apigen_ray.stages.check import CheckSettings, check, signatures_of
 from apigen_ray.stages.judge import VERDICT, judge_messages, read_verdict
 from apigen_ray.tools.library import Library
 from apigen_ray.tools.write_forms import shown_form
-from apigen_ray.workflows.drawn_calls import by_tool, draw_candidates
+from apigen_ray.workflows.drawn_calls import by_tool, chain_candidates, draw_candidates
 from apigen_ray.workflows.prepare import run_async
 
 QUOTED_CHARS = 80
@@ -88,7 +88,8 @@ def generator_trial(config: RunConfig, library: Library, seeds: Sequence[Seed]) 
     sampler: PromptSampler = drawn
     if config.strategy == "calls_first":  # the run leaves out the calls that fail when they are run
         calls = by_tool(draw_candidates(config, library.tools, seeds))
-        sampler = CallsFirstSampler(drawn, calls)
+        chains = chain_candidates(config, library.tools, calls)
+        sampler = CallsFirstSampler(drawn, calls, chains)
     categories = sorted({tool.category for tool in library.tools})
     goals = goals_of(config.points, config.target, categories)
     specs = plan(goals, config.sampling.pairs_per_prompt)

@@ -5,7 +5,7 @@ from random import Random
 
 from apigen_ray.models.simulated.drawing import draw_call
 from apigen_ray.records import Call, Json, Tool
-from apigen_ray.tools.links import links_from, links_of
+from apigen_ray.tools.links import links_from, links_of, together
 from apigen_ray.tools.references import KEY, Reference, placed, read_reference, reference_form
 from apigen_ray.tools.schema_paths import at
 
@@ -32,8 +32,11 @@ def draw_chain(random: Random, tools: Sequence[Tool]) -> list[Call]:
         call = draw_call(random, known[link.target])
         if call is None:
             break
-        reference = reference_form(Reference(len(calls) - 1, link.path))
-        calls.append(Call(call.name, {**call.arguments, link.argument: reference}))
+        references = {
+            each.argument: reference_form(Reference(len(calls) - 1, each.path))
+            for each in together(link, links)
+        }
+        calls.append(Call(call.name, {**call.arguments, **references}))
         names = {call.name for call in calls}
         further = [x for x in links_from(links).get(link.target, ()) if x.target not in names]
         if not further or random.random() > LONGER:
