@@ -20,6 +20,7 @@ from apigen_ray.pipeline.conversations import conversation_of, executed_turns, m
 from apigen_ray.pipeline.poison_rows import CRASH_LIMIT
 from apigen_ray.pipeline.verdicts import voted_row, with_findings
 from apigen_ray.prompting.pair_schema import calls_schema, schema_of
+from apigen_ray.prompting.prompts import Prompt
 from apigen_ray.prompting.sampler import PromptSampler, Task, point_id
 from apigen_ray.prompting.templates import texts
 from apigen_ray.records import (
@@ -27,7 +28,6 @@ from apigen_ray.records import (
     JsonObject,
     Outcome,
     Pair,
-    Prompt,
     Reason,
     Rejected,
     Reply,

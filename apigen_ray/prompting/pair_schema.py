@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from apigen_ray.prompting.calls_first import QUERY_SCHEMA
-from apigen_ray.records import Json, JsonObject, Prompt, Style, Tool
+from apigen_ray.prompting.prompts import Prompt
+from apigen_ray.records import Json, JsonObject, Style, Tool
 from apigen_ray.stages.check import forbid_extra_properties
 from apigen_ray.tools.references import KEY, SIMPLE_FORM
 from apigen_ray.tools.write_forms import shown_form

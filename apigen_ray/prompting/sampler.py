@@ -17,8 +17,9 @@ from pydantic import Field, model_validator
 
 from apigen_ray import strict_json
 from apigen_ray.models.settings import Settings
+from apigen_ray.prompting.prompts import Prompt
 from apigen_ray.prompting.templates import GENERATOR, VOICES
-from apigen_ray.records import JsonObject, Message, Prompt, Seed, Style, Tool
+from apigen_ray.records import JsonObject, Message, Seed, Style, Tool
 from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.tools.links import Link, links_from, links_of
 from apigen_ray.tools.prompt_text import tools_text

@@ -14,17 +14,17 @@ _DEPTH = 3
 _MOST_FIELDS = 40
 """Of one result that are looked at."""
 _GENERIC_TEXT = """
-a an and annual as available by calculate change compute convert count create current daily data
-decode detail encode end estimate final find first for format free from get id in info information
-initial into item key last list lower make max mean min monthly name new next number of on or out
-per point result return set start style target text the to total type unit upper value weekly with
-yearly
+a add an and annual as available by calculate change compute convert count create current daily data
+decode delete detail encode end estimate final find first for format free from get in info
+information initial into item key last list lower make max mean min monthly name new next number of
+on or out per point result return search set start style target text the to total type unit update
+upper value weekly with yearly
 """
 _GENERIC = frozenset(_GENERIC_TEXT.split())
 """Words of names that do not say what a value is."""
 _UNITS_TEXT = """
-percent second minute hour day week month year mm cm m km mile m2 kg gram lb litre ml kmh mph hz bpm
-dpi kwh degree celsius fahrenheit pixel byte megabyte gigabyte megabit word frame
+id percent second minute hour day week month year mm cm m km mile m2 kg gram lb litre ml kmh mph hz
+bpm dpi kwh degree celsius fahrenheit pixel byte megabyte gigabyte megabit word frame
 """
 _UNITS = frozenset(_UNITS_TEXT.split())
 """Words that say what it is measured in: a share of one thing is no share of another."""
@@ -166,9 +166,12 @@ def _inside(value: Any, step: str | int) -> Iterator[Json]:
 
 
 def _words_at(tool: Tool, path: Path) -> frozenset[str]:
-    """What a value is called: by its key, else by the key around it or by the tool."""
+    """What a value is called: by its key; one such as `id` also by what is around it."""
     keys = [step for step in path if isinstance(step, str)]
-    return _words(keys[-1]) if keys else _words(tool.name)
+    words = _words(keys[-1]) if keys else frozenset[str]()
+    if words - _UNITS:
+        return words
+    return words | _words(keys[-2] if len(keys) > 1 else tool.name)
 
 
 def _means(given: frozenset[str], wanted: frozenset[str]) -> bool:

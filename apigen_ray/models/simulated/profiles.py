@@ -76,8 +76,8 @@ _DEFAULT_RATES = {
     Fault.STYLE_MISMATCH: 0.015,
     Fault.INFEASIBLE: 0.03,
     Fault.MISMATCH: 0.03,
-    Fault.BAD_REFERENCE: 0.03,
-    Fault.UNRESOLVED_REFERENCE: 0.03,
+    Fault.BAD_REFERENCE: 0.02,
+    Fault.UNRESOLVED_REFERENCE: 0.015,
 }
 
 _DEFAULT = Profile(faults=_DEFAULT_RATES, judge_unreadable=0.02, clean_wrong=0.1)

@@ -123,6 +123,7 @@ def _tools(
             description=" ".join(str(tool.get("description") or "").split()),
             parameters=parameters,
             category=category,
+            returns=returns if isinstance(returns := tool.get("outputSchema"), dict) else None,
         )
 
 
