@@ -96,6 +96,7 @@ class _Field:
     words: frozenset[str]
     types: frozenset[str]
     examples: tuple[Json, ...]
+    format: Json
 
 
 def _of_words(
@@ -123,7 +124,8 @@ def _fields(tool: Tool) -> Iterator[_Field]:
         types = _types(tool.returns, path, values)
         if len(types) == 1:
             found += 1
-            yield _Field(path, _words_at(tool, path), types, values)
+            format_ = next((each.get("format") for each in at(tool.returns, path)), None)
+            yield _Field(path, _words_at(tool, path), types, values, format_)
         if len(path) < _DEPTH:
             for step in _steps(tool.returns, path, values):
                 inner = tuple(v for value in values for v in _inside(value, step))
@@ -196,7 +198,10 @@ def _fits(found: _Field, argument: str, target: Tool) -> bool:
         return False
     if found.examples:
         return all(_accepts(target, argument, example) for example in found.examples)
-    narrow = any({"enum", "const", "pattern", "format"} & place.keys() for place in places)
+    narrow = any(
+        {"enum", "const", "pattern"} & place.keys() or place.get("format") != found.format
+        for place in places
+    )
     return not narrow and not found.types & {"array", "object"}
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from typing import Annotated, Literal, TypeAlias
 
@@ -116,17 +117,14 @@ async def agree(
     by_name = {tool.name: tool for tool in tools}
     chained = bool(references_of(pair.calls))
 
+    # native tool calls have no place for references
+    ask_solver = partial(
+        solve, schema=schema, native=settings.native_tools and not chained, chained=chained
+    )
+
     async def ask(index: int, solver: Solver) -> tuple[Solution, Reply]:
         id_ = f"{sample}/solve/{index}"
-        solved = await solve(
-            pair.query,
-            tools,
-            solver.model,
-            schema=schema,
-            native=settings.native_tools and not chained,
-            chained=chained,
-            sample=id_,
-        )
+        solved = await ask_solver(pair.query, tools, solver.model, sample=id_)
         agrees = await _compare(pair.calls, results, solved, by_name, run)
         return Solution(solver.name, solved.calls, agrees), solved.reply
 
@@ -153,13 +151,15 @@ async def _compare(
     theirs = solved.calls
     if isinstance(theirs, Rejected) or len(theirs) != len(calls):
         return None
+    can_run = run is not None and len(results) == len(calls)
+    if references_of(calls):
+        ran = await run(theirs) if run is not None and can_run else None
+        return _compare_chains(calls, results, theirs, ran, tools)
     own, other = differing(calls, theirs, tools)
     if not own:
         return "calls"
-    if run is None or len(results) != len(calls):
+    if run is None or not can_run:
         return None
-    if references_of(calls):
-        return _compare_as_run(calls, results, theirs, await run(theirs), tools)
     ours = [Ran(calls[index], results[index]) for index in own]
     different = [theirs[index] for index in other]
     if sorted(ran.call.name for ran in ours) != sorted(call.name for call in different):
@@ -168,17 +168,21 @@ async def _compare(
     return "results" if all_matched(ours, returned, equal_results) else None
 
 
-def _compare_as_run(
+def _compare_chains(
     calls: Sequence[Call],
     results: Sequence[JsonObject],
     theirs: Sequence[Call],
-    returned: Sequence[JsonObject],
+    returned: Sequence[JsonObject] | None,
     tools: Mapping[str, Tool],
 ) -> Literal["calls", "results"] | None:
     """The same for calls that refer to results: by the values that these gave.
 
-    In another order of the calls, references are written in another way.
+    In another order of the calls, the same reference means something else: without results, the
+    order has to be the same.
     """
+    if returned is None:
+        pairs = zip(calls, theirs, strict=True)
+        return "calls" if all(same_calls([a], [b], tools) for a, b in pairs) else None
     ours = [*map(_as_run, calls, results)]
     others = [*map(_as_run, theirs, returned)]
     if same_calls([ran.call for ran in ours], [ran.call for ran in others], tools):

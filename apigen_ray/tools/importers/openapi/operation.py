@@ -108,10 +108,9 @@ class _Operation:
             content = response.get("content") or {}
             media = content[_media_type(content)]
             schema = self._schemas.converted(media["schema"], base)
-            examples = declared_examples(media)
-        except (Unusable, AttributeError, KeyError, TypeError):
-            return None  # no JSON: nothing can refer to a part of it
-        defs = self._schemas.closure(schema)
+            examples, defs = declared_examples(media), self._schemas.closure(schema)
+        except (Unusable, AttributeError, KeyError, TypeError, RecursionError):
+            return None  # unreadable, or no JSON: nothing can refer to a part of it
         shown = {"examples": examples[:1]} if examples else {}
         return schema | shown | ({"$defs": defs} if defs else {})
 
