@@ -117,14 +117,12 @@ async def agree(
     by_name = {tool.name: tool for tool in tools}
     chained = bool(references_of(pair.calls))
 
-    # native tool calls have no place for references
-    ask_solver = partial(
-        solve, schema=schema, native=settings.native_tools and not chained, chained=chained
-    )
+    native = settings.native_tools and not chained  # which has no place for references
+    asked_for = partial(solve, schema=schema, native=native, chained=chained)
 
     async def ask(index: int, solver: Solver) -> tuple[Solution, Reply]:
         id_ = f"{sample}/solve/{index}"
-        solved = await ask_solver(pair.query, tools, solver.model, sample=id_)
+        solved = await asked_for(pair.query, tools, solver.model, sample=id_)
         agrees = await _compare(pair.calls, results, solved, by_name, run)
         return Solution(solver.name, solved.calls, agrees), solved.reply
 
