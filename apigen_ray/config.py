@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from apigen_ray.errors import BadInput
@@ -23,6 +23,7 @@ from apigen_ray.run_folder.storage import resolve_path
 from apigen_ray.stages.agreement import AgreementSettings
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
+from apigen_ray.stages.execute.mcp import McpServer, read_servers
 from apigen_ray.stages.execute.rest import RestSettings
 from apigen_ray.stages.execute.sandbox import EgressSettings, SandboxSettings
 from apigen_ray.stages.grounding import GroundingSettings
@@ -132,6 +133,11 @@ class RunConfig(Settings):
     """Where Python tools run."""
     rest: RestSettings = RestSettings()
     """What REST tools may reach."""
+    mcp_servers: Annotated[dict[str, McpServer], BeforeValidator(read_servers)] = Field(
+        default_factory=dict
+    )
+    """MCP servers by the names that tools have for them, in the form of any client's `mcpServers`;
+    or a file with them."""
     actors: Actors = Actors()
     """The size of each stage's actor pool."""
     track: TrackSettings = TrackSettings()
@@ -260,6 +266,7 @@ _SECTIONS: tuple[type[Settings], ...] = (
     SandboxSettings,
     EgressSettings,
     RestSettings,
+    McpServer,
     Actors,
     ActorCount,
     TrackSettings,

@@ -11,6 +11,7 @@ ApigenError
     │   └── Unacceptable    (in `models.responses`) it rejects the request as it is
     ├── BudgetSpent     the run may spend no more, or is ending
     ├── RestUnavailable a REST call could not be tried: its key or recording is missing
+    ├── McpUnavailable  an MCP server can't be used: it does not start, or has other tools
     └── SandboxLost     the sandbox failed, not the call in it
 
 A bad sample is never an exception: it is a `Rejected` or `Failed` record.
@@ -65,6 +66,12 @@ class BudgetSpent(InfrastructureError):
 
 class RestUnavailable(InfrastructureError):
     """A REST call could not be tried: its key, its recording or the virtual server is missing."""
+
+    reason = Reason.ENDPOINT
+
+
+class McpUnavailable(InfrastructureError):
+    """An MCP server does not start or answer, or has other tools than when they were imported."""
 
     reason = Reason.ENDPOINT
 

@@ -210,7 +210,17 @@ class VirtualBackend:
     kind: Literal["virtual"] = "virtual"
 
 
-Backend: TypeAlias = PythonBackend | RestBackend | VirtualBackend
+@dataclass(frozen=True, slots=True)
+class McpBackend:
+    """A tool of a server of `mcp_servers`; `schema` is a digest of the `inputSchema` imported."""
+
+    server: str
+    tool: str
+    schema: str | None = None
+    kind: Literal["mcp"] = "mcp"
+
+
+Backend: TypeAlias = PythonBackend | RestBackend | VirtualBackend | McpBackend
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,14 +337,3 @@ class Failed:
 
 
 CallResult: TypeAlias = Returned | Failed
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """One judge's verdict on a data point."""
-
-    judge: str
-    passed: bool
-    thought: str
-    reasoning: str = ""
-    """What the judge wrote before its answer."""

@@ -18,21 +18,25 @@ import seccomp
 import service
 
 MAX_FILE = 8 << 20
+MAX_OPEN = 1024  # of a program
 WATCHDOG_S = 1  # after the host has given up
 OURS = ("binding", "child", "cleanup", "egress", "loading", "seccomp", "service")
 CO_COROUTINE = 0x80
 PR_SET_DUMPABLE, PR_SET_CHILD_SUBREAPER = 4, 36
 
 
-def isolate(limits: dict[str, Any], scratch: list[str]) -> None:
-    """Set the limits of this process, which every fork inherits."""
+def isolate(limits: dict[str, Any], scratch: list[str], *, programs: bool = False) -> None:
+    """Set the limits of this process, which every fork inherits; with `programs`, it may start any.
+
+    Programs reserve more address space than they use: what counts is the data that they write.
+    """
     libc = ctypes.CDLL(None)
     # No other process of this uid may trace this one, or open its memory or descriptors.
     libc.prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     for kind, value in (
-        (resource.RLIMIT_NOFILE, child.MAX_DESCRIPTORS),
-        (resource.RLIMIT_AS, limits["address_space"]),
+        (resource.RLIMIT_NOFILE, MAX_OPEN if programs else child.MAX_DESCRIPTORS),
+        (resource.RLIMIT_DATA if programs else resource.RLIMIT_AS, limits["address_space"]),
         (resource.RLIMIT_FSIZE, MAX_FILE),
         (resource.RLIMIT_NPROC, limits["processes"]),
         (resource.RLIMIT_CORE, 0),
@@ -45,7 +49,7 @@ def isolate(limits: dict[str, Any], scratch: list[str]) -> None:
     os.environ.clear()
     os.environ.update(HOME=scratch[0], TMPDIR=scratch[0], LANG="C.UTF-8", PATH="/usr/local/bin")
     os.chdir(scratch[0])
-    seccomp.install(limits["egress"])
+    seccomp.install(limits["egress"], programs)
 
 
 def lower_limit(kind: int, value: int) -> None:

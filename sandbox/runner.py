@@ -4,8 +4,8 @@
 
 Standard library only; it runs on any Python from 3.9. Read it with `loading.py` (isolation, then
 the tool modules), `seccomp.py` (the system-call filter), `service.py` (forks, and what the host is
-told), `child.py` (what a fork does), `cleanup.py` (what happens after each call) and `egress.py`
-(HTTP for tools, off by default).
+told), `child.py` (what a fork does), `cleanup.py` (what happens after each call), `egress.py` (HTTP
+for tools, off by default) and `servers.py` (MCP servers in place of calls).
 
 ADDRESS is a unix socket on which the host listens. The host sends a configuration, the runner
 imports the tool modules and says `ready`. Then each request is a group of calls that share a fork,
@@ -37,7 +37,7 @@ import signal
 import socket
 import sys
 import time
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import cleanup
 import egress
@@ -47,7 +47,7 @@ import service
 # pathlib in this process would be copied, page by page, into every fork
 # ruff: noqa: PTH112, PTH118, PTH120, PTH208
 
-PROTOCOL = 2
+PROTOCOL = 3
 WATCH_INTERVAL_S = 0.1
 SCRATCH = ("/tmp", "/dev/shm")  # noqa: S108 - the container's; wiped after each call
 PR_SET_DUMPABLE = 4
@@ -73,6 +73,8 @@ def serve(host: int, base: str) -> NoReturn:
     configuration["tools"] = os.path.join(base, configuration["tools"])
     given = os.environ.get("TMPDIR")
     scratch = [given] if given else [path for path in SCRATCH if os.access(path, os.W_OK)]
+    if "server" in configuration:
+        serve_mcp(host, null, configuration, scratch)
     # opens what isolation would close to it
     serving = service.Service(host, null, configuration, scratch)
     proxies = egress.hand_over(host) if configuration["egress"] else {}
@@ -89,6 +91,20 @@ def serve(host: int, base: str) -> NoReturn:
     gc.disable()
     service.send_event(host, event="ready", protocol=PROTOCOL, python=sys.version)
     serving.serve()
+
+
+def serve_mcp(host: int, null: int, configuration: dict[str, Any], scratch: list[str]) -> NoReturn:
+    """Start MCP servers for one host until it hangs up."""
+    import servers  # noqa: PLC0415 - what it imports would be copied into the forks of calls
+
+    server = configuration["server"]
+    launcher = servers.prepare(host, null, configuration, scratch)
+    proxies = egress.hand_over(host) if configuration["egress"] else {}
+    launcher.environment.update(proxies)
+    loading.isolate(configuration, scratch, programs=True)
+    servers.preload(server["preload"])
+    service.send_event(host, event="ready", protocol=PROTOCOL, python=sys.version)
+    launcher.serve()
 
 
 def watch(folder: str) -> NoReturn:

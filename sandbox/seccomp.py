@@ -114,6 +114,8 @@ LISTEN = (50, 201)
 CLONE = (56, 220)
 CLONE3 = (435, 435)
 
+PROGRAMS = ("execve", "execveat")
+
 MACHINES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}  # column, AUDIT_ARCH
 X32_BIT = 0x40000000
 NAMESPACE_FLAGS = 0x7E020000  # CLONE_NEWNS, -CGROUP, -UTS, -IPC, -USER, -PID, -NET
@@ -150,9 +152,12 @@ class _Program(ctypes.Structure):
     ]
 
 
-def install(egress: bool) -> None:
-    """Filter this process and all its forks from now on; with `egress`, they may make TCP calls."""
-    _install(program(platform.machine(), egress))
+def install(egress: bool, programs: bool = False) -> None:
+    """Filter this process and all its forks from now on.
+
+    With `egress`, they may make TCP calls; with `programs`, become another program.
+    """
+    _install(program(platform.machine(), egress, programs))
 
 
 def install_signal_guard() -> None:
@@ -173,7 +178,7 @@ def _install(instructions: list[Instruction]) -> None:
         raise OSError(ctypes.get_errno(), "seccomp")
 
 
-def program(machine: str, egress: bool) -> list[Instruction]:
+def program(machine: str, egress: bool, programs: bool = False) -> list[Instruction]:
     """The filter as a list of BPF instructions."""
     column, architecture = MACHINES[machine]
     steps = [
@@ -184,7 +189,9 @@ def program(machine: str, egress: bool) -> list[Instruction]:
     ]
     if machine == "x86_64":
         steps += [(AT_LEAST, 0, 1, X32_BIT), (RETURN, 0, 0, KILL_PROCESS)]
-    for numbers in DENIED.values():
+    for name, numbers in DENIED.items():
+        if programs and name in PROGRAMS:
+            continue
         number = numbers[column]
         if number is not None:
             steps += _deny(number, errno.EPERM)

@@ -19,9 +19,22 @@ if TYPE_CHECKING:
     Argument(
         "--base", "the base image; `host` makes one of this machine's Python, without a registry"
     ),
+    Argument(
+        "--mcp",
+        "a config, or a file with `mcpServers`: make what each of its servers runs in, with the"
+        " packages that it needs",
+        metavar="CONFIG",
+    ),
 )
-def build(base: str | None) -> int:
+def build(base: str | None, mcp: str | None) -> int:
     from apigen_ray.stages.execute.sandbox import SandboxSettings, ensure_image
+
+    if mcp is not None:
+        from apigen_ray.workflows.mcp_servers import build_servers
+
+        for line in build_servers(mcp):
+            print(line, flush=True)
+        return 0
 
     chosen = {"base_image": base} if base else {}
     image = ensure_image(SandboxSettings(kind="docker", **chosen))

@@ -34,9 +34,10 @@ def _import_command(importer: "Importer[Any]") -> Command:
     ]
 
     def run(sources: Sequence[str], out: Path, **given: Any) -> int:
-        from apigen_ray.workflows.import_tools import run_import
+        from apigen_ray.workflows.import_tools import reader_of, run_import
 
-        return run_import(importer.read(sources, importer.options(**given)), out, make_console())
+        read = reader_of(importer)
+        return run_import(read(sources, importer.options(**given)), out, make_console())
 
     return Command(
         importer.name,

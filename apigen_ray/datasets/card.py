@@ -68,7 +68,7 @@ rows = load_dataset("path/to/this/folder", split="train")
 {_columns(example)}
 
 {fenced(json.dumps(example, indent=2, ensure_ascii=False), "json")}
-
+{_read_messages(example)}
 {_statistics(stats)}
 {_measured(quality)}
 ## Licence
@@ -157,6 +157,14 @@ def _columns(example: Mapping[str, Any] | None) -> str:
     return "\n".join(
         f"- `{name}`: {meaning}" for name, meaning in MEANINGS.items() if name in there
     )
+
+
+def _read_messages(example: Mapping[str, Any] | None) -> str:
+    """The messages of the example as whoever parses them has them."""
+    if not (example and example.get("messages")):
+        return ""
+    messages = json.dumps(json.loads(example["messages"]), indent=2, ensure_ascii=False)
+    return f"\nIts `messages`, read:\n\n{fenced(messages, 'json')}\n"
 
 
 def _statistics(stats: Stats) -> str:

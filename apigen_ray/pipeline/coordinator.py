@@ -54,11 +54,16 @@ class Coordinator(ResponseCache, CrashTracker, InFlightTracker):
         CrashTracker.__init__(self)
         InFlightTracker.__init__(self)
         self._output_tokens = 0
+        self._settled: Counter[str] = Counter()
 
     def put(self, entries: Sequence[Entry]) -> str | None:
         """See `ResponseCache.put`."""
         self._output_tokens += sum(reply.output_tokens for _, reply in entries)
         return ResponseCache.put(self, entries)
+
+    def report_settled(self, outcomes: Sequence[str]) -> None:
+        """Count data points that a stage has settled."""
+        self._settled.update(outcomes)
 
     def log(self, line: JsonObject) -> None:
         """Write a line of the log."""
@@ -69,6 +74,7 @@ class Coordinator(ResponseCache, CrashTracker, InFlightTracker):
         return Activity(
             rows=self.in_progress(),
             requests=self.requests(),
+            settled=dict(self._settled),
             replies=self._paid + self._reused,
             output_tokens=self._output_tokens,
             notices=tuple(self._notices),

@@ -27,13 +27,19 @@ from apigen_ray.pipeline.poison_rows import CrashGuard
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.sampler import PromptSampler, PromptSpec, Task
 from apigen_ray.prompting.seed_pool import LAG
-from apigen_ray.records import Stage, Style
+from apigen_ray.records import Reason, Stage, Style
 from apigen_ray.report.activity import AGREE
 from apigen_ray.run_folder.event_log import forward_logs
 from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.stages.agreement import AgreementSettings, Solver
 from apigen_ray.stages.check import CheckSettings
-from apigen_ray.stages.execute.dispatch import Dispatcher, ExecuteSettings, RestTools
+from apigen_ray.stages.execute.dispatch import (
+    NO_MCP_TOOLS,
+    Dispatcher,
+    ExecuteSettings,
+    RestTools,
+)
+from apigen_ray.stages.execute.mcp import McpCaller, McpTools
 from apigen_ray.stages.execute.rest import RestCaller, RestSettings
 from apigen_ray.stages.execute.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
 from apigen_ray.stages.grounding import GroundingSettings
@@ -52,10 +58,30 @@ class Executor:
     code: ToolCode
     rest: RestSettings
     rest_tools: RestTools
+    mcp: McpTools = NO_MCP_TOOLS
 
     def can_run(self, function: str) -> bool:
-        """Whether there is code or an API for a function."""
-        return function in self.code.functions or function in self.rest_tools
+        """Whether there is code, an API or a server for a function."""
+        return function in self.code.functions or self.leaves_sandbox(function)
+
+    def leaves_sandbox(self, function: str) -> bool:
+        """Whether a function is called by its endpoint: an API or an MCP server."""
+        return function in self.rest_tools or function in self.mcp.tools
+
+    def dispatcher(
+        self, rest: RestCaller, open_sandbox: Callable[[], Awaitable[Sandbox]]
+    ) -> tuple[Dispatcher, McpCaller]:
+        """What runs calls, and the part of it that holds MCP servers, for whoever closes them."""
+        mcp = McpCaller(self.mcp, self.sandbox, self.rest, os.environ)
+        runner = Dispatcher(
+            self.rest_tools,
+            rest,
+            open_sandbox,
+            self.settings.errors,
+            mcp_tools=self.mcp,
+            mcp=mcp,
+        )
+        return runner, mcp
 
 
 @dataclass(frozen=True)
@@ -100,8 +126,10 @@ class GenerateBlock:
         self._watch = self._watch or asyncio.create_task(self._watch_for_the_end())
         tasks = [_item_task(item) for item in block.to_pylist()]
         by_prompt = {str(task.spec.index): task for task in tasks}
-        rows = await self._crash_guard.each(by_prompt, self._generate, self._refuse)
-        return as_table(list(chain.from_iterable(rows)))
+        generated = await self._crash_guard.each(by_prompt, self._generate, self._refuse)
+        rows = list(chain.from_iterable(generated))
+        _report_settled(rows, self._coordinator)
+        return as_table(rows)
 
     async def _generate(self, task: Task) -> list[Row]:
         sampler = await self._sampler_of(task.spec.round)
@@ -136,12 +164,15 @@ class ExecuteBlock:
     def __init__(self, executor: Executor, coordinator: RemoteCoordinator) -> None:
         forward_logs(coordinator.log)
         self._settings = executor.settings
+        self._coordinator = coordinator
         self._crash_guard = CrashGuard("execute", coordinator)
         self._runner = _dispatcher(executor)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         """Process a block."""
-        return await _process(block, self._execute, self._crash_guard, Stage.EXECUTE)
+        return await _process(
+            block, self._execute, self._crash_guard, Stage.EXECUTE, self._coordinator
+        )
 
     async def _execute(self, row: Row) -> Row:
         return await steps.execute_step(row, self._runner, self._settings)
@@ -159,7 +190,7 @@ def _dispatcher(executor: Executor) -> Dispatcher:
             return opened
 
     rest = RestCaller(executor.rest, os.environ)
-    return Dispatcher(executor.rest_tools, rest, sandbox, executor.settings.errors)
+    return executor.dispatcher(rest, sandbox)[0]
 
 
 class JudgeBlock:
@@ -178,11 +209,12 @@ class JudgeBlock:
         ]
         self._rule = rule
         self._grounding = grounding
+        self._coordinator = coordinator
         self._crash_guard = CrashGuard("judge", coordinator)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         """Process a block."""
-        return await _process(block, self._judge, self._crash_guard, Stage.JUDGE)
+        return await _process(block, self._judge, self._crash_guard, Stage.JUDGE, self._coordinator)
 
     async def _judge(self, row: Row) -> Row:
         return await steps.judge_step(row, self._judges, self._rule, self._grounding)
@@ -201,11 +233,12 @@ class AgreeBlock:
         self._settings = panel.settings
         self._with_schema = any(e.response_format in WITH_SCHEMA for e in panel.endpoints)
         self._runner = _dispatcher(executor) if executor else None
+        self._coordinator = coordinator
         self._crash_guard = CrashGuard(AGREE, coordinator)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         """Process a block."""
-        return await _process(block, self._agree, self._crash_guard, Stage.JUDGE)
+        return await _process(block, self._agree, self._crash_guard, Stage.JUDGE, self._coordinator)
 
     async def _agree(self, row: Row) -> Row:
         return await steps.agree_step(
@@ -213,8 +246,19 @@ class AgreeBlock:
         )
 
 
+def _report_settled(rows: Sequence[Row], coordinator: RemoteCoordinator) -> None:
+    """Tell the progress of rows that are settled before the last stage."""
+    settled = [row["outcome"] for row in rows if row["outcome"] and row["reason"] != Reason.BUDGET]
+    if settled:
+        coordinator.report_settled(settled)
+
+
 async def _process(
-    block: pa.Table, step: Callable[[Row], Awaitable[Row]], crash_guard: CrashGuard, stage: Stage
+    block: pa.Table,
+    step: Callable[[Row], Awaitable[Row]],
+    crash_guard: CrashGuard,
+    stage: Stage,
+    coordinator: RemoteCoordinator,
 ) -> pa.Table:
     """Run the rows of a block that are not settled yet through a stage, all at once."""
 
@@ -224,6 +268,7 @@ async def _process(
     rows = as_rows(block)
     pending = {row["id"]: row for row in rows if not row["outcome"]}
     processed = dict(zip(pending, await crash_guard.each(pending, step, refuse), strict=True))
+    _report_settled(list(processed.values()), coordinator)
     return as_table([processed.get(row["id"], row) for row in rows])
 
 

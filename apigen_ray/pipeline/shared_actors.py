@@ -78,6 +78,10 @@ class RemoteCoordinator:
         client = ray.get_runtime_context().get_worker_id()
         self._actor.report_load.remote(model, client, in_flight, limit)
 
+    def report_settled(self, outcomes: Sequence[str]) -> None:
+        """See `Coordinator.report_settled`."""
+        self._actor.report_settled.remote(outcomes)
+
     def activity(self) -> Activity:
         """What was in progress a moment ago; does not block."""
         if self._pending is None:

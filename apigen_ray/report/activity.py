@@ -15,6 +15,8 @@ class Activity:
     """By stage. While rows are still to be generated, these are prompts."""
     requests: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By model: the requests in flight, and the limit on them."""
+    settled: Mapping[str, int] = field(default_factory=dict)
+    """By outcome: the data points that a stage has settled so far in this attempt at the run."""
     replies: int = 0
     """The replies so far in this attempt at the run, those from the cache included."""
     output_tokens: int = 0

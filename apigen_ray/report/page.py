@@ -18,6 +18,7 @@ from apigen_ray.records import Outcome
 from apigen_ray.report.audit_tables import Table, agreement_table, judge_table, mutation_table
 from apigen_ray.report.chat import Bubble, chat
 from apigen_ray.report.intervals import Rate
+from apigen_ray.report.made_with import facts, subtitle, warnings
 from apigen_ray.report.page_figures import (
     COLUMNS,
     DIVERSITY_SAMPLE,
@@ -43,9 +44,9 @@ def write_report(folder: RunFolder, stats: Stats, quality: Quality) -> None:
     """Write the report.html of a run folder."""
     summary = summarise(folder.tables(COLUMNS))
     manifest = folder.read_manifest() or {}
-    warnings = [*_warnings(manifest), *quality.warnings, *folder.passed_over]
+    told = [*warnings(manifest), *quality.warnings, *folder.passed_over]
     page = report_page(
-        folder.path.resolve().name, stats, summary, manifest, warnings=warnings, quality=quality
+        folder.path.resolve().name, stats, summary, manifest, told=told, quality=quality
     )
     folder.write_text("report.html", page)
 
@@ -56,7 +57,7 @@ def report_page(
     summary: Summary,
     manifest: Mapping[str, Any],
     *,
-    warnings: Sequence[str],
+    told: Sequence[str],
     quality: Quality,
 ) -> str:
     """report.html of a run.
@@ -66,15 +67,16 @@ def report_page(
         stats: The funnel.
         summary: What else was gathered from the rows.
         manifest: The manifest of the run.
-        warnings: Lines shown at the top.
+        told: Lines shown at the top.
         quality: What was measured of its checks and judges.
     """
     diversities = summary.diversities()
     return render(
         "report.html",
         title=name,
-        subtitle=_subtitle(manifest),
-        warnings=warnings,
+        subtitle=subtitle(manifest),
+        facts=facts(manifest),
+        warnings=told,
         figures=_figures(stats),
         trust=_trust(quality, stats),
         charts=_charts(stats, summary, diversities),
@@ -158,25 +160,6 @@ def pass_rate(funnel: Funnel) -> Rate:
     """The verified share of all data points but errors, which are not the model's."""
     judged = funnel.total - funnel.outcomes[Outcome.ERROR]
     return Rate(funnel.outcomes[Outcome.VERIFIED], judged)
-
-
-def _subtitle(manifest: Mapping[str, Any]) -> str:
-    attempts = manifest.get("attempts") or []
-    parts = [f"started {attempts[0]['started']}"] if attempts else []
-    if given := manifest.get("verify"):
-        parts.append(f"{given['data']} through {', '.join(given['stages'])}")
-    if version := manifest.get("versions", {}).get("apigen_ray"):
-        parts.append(f"apigen_ray {version}")
-    return " · ".join(parts)
-
-
-def _warnings(manifest: Mapping[str, Any]) -> list[str]:
-    config = manifest.get("config", {})
-    models = [*config.get("models", []), config.get("judge") or {}]
-    names = [model["name"] for model in models if model.get("kind") == "simulated"]
-    if not names:
-        return []
-    return [f"{', '.join(names)}: simulated, with planted faults. Do not train on this data."]
 
 
 def _figures(stats: Stats) -> list[tuple[str, str]]:

@@ -58,8 +58,9 @@ class Progress:
         self._activity = activity
         self._console = console
         self._requested = requested
-        self._outcomes = Counter(before)
-        self._done_before = self._outcomes.total()
+        self._before = Counter(before)
+        self._arrived: Counter[str] = Counter()
+        self._settled_before = activity().settled
         self._cost = 0.0
         self._now = now
         self._start = self._logged = now()
@@ -78,7 +79,7 @@ class Progress:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        ended = replace(self._activity(), rows={}, requests={})
+        ended = replace(self._activity(), rows={}, requests={}, settled={})
         self._activity = lambda: ended
         self.show(last=True)
         if self._live:
@@ -86,36 +87,48 @@ class Progress:
 
     def add(self, rows: pa.Table) -> None:
         """Count settled data points."""
-        self._outcomes.update(rows["outcome"].to_pylist())
-        self._rows.note(self._now(), self._outcomes.total() - self._done_before)
+        self._arrived.update(rows["outcome"].to_pylist())
         self._cost += sum(rows["cost_usd"].to_pylist())
 
     def show(self, *, last: bool = False) -> None:
         """Refresh the display; outside a terminal, print a line now and then."""
         activity = self._activity()
+        settled = self._settled(activity)
         self._tokens.note(self._now(), activity.output_tokens)
-        lines = [self._line(activity), *_at_work(activity)]
-        if self._live:
-            self._live.update(Text("\n").join(lines))
+        self._rows.note(self._now(), settled.total())
+        lines = [self._counts(settled)]
+        if settled or self._before.total() < self._requested:
+            lines += [self._pace(activity, settled.total()), *_at_work(activity)]
+        if self._live:  # each line has a row of its own, however narrow the terminal is
+            self._live.update(Text("\n", no_wrap=True, overflow="ellipsis").join(lines))
         elif last or self._now() - self._logged > LOG_EVERY_S:
             self._logged = self._now()
-            self._console.print(Text("; ").join(lines), soft_wrap=True)
+            self._console.print(Text("\n  ").join(lines), soft_wrap=True)
 
-    def _line(self, activity: Activity) -> Text:
-        done = self._outcomes.total()
-        line = Text(f"{done}/{self._requested} ")
+    def _settled(self, activity: Activity) -> Counter[str]:
+        """What this attempt has settled, by outcome.
+
+        Rejected data points count when they are rejected, not when they have passed through the
+        later stages to the driver.
+        """
+        rejected = Counter(activity.settled)
+        rejected.subtract(self._settled_before)
+        return self._arrived | rejected
+
+    def _counts(self, settled: Counter[str]) -> Text:
+        outcomes = self._before + settled
+        line = Text(f"{min(outcomes.total(), self._requested)}/{self._requested}")
         for outcome in Outcome:
-            count = self._outcomes[outcome]
-            line.append(f" {outcome} {count} ", COLOURS[outcome] if count else "dim")
-        if done >= self._requested and done == self._done_before:
-            return line  # there was nothing to do
-        return line.append(" ").append_text(self._pace(activity))
+            count = outcomes[outcome]
+            name = outcome.removeprefix("fail_")
+            line.append(f"  {name} {count}", COLOURS[outcome] if count else "dim")
+        return line
 
-    def _pace(self, activity: Activity) -> Text:
+    def _pace(self, activity: Activity, settled: int) -> Text:
         """How fast it goes, and how long it takes."""
         now = self._now()
         elapsed = clock(now - self._start)
-        left = self._rows.seconds_left(now, self._requested - self._outcomes.total())
+        left = self._rows.seconds_left(now, self._requested - self._before.total() - settled)
         if left is None and not activity.replies:
             return Text(f"waiting for the first replies, {elapsed}", "dim")
         parts = [f"{elapsed} elapsed"]

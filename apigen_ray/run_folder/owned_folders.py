@@ -67,7 +67,11 @@ def log_folder() -> Iterator[Path]:
 def lock_folder(folder: Path, how: int) -> int:
     """Lock a folder, exclusively or shared, until the descriptor is closed."""
     lock = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    fcntl.flock(lock, how)
+    try:
+        fcntl.flock(lock, how)
+    except OSError:
+        os.close(lock)
+        raise
     return lock
 
 

@@ -17,7 +17,7 @@ import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pyarrow as pa
 import pyarrow.compute
@@ -195,12 +195,12 @@ class RunFolder:
     # --- the data set
 
     def first_verified(self) -> dict[str, Any] | None:
-        """A row of the data set, as an example."""
+        """A row of the data set, as an example: a conversation, if it has any."""
         columns = self._released()
         for table in self._verified(columns):
-            if len(table):
-                row: dict[str, Any] = table.slice(0, 1).to_pylist()[0]
-                return row
+            wanted = pa.compute.is_valid(table[columns[-1]])
+            if rows := table.filter(wanted).slice(0, 1).to_pylist():
+                return cast("dict[str, Any]", rows[0])
         return None
 
     def _released(self) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Stage 3 (paper §3.2): another model judges whether query, calls and results belong together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Literal, TypeAlias
@@ -11,8 +11,7 @@ from apigen_ray import strict_json
 from apigen_ray.models import Model
 from apigen_ray.models.settings import Settings
 from apigen_ray.models.templates import Templates
-from apigen_ray.records import Json, JsonObject, Message, Pair, Reply, Vote
-from apigen_ray.run_folder.rows import pair_form
+from apigen_ray.records import Json, JsonObject, Message, Pair, Reply
 from apigen_ray.stages.conversation import Messages, turns_of
 from apigen_ray.stages.similarity import sentences
 from apigen_ray.tools.prompt_text import tools_text
@@ -30,16 +29,41 @@ RESULT_CHARACTERS = 2000
 VERDICT_CHARACTERS = 20_000
 """Only the end of an answer is searched for a verdict, which bounds the time that takes."""
 
+MOST_REQUESTS = 16
+"""A weak model whose output is held to the schema would list requests without an end."""
+
+_REQUEST: JsonObject = {
+    "type": "object",
+    "properties": {
+        "request": {"type": "string"},
+        "calls": {"type": "array", "items": {"type": "integer"}},
+    },
+    "required": ["request", "calls"],
+    "additionalProperties": False,
+}
 VERDICT: JsonObject = {
     "type": "object",
     "properties": {
+        "requests": {"type": "array", "items": _REQUEST, "maxItems": MOST_REQUESTS},
         "thought": {"type": "string"},
         "pass": {"type": "string", "enum": ["yes", "no"]},
     },
-    "required": ["thought", "pass"],
+    "required": ["requests", "thought", "pass"],
     "additionalProperties": False,
 }
-"""The schema of an answer, for judges with structured output; the thought comes first."""
+"""The schema of an answer, for judges with structured output; what the verdict rests on comes
+first: each request of the query, with the numbers of the calls that fulfil it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vote:
+    """One judge's verdict on a data point."""
+
+    judge: str
+    passed: bool
+    thought: str
+    reasoning: str = ""
+    """What the judge wrote before its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +188,7 @@ async def judge(
         reply = await model.complete(messages, VERDICT, sample=f"{sample}/{len(replies)}")
         replies.append(reply)
         attempts_left -= not reply.reused
-        verdict = read_verdict(reply.text)
+        verdict = read_verdict(reply.text, len(pair.calls) if conversation is None else 0)
         if verdict and not _repeats_the_format(verdict[1]):
             passed, thought = verdict
             return Judgement(Vote(name, passed, thought, reply.reasoning), tuple(replies))
@@ -184,8 +208,8 @@ def judge_messages(
         "judge.txt",
         tools=tools_text(tools).replace("</", "<\\/"),
         query=_inert(pair.query),
-        calls=_inert(pair_form(pair)["answers"]),
-        results="[\n" + ",\n".join(_cut(_inert(_without_time(r))) for r in results) + "\n]",
+        calls=_listed(_inert(call) for call in _numbered(pair)),
+        results=_listed(_cut(_inert(_without_time(result))) for result in results),
         references=_references_note(pair),
         findings=_findings_block(findings),
     )
@@ -230,6 +254,17 @@ def _lines(conversation: Messages, results: Iterator[JsonObject]) -> Iterator[st
                 yield _cut(_inert({"role": "tool", **_without_time(result)}))
 
 
+def _numbered(pair: Pair) -> Iterator[JsonObject]:
+    """The calls, each with the number by which an answer names it: the first is 1."""
+    for number, call in enumerate(pair.calls, 1):
+        yield {"number": number, "name": call.name, "arguments": call.arguments}
+
+
+def _listed(items: Iterable[str]) -> str:
+    """A JSON list with an item a line."""
+    return "[\n" + ",\n".join(items) + "\n]"
+
+
 def _inert(value: Json) -> str:
     """JSON text in which no closing marker of the prompt can be forged."""
     return strict_json.dumps(value).replace("</", "<\\/")
@@ -262,15 +297,47 @@ def _repeats_the_format(thought: str) -> bool:
     )
 
 
-def read_verdict(text: str) -> tuple[bool, str] | None:
-    """The *last* verdict of the text, with its thought: one that the judge quotes comes earlier."""
+def read_verdict(text: str, calls: int = 0) -> tuple[bool, str] | None:
+    """The *last* verdict of the text, with its thought: one that the judge quotes comes earlier.
+
+    A yes is a no where the judge's own list of the query's requests leaves one of them without a
+    call, or a call without a request. It counts as it is where there is no such list.
+
+    Args:
+        text: The answer.
+        calls: How many calls the judge was shown; without any, its list is not looked at.
+    """
     verdict = None
     for value in strict_json.embedded(text[-VERDICT_CHARACTERS:], "{"):
         assert isinstance(value, dict)
         passed = _passed(value.get("pass"))
         if passed is not None:
-            verdict = passed, str(value.get("thought") or "")
+            thought = str(value.get("thought") or "")
+            gap = _gap(value.get("requests"), calls) if passed else None
+            verdict = (False, f"{gap} {thought}".strip()) if gap else (passed, thought)
     return verdict
+
+
+def _gap(requests: Json, calls: int) -> str | None:
+    """What a list of requests leaves over, in a sentence; None if nothing."""
+    if not calls or not isinstance(requests, list) or not requests:
+        return None
+    named: set[Json] = set()
+    for each in requests:
+        match each:
+            case {"request": str(request), "calls": list(numbers)}:
+                fulfilling = {
+                    n
+                    for n in numbers
+                    if isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= calls
+                }
+            case _:
+                return None
+        if not fulfilling:
+            return f"No call is named for this request: {request}."
+        named |= fulfilling
+    idle = [number for number in range(1, calls + 1) if number not in named]
+    return f"No request is named for call {idle[0]}." if idle else None
 
 
 def _passed(value: object) -> bool | None:

@@ -4,15 +4,18 @@ A tool list is untrusted input: whatever could reach a host other than the one i
 the framing of a request, is refused here.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from apigen_ray import strict_json
 from apigen_ray.records import (
     Backend,
     JsonObject,
     Key,
+    McpBackend,
     PythonBackend,
     RestBackend,
     VirtualBackend,
@@ -49,7 +52,9 @@ def read_backend(value: object) -> Backend:
             return read_rest(rest)
         case {"kind": "virtual", **rest}:
             return _read_virtual(rest)
-    raise UnreadableBackend(f"{value!r} is not a python, rest or virtual backend")
+        case {"kind": "mcp", **rest}:
+            return _read_mcp(rest)
+    raise UnreadableBackend(f"{value!r} is not a python, rest, virtual or mcp backend")
 
 
 def backend_form(backend: Backend) -> JsonObject:
@@ -74,6 +79,9 @@ def backend_form(backend: Backend) -> JsonObject:
                 "api_name": backend.api_name,
             }
             return names | ({"key_env": backend.key_env} if backend.key_env else {})
+        case McpBackend():
+            tool: JsonObject = {"kind": "mcp", "server": backend.server, "tool": backend.tool}
+            return tool | ({"schema": backend.schema} if backend.schema else {})
 
 
 def _key_form(key: Key) -> JsonObject:
@@ -113,6 +121,28 @@ def _read_virtual(value: Mapping[Any, Any]) -> VirtualBackend:
     if not isinstance(key_env, str | None):
         raise UnreadableBackend("key_env must be the name of an environment variable")
     return VirtualBackend(_url(value.get("url")), category, tool_name, api_name, key_env)
+
+
+def schema_digest(input_schema: Any) -> str:
+    """A digest of an MCP tool's `inputSchema`, the same for the same schema."""
+    return hashlib.sha256(strict_json.canonical(input_schema).encode()).hexdigest()[:16]
+
+
+def _read_mcp(value: Mapping[Any, Any]) -> McpBackend:
+    """Read `{"server", "tool", "schema"?}`.
+
+    Raises:
+        UnreadableBackend: naming the key that is wrong.
+    """
+    _only(value, {"server", "tool", "schema"})
+    match value:
+        case {"server": str(server), "tool": str(tool)} if server and tool:
+            schema = value.get("schema")
+        case _:
+            raise UnreadableBackend("server and tool must be names")
+    if not isinstance(schema, str | None):
+        raise UnreadableBackend("schema must be the digest that `tools import mcp` wrote")
+    return McpBackend(server, tool, schema)
 
 
 def check_header(name: str, text: str) -> None:

@@ -2,14 +2,16 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from apigen_ray.errors import BadInput
+from apigen_ray.tools.importers import mcp
 from apigen_ray.tools.importers.findings import (
     Finding,
     Found,
@@ -18,10 +20,21 @@ from apigen_ray.tools.importers.findings import (
     gather,
     write_import,
 )
+from apigen_ray.tools.importers.importer import Importer
 from apigen_ray.tools.stats import ToolStats, count_tools, draw
 
+Reader: TypeAlias = Callable[[Sequence[str], Any], Iterator[Finding]]
 SHOWN = 8
 """The most notes and refusals shown; the file has all refusals."""
+
+
+def reader_of(importer: Importer[Any]) -> Reader:
+    """What reads an importer's sources; MCP servers of a config start in the sandbox for it."""
+    if importer.name == mcp.IMPORTER.name:
+        from apigen_ray.workflows.import_mcp import read_mcp  # noqa: PLC0415 - brings Docker
+
+        return read_mcp
+    return importer.read
 
 
 def run_import(findings: Iterable[Finding], out: Path, console: Console) -> int:

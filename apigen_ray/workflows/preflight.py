@@ -85,7 +85,12 @@ def _tools(config: RunConfig, console: Console, found: _Found) -> str:
     seeds, _ = load_seeds(config.seeds, library.by_name())
     found.library, found.seeds = library, seeds
     found.executor, sandbox = prepare_executor(
-        library, console, execute=config.execute, sandbox=config.sandbox, rest=config.rest
+        library,
+        console,
+        execute=config.execute,
+        sandbox=config.sandbox,
+        rest=config.rest,
+        mcp_servers=config.mcp_servers,
     )
     return f"{len(library.tools)}, {len(seeds)} seeds, sandbox {sandbox['kind']}"
 

@@ -32,6 +32,7 @@ from apigen_ray.run_folder.owned_folders import log_folder
 from apigen_ray.run_folder.storage import is_local
 from apigen_ray.run_folder.store import RunFolder
 from apigen_ray.stages.execute.dispatch import ExecuteSettings, RestTools
+from apigen_ray.stages.execute.mcp import McpServers
 from apigen_ray.stages.execute.rest import RestSettings
 from apigen_ray.stages.execute.sandbox import (
     SandboxSettings,
@@ -43,7 +44,9 @@ from apigen_ray.stages.execute.sandbox import (
 )
 from apigen_ray.tools.library import Library
 from apigen_ray.tools.links import links_of
+from apigen_ray.workflows.mcp_servers import prepare_servers, started, tools_of
 
+NO_SERVERS: McpServers = {}
 QUIET = Console(quiet=True, force_terminal=False)
 """Shows nothing: what functions print to unless they are told otherwise."""
 
@@ -212,15 +215,18 @@ def prepare_executor(
     execute: ExecuteSettings,
     sandbox: SandboxSettings,
     rest: RestSettings,
+    mcp_servers: McpServers = NO_SERVERS,
 ) -> tuple[Executor, JsonObject]:
     """Choose the sandbox, build its image if it needs one, and check that the tools load in it.
+
+    MCP servers are started once, and held against the tools that were imported from them.
 
     Returns:
         What runs calls, and how the manifest describes the sandbox.
 
     Raises:
-        BadInput: if this kind of sandbox doesn't work here, a tool can't be loaded in it, or the
-            API key of a tool is not set.
+        BadInput: if this kind of sandbox doesn't work here, a tool can't be loaded in it, the API
+            key of a tool is not set, or an MCP server does not start.
     """
     functions = {
         tool.name: (tool.backend.module, tool.backend.function)
@@ -235,8 +241,20 @@ def prepare_executor(
     }
     if rest.mode != "replay":
         _check_keys(rest_tools)
-    if not functions:
-        return Executor(execute, sandbox, code, rest, rest_tools), {"kind": None}
+    mcp_tools = tools_of(library.tools, mcp_servers)
+    described: JsonObject = {"kind": None}
+    if functions or started(mcp_tools, mcp_servers):
+        sandbox, described = _chosen(sandbox, console)
+    if functions and sandbox.kind != "sidecar":
+        run_async(_try_sandbox(sandbox, code))
+    mcp = run_async(prepare_servers(mcp_tools, mcp_servers, sandbox, rest))
+    images: JsonObject = {name: one.image for name, one in mcp.servers.items() if one.image}
+    described |= {"mcp_images": images} if images else {}
+    return Executor(execute, sandbox, code, rest, rest_tools, mcp), described
+
+
+def _chosen(sandbox: SandboxSettings, console: Console) -> tuple[SandboxSettings, JsonObject]:
+    """The settings with the kind that works here and its image, and what the manifest says."""
     # Sidecars run beside the workers, not here: the pipeline checks them.
     kind, notice = ("sidecar", None) if sandbox.kind == "sidecar" else choose_kind(sandbox)
     sandbox = sandbox.model_copy(update={"kind": kind})
@@ -249,9 +267,7 @@ def prepare_executor(
             console.print(image.notice, style="yellow", soft_wrap=True)
         sandbox = sandbox.model_copy(update={"image": image.tag})
         described |= {"image": image.tag, "image_digest": image.digest}
-    if kind != "sidecar":
-        run_async(_try_sandbox(sandbox, code))
-    return Executor(execute, sandbox, code, rest, rest_tools), described
+    return sandbox, described
 
 
 def _check_keys(rest_tools: RestTools) -> None:

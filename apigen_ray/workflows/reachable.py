@@ -12,10 +12,12 @@ from rich.console import Console
 from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput
 from apigen_ray.pipeline.operators import Executor
-from apigen_ray.records import PythonBackend, Reason, Rejected, Stage, Tool
+from apigen_ray.records import McpBackend, PythonBackend, Reason, Rejected, Stage, Tool
 from apigen_ray.run_folder.rows import Row, rejected_row
+from apigen_ray.stages.execute.mcp import McpServers
 from apigen_ray.stages.execute.rest import RestSettings, refusal
 from apigen_ray.tools.library import Library
+from apigen_ray.workflows.mcp_servers import unset_variable
 from apigen_ray.workflows.prepare import keys_of, run_async
 
 NAMED = 5
@@ -30,7 +32,7 @@ def reachable_tools(library: Library, config: RunConfig, console: Console) -> Li
     Raises:
         BadInput: naming the tools, and what each of them lacks.
     """
-    causes = unreachable(library.tools, config.rest, os.environ)
+    causes = unreachable(library.tools, config.rest, os.environ, config.mcp_servers)
     if not causes:
         return library
     by_cause: dict[str, list[str]] = {}
@@ -47,7 +49,10 @@ def reachable_tools(library: Library, config: RunConfig, console: Console) -> Li
 
 
 def unreachable(
-    tools: Sequence[Tool], rest: RestSettings, env: Mapping[str, str]
+    tools: Sequence[Tool],
+    rest: RestSettings,
+    env: Mapping[str, str],
+    servers: McpServers,
 ) -> dict[str, str]:
     """What keeps tools from being called, by their names.
 
@@ -55,13 +60,20 @@ def unreachable(
         tools: The tools.
         rest: Which hosts and addresses may be called.
         env: Holds the API keys.
+        servers: The MCP servers of the config.
     """
     causes = {tool.name: "no backend" for tool in tools if tool.backend is None}
-    if rest.mode == "replay":
-        return causes
     hosts: dict[str, list[str]] = {}
     for tool in tools:
+        if isinstance(tool.backend, McpBackend):
+            if cause := _server_problem(tool.backend.server, servers, env):
+                causes[tool.name] = cause
+            elif url := servers[tool.backend.server].url:
+                hosts.setdefault(_origin(url), []).append(tool.name)
+            continue
         if tool.backend is None or isinstance(tool.backend, PythonBackend):
+            continue
+        if rest.mode == "replay":
             continue
         if unset := next((key for key in keys_of(tool.backend) if not env.get(key)), None):
             causes[tool.name] = f"its API key ${unset} is not set"
@@ -70,6 +82,15 @@ def unreachable(
     for origin, cause in run_async(_refusals(list(hosts), rest)).items():
         causes |= dict.fromkeys(hosts[origin], cause)
     return causes
+
+
+def _server_problem(name: str, servers: McpServers, env: Mapping[str, str]) -> str | None:
+    """Why an MCP server can't be used; None if nothing speaks against it."""
+    if name not in servers:
+        known = ", ".join(sorted(servers)) or "none"
+        return f"no MCP server {name!r} in mcp_servers (known: {known})"
+    unset = unset_variable(servers[name], env)
+    return f"its MCP server {name!r} needs ${unset}, which is not set" if unset else None
 
 
 def error_if_unreachable(row: Row, executor: Executor, causes: Mapping[str, str]) -> Row:
@@ -82,7 +103,7 @@ def error_if_unreachable(row: Row, executor: Executor, causes: Mapping[str, str]
         if cause is None and not executor.can_run(name):
             cause = "no code among the tools"
         if cause is not None:
-            reason = Reason.ENDPOINT if name in executor.rest_tools else Reason.SANDBOX
+            reason = Reason.ENDPOINT if executor.leaves_sandbox(name) else Reason.SANDBOX
             detail = f"{name}: {cause}, so its calls can't be run"
             return rejected_row(row, Stage.EXECUTE, Rejected(reason, detail))
     return row

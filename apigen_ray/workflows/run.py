@@ -262,6 +262,7 @@ def _open_session(
             execute=config.execute,
             sandbox=config.sandbox,
             rest=config.rest,
+            mcp_servers=config.mcp_servers,
         )
         manifest = manifest_of(config, inputs.identity, sandbox, folder)
         console.print("starting Ray ...", style="dim")

@@ -17,6 +17,7 @@ from apigen_ray.pipeline.operators import Executor
 from apigen_ray.records import Call, CallResult, Tool
 from apigen_ray.stages.execute import sandbox as isolated
 from apigen_ray.stages.execute.dispatch import Dispatcher, ExecuteSettings
+from apigen_ray.stages.execute.mcp import as_servers
 from apigen_ray.stages.execute.rest import RestCaller, RestSettings
 from apigen_ray.workflows.prepare import QUIET, prepare_executor
 from apigen_ray.workflows.tools import ToolSources, as_library
@@ -44,6 +45,7 @@ class Sandbox:
         *,
         settings: isolated.SandboxSettings | None = None,
         rest: RestSettings | None = None,
+        mcp_servers: Mapping[str, Any] | str | None = None,
         console: Console = QUIET,
     ) -> None:
         """Choose tools and limits.
@@ -52,11 +54,13 @@ class Sandbox:
             tools: A tool library, or its sources.
             settings: Which kind of sandbox isolates Python calls, and what each call may use.
             rest: What REST calls may reach.
+            mcp_servers: The servers of MCP tools: as in a config, or a file with `mcpServers`.
             console: Where the kind of sandbox that was chosen is shown; nowhere by default.
         """
         self._library = as_library(tools)
         self._settings = settings or isolated.SandboxSettings()
         self._rest = rest or RestSettings()
+        self._mcp_servers = as_servers(mcp_servers or {})
         self._console = console
         self._running: _Running | None = None
 
@@ -67,6 +71,8 @@ class Sandbox:
 
     def call(self, tool: str, arguments: Mapping[str, Any]) -> CallResult:
         """Call a tool, its arguments bound by name.
+
+        Each call is a data point: it has MCP servers of its own.
 
         Returns:
             `Returned` with the result, or `Failed` with the reason: a call that fails is no
@@ -103,6 +109,7 @@ class Sandbox:
                 execute=ExecuteSettings(),
                 sandbox=self._settings,
                 rest=self._rest,
+                mcp_servers=self._mcp_servers,
             )
             loop = stack.enter_context(_background_loop())
             self._running = stack.enter_context(_dispatching(executor, loop))
@@ -162,7 +169,8 @@ def _dispatching(executor: Executor, loop: asyncio.AbstractEventLoop) -> Iterato
         if executor.code.functions:
             pool = wait_for(isolated.open_sandbox(executor.sandbox, executor.code))
             stack.callback(lambda: wait_for(pool.close()))
-        runner = Dispatcher(executor.rest_tools, rest, opened, executor.settings.errors)
+        runner, mcp = executor.dispatcher(rest, opened)
+        stack.callback(lambda: wait_for(mcp.close()))
         yield _Running(executor, runner, loop)
 
 

@@ -33,6 +33,7 @@ from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.run_folder.store import REPLIES, RunFolder, digest
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
+from apigen_ray.stages.execute.mcp import McpServers
 from apigen_ray.stages.execute.rest import RestSettings
 from apigen_ray.stages.execute.sandbox import SandboxSettings
 from apigen_ray.stages.grounding import GroundingSettings
@@ -44,6 +45,7 @@ from apigen_ray.workflows.external_rows import UnsettledRows, open_data
 from apigen_ray.workflows.finish import RunResult, finish
 from apigen_ray.workflows.manifest import agreement_identity
 from apigen_ray.workflows.prepare import (
+    NO_SERVERS,
     QUIET,
     cluster_endpoints_of,
     coordination,
@@ -132,6 +134,7 @@ class _Settings(NamedTuple):
     grounding: GroundingSettings = GroundingSettings()
     sandbox: SandboxSettings = SandboxSettings()
     rest: RestSettings = RestSettings()
+    mcp_servers: McpServers = NO_SERVERS
     actors: Actors = Actors()
     limits: Limits = Limits()
     grace_s: float = GRACE_S
@@ -148,6 +151,7 @@ class _Settings(NamedTuple):
             grounding=config.grounding,
             sandbox=config.sandbox,
             rest=config.rest,
+            mcp_servers=config.mcp_servers,
             actors=config.actors,
             limits=Limits(config.budget_usd, config.max_tokens_total),
             grace_s=config.grace_s,
@@ -255,8 +259,11 @@ def _prepared(request: _Request, folder: RunFolder, console: Console) -> Iterato
                 execute=settings.execute,
                 sandbox=settings.sandbox,
                 rest=settings.rest,
+                mcp_servers=settings.mcp_servers,
             )
-            causes = unreachable(request.library.tools, settings.rest, os.environ)
+            causes = unreachable(
+                request.library.tools, settings.rest, os.environ, settings.mcp_servers
+            )
         if Stage.JUDGE in request.stages and settings.config:
             jury = stack.enter_context(_jury(settings.config, folder.path, console))
         yield _Verifiers(executor, jury, described, causes)

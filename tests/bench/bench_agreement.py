@@ -15,7 +15,7 @@ import json
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,11 +34,17 @@ CATEGORIES = {
     "parallel_multiple": "parallel_multiple_function",
 }
 PANELS = (
-    ("claude-3-5-sonnet-20240620", "gpt-4-0125-preview", "Salesforce_xLAM-7b-fc-r"),
+    (
+        "claude-3-5-sonnet-20240620",
+        "gpt-4-0125-preview",
+        "Salesforce_xLAM-7b-fc-r",
+        "mistral-large-2407-FC-Any",
+    ),
     (
         "meta-llama_Meta-Llama-3-70B-Instruct",
         "Salesforce_xLAM-7b-fc-r",
         "mistral-large-2407-FC-Any",
+        "nvidia_nemotron-4-340b-instruct",
     ),
 )
 SUBSTITUTE = "meetkai_functionary-medium-v3.1-FC"
@@ -207,12 +213,18 @@ def passing(
     return checked.pair.calls if isinstance(checked, Checked) else None
 
 
-Rule = Callable[[Sequence[bool]], tuple[bool, int]]
-RULES: dict[str, Rule] = {
-    "2 of 2": lambda v: (v[0] and v[1], 2),
-    "2 of 3": lambda v: (sum(v) >= 2, 2 if v[0] == v[1] else 3),
-    "1 of 2": lambda v: (v[0] or v[1], 2 - v[0]),
-}
+RULES = ((2, 2), (2, 3), (2, 4), (1, 2))
+"""How many solvers must agree, and how many there are at most."""
+
+
+def decided(votes: Sequence[bool], require: int, samples: int) -> tuple[bool, int]:
+    """Whether enough agree, and after how many solutions that is certain."""
+    agreed = 0
+    for asked, vote in enumerate(votes[:samples], 1):
+        agreed += vote
+        if agreed == require or agreed + samples - asked < require:
+            return agreed == require, asked
+    raise AssertionError("the last solver decides")
 
 
 def main(bfcl: Path, results: Path, *, held_back: bool) -> None:
@@ -229,7 +241,7 @@ def main(bfcl: Path, results: Path, *, held_back: bool) -> None:
     print("kept:     wrong (distinct)  wrong (rows)  right (distinct)  right (rows)  solvers a row")
     for panel in PANELS:
         print(", ".join(panel))
-        for name, rule in RULES.items():
+        for require, samples in RULES:
             shares: dict[tuple[bool, str], list[float]] = defaultdict(lambda: [0.0, 0.0])
             requests = 0
             for answer in answers:
@@ -242,7 +254,7 @@ def main(bfcl: Path, results: Path, *, held_back: bool) -> None:
                         votes.append(
                             solution is not None and same_calls(answer.calls, solution, tools)
                         )
-                    kept, count = rule(votes)
+                    kept, count = decided(votes, require, samples)
                     requests += count
                     for kind, weight in (("rows", 1.0), ("distinct", 1 / len(answer.authors))):
                         share = shares[answer.right, kind]
@@ -252,7 +264,7 @@ def main(bfcl: Path, results: Path, *, held_back: bool) -> None:
                 shares[right, kind] for right in (False, True) for kind in ("distinct", "rows")
             ]
             shown = "  ".join(f"{100 * kept / total:15.1f}%" for kept, total in columns)
-            print(f"  {name}  {shown}  {requests / rows:10.2f}")
+            print(f"  {require} of {samples}  {shown}  {requests / rows:10.2f}")
 
 
 if __name__ == "__main__":

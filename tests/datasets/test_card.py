@@ -1,5 +1,8 @@
 """The data-set card: what load_dataset needs, what a reader needs, and nothing that breaks out."""
 
+import json
+import re
+
 import datasets
 import pytest
 import yaml
@@ -76,6 +79,17 @@ def test_the_example_row_stays_in_its_block(tmp_path):
     card = card_of(folder)
     assert '"query": "```\\n# pwned"' in card
     assert "\n````json\n{" in card
+
+
+def test_a_conversation_is_shown_with_its_messages_as_they_are(tmp_path):
+    messages = [{"role": "user", "content": "How \u00e9?"}, {"role": "assistant", "content": "So."}]
+    folder = RunFolder(tmp_path)
+    with folder.writing():
+        folder.commit(as_table([point("0"), point("1", messages=json.dumps(messages))]))
+    row, read = re.findall(r"```json\n(.*?)\n```", card_of(folder), re.DOTALL)
+    assert json.loads(row)["id"] == "1"
+    assert json.loads(json.loads(row)["messages"]) == json.loads(read) == messages
+    assert "\u00e9" in read
 
 
 def test_only_the_stages_taken_are_claimed(folder):

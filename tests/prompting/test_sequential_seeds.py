@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections import Counter
+from contextlib import asynccontextmanager
 from copy import deepcopy
 from pathlib import Path
 
@@ -33,6 +34,10 @@ class Functions:
 
     def __init__(self, functions):
         self.functions = functions
+
+    @asynccontextmanager
+    async def data_point(self, calls):
+        yield self.run
 
     async def run(self, calls):
         return [self._run(call) for call in calls]

@@ -7,6 +7,7 @@ import subprocess
 from html.parser import HTMLParser
 
 import pytest
+from browser import browser
 from points import TOOL, fill, point
 
 from apigen_ray.records import Outcome, Reason, Tool
@@ -28,9 +29,12 @@ HOSTILE = [
 CHROMIUM = shutil.which("chromium")
 
 
-def written(path, rows):
+def written(path, rows, manifest=None):
     folder = RunFolder(path)
     fill(folder, rows)
+    if manifest:
+        with folder.writing():
+            folder.write_json("manifest.json", manifest)
     stats = count(folder.tables(COLUMNS), len(rows))
     write_report(folder, stats, quality_of(folder, stats.whole))
     return (path / "report.html").read_text()
@@ -129,6 +133,69 @@ def test_outcomes_reasons_and_rates_are_shown(tmp_path):
     assert "wrong_type" in text
     for outcome in Outcome:
         assert outcome in text
+
+
+RUN = {
+    "attempts": [{"started": "2026-01-02T03:04:05+00:00"}],
+    "sandbox": {"kind": "docker", "image": "sandbox:1"},
+    "config": {
+        "models": [{"kind": "openai", "name": "qwen", "model": "Qwen/Qwen3-32B"}],
+        "judge": {"kind": "simulated", "name": "j", "base_url": "http://secret-host/v1"},
+        "seed": 0,
+        "strategy": "calls_first",
+        "tools": ["mine.py", "more.jsonl"],
+    },
+}
+
+
+def facts_of(page):
+    top = page.split("<h2>")[0]
+    return dict(re.findall("<dt>(.*?)</dt><dd>(.*?)</dd>", top))
+
+
+def test_what_the_run_was_made_with_is_said_at_the_top(tmp_path):
+    page = written(tmp_path, [point("a")], RUN)
+    assert facts_of(page) == {
+        "models": "qwen (Qwen/Qwen3-32B)",
+        "strategy": "calls_first",
+        "seed": "0",
+        "judge": "j (simulated)",
+        "sandbox": "docker, sandbox:1",
+        "tools": "mine.py, more.jsonl",
+    }
+    assert "secret-host" not in page.split("<h2>")[0]
+
+
+def test_a_judge_that_was_not_asked_is_not_named(tmp_path):
+    given = {"data": "rows.jsonl", "stages": ["format", "execution"], "tools": ["mine.py"]}
+    page = written(tmp_path, [point("a")], RUN | {"verify": given})
+    assert facts_of(page) == {
+        "data": "rows.jsonl",
+        "stages": "format, execution",
+        "sandbox": "docker, sandbox:1",
+        "tools": "mine.py",
+    }
+
+
+def test_that_a_point_counts_in_each_of_its_categories_is_said(tmp_path):
+    assert "A data point counts in each of its categories" in written(tmp_path, [point("a")])
+
+
+async def test_on_a_phone_tables_scroll_and_the_page_does_not(tmp_path):
+    if not CHROMIUM:
+        pytest.skip("no chromium here")
+    written(tmp_path, [point("a", generate_s=0.5, input_tokens=7)], RUN)
+    async with browser(tmp_path) as tab:
+        phone = {"width": 375, "height": 700, "deviceScaleFactor": 1, "mobile": True}
+        await tab.send("Emulation.setDeviceMetricsOverride", **phone)
+        await tab.open(tmp_path / "report.html")
+        assert await tab.value("document.documentElement.scrollWidth") == 375
+        wide = (
+            "[...document.querySelectorAll('.scroll')].filter(e => e.scrollWidth > e.clientWidth)"
+        )
+        assert await tab.value(f"{wide}.length") > 0
+        shadows = f"getComputedStyle({wide}[0]).backgroundImage.match(/gradient/g).length"
+        assert await tab.value(shadows) == 4
 
 
 def test_the_judges_thought_and_the_results_are_in_the_examples(tmp_path):

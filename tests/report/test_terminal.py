@@ -4,6 +4,7 @@ import pyarrow as pa
 import pytest
 from points import fill, point
 from rich.console import Console
+from rich.text import Text
 
 from apigen_ray.records import Reason
 from apigen_ray.report.activity import Activity
@@ -70,7 +71,7 @@ def test_what_is_at_work_is_shown_in_the_order_of_the_stages():
     with console.capture() as captured:
         progress = Progress(console, 3, {}, lambda: activity)
         progress.show(last=True)
-    assert "at work: generate(a) 4, generate(b) 1,200, execute 3, judge 2; " in captured.get()
+    assert "at work: generate(a) 4, generate(b) 1,200, execute 3, judge 2\n" in captured.get()
     assert "requests: b 1,000 of 1,024, judge 2 of 8" in captured.get()
 
 
@@ -103,6 +104,49 @@ def test_the_first_reply_ends_the_waiting_and_not_the_first_settled_row():
     assert "1 reply  0:41 elapsed  3.0 tokens/s" in run.shown()
     run.settle("verified")
     assert "1.5/min  0:41 elapsed, 10:15 left  3.0 tokens/s" in run.shown()
+
+
+def test_what_a_stage_has_rejected_counts_at_once_and_once():
+    run = Run()
+    run.activity = Activity(settled={"fail_format": 3}, replies=9)
+    assert "3/16  verified 0  format 3  execution 0" in run.shown()
+    run.settle("verified", "fail_format")
+    assert "4/16  verified 1  format 3  execution 0" in run.shown()
+    run.settle("fail_format", "fail_format", "fail_format")
+    assert "5/16  verified 1  format 4  execution 0" in run.shown()
+
+
+def test_what_an_earlier_wave_has_rejected_is_not_counted_again():
+    activity = Activity(settled={"fail_format": 3}, replies=9)
+    console = Console(width=200)
+    with console.capture() as captured:
+        Progress(console, 16, {"fail_format": 3}, lambda: activity).show(last=True)
+    assert "3/16  verified 0  format 3" in captured.get()
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_each_line_fits_80_columns(terminal):
+    now = 0.0
+    activity = Activity(
+        {"generate(qwen3-32b)": 64, "execute": 128, "judge": 192},
+        {"qwen3-32b": (64, 64), "llama-3.3-70b": (64, 64)},
+        {"fail_format": 2345},
+        replies=30_000,
+        output_tokens=3_000_000,
+    )
+    console = Console(width=80, force_terminal=terminal)
+    with console.capture() as captured:
+        before = {"verified": 23456, "fail_execution": 345, "fail_semantic": 456}
+        progress = Progress(console, 40_000, before, Activity, lambda: now)
+        progress._activity = lambda: activity
+        now = 4000.0
+        progress.add(pa.table({"outcome": ["verified"] * 500, "cost_usd": [0.1] * 500}))
+        progress.show(last=True)
+        if terminal:
+            console.print(progress._live.renderable)
+    lines = captured.get().splitlines()
+    assert max(map(len, map(Text.from_ansi, lines))) <= 80
+    assert len(lines) == 4
 
 
 def test_the_rate_of_a_slow_run_is_no_zero_and_its_end_is_told():

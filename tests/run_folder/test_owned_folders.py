@@ -4,10 +4,16 @@ import contextlib
 import subprocess
 import sys
 import tempfile
+from pathlib import Path
 
 import pytest
 
-from apigen_ray.run_folder.owned_folders import log_folder, temporary_folder
+from apigen_ray.run_folder.owned_folders import (
+    OwnedFolder,
+    log_folder,
+    remove_stale,
+    temporary_folder,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -43,3 +49,13 @@ def test_a_temporary_folder_goes_with_its_process_or_with_the_next(temporary, en
     assert len(list(temporary.iterdir())) == bool(end)
     mine = temporary_folder("source")
     assert list(temporary.iterdir()) == [mine]
+
+
+def test_looking_for_stale_folders_leaves_nothing_open(temporary):
+    with contextlib.ExitStack() as owned:
+        for _ in range(3):
+            folder = OwnedFolder("tools", temporary)
+            owned.callback(folder.remove)
+        before = len(list(Path("/dev/fd").iterdir()))
+        remove_stale(temporary, "apigen-ray-tools-")
+        assert len(list(Path("/dev/fd").iterdir())) == before

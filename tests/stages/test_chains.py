@@ -1,6 +1,7 @@
 """Stage 1 checks what arguments refer to; stage 2 puts the values there and runs call by call."""
 
 import asyncio
+from contextlib import asynccontextmanager
 from dataclasses import replace
 
 import pytest
@@ -135,6 +136,10 @@ class Runner:
     def __init__(self, **results):
         self.results = results
         self.asked = []
+
+    @asynccontextmanager
+    async def data_point(self, calls):
+        yield self.run
 
     async def run(self, calls):
         self.asked.append(list(calls))

@@ -65,11 +65,57 @@ def test_verdicts(text, verdict):
 
 @pytest.mark.parametrize("passed", ["yes", "no"])
 def test_what_the_schema_of_a_verdict_accepts_is_a_verdict(passed):
-    answer = {"thought": "t", "pass": passed}
+    requests = [{"request": "the sum", "calls": [1]}]
+    answer = {"requests": requests, "thought": "t", "pass": passed}
     jsonschema.validate(answer, VERDICT)
-    assert read_verdict(json.dumps(answer)) == (passed == "yes", "t")
+    assert read_verdict(json.dumps(answer), 1) == (passed == "yes", "t")
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"thought": "t", "pass": "maybe"}, VERDICT)
+        jsonschema.validate(answer | {"pass": "maybe"}, VERDICT)
+
+
+def listing(*requests):
+    return [{"request": name, "calls": list(calls)} for name, calls in requests]
+
+
+@pytest.mark.parametrize(
+    ("requests", "calls", "said"),
+    [
+        (listing(("the sum", [1])), 1, None),
+        (listing(("the sum", [1]), ("the mean", [1])), 1, None),
+        (listing(("both sums", [1, 2])), 2, None),
+        (listing(("the sum", [1]), ("the mean", [])), 1, "No call is named for this request: the"),
+        (listing(("the sum", [1]), ("the mean", [3])), 2, "No call is named for this request: the"),
+        (listing(("the sum", [2])), 2, "No request is named for call 1."),
+        (listing(("the sum", [True])), 1, "No call is named for this request: the sum."),
+        ([], 1, None),  # no list
+        (None, 1, None),
+        (["the sum"], 1, None),
+        (listing(("nothing that a tool does", [])), 0, None),
+    ],
+)
+def test_a_request_without_a_call_or_a_call_without_a_request_is_a_no(requests, calls, said):
+    text = json.dumps({"requests": requests, "thought": "Fine.", "pass": "yes"})
+    passed, thought = read_verdict(text, calls)
+    assert passed is (said is None)
+    assert thought.startswith(said or "Fine.")
+    assert read_verdict(text.replace('"yes"', '"no"'), calls) == (False, "Fine.")
+
+
+async def test_a_yes_that_its_own_list_contradicts_is_no_vote_for_the_pair():
+    text = json.dumps({"requests": listing(("a", [1]), ("b", [])), "thought": "", "pass": "yes"})
+    judgement = await judge(PAIR, [], [], Scripted(text), "j", sample="p")
+    assert judgement.vote.passed is False
+    assert judgement.vote.thought == "No call is named for this request: b."
+
+
+def test_calls_have_the_numbers_by_which_a_judge_names_them():
+    pair = Pair("Both.", (Call("f", {"x": 1}), Call("f", {"x": 2})))
+    text = judge_messages(pair, [], [])[-1].content
+    block = text.partition("<function_calls>\n")[2].partition("\n</function_calls>")[0]
+    assert [(call["number"], call["arguments"]) for call in json.loads(block)] == [
+        (1, {"x": 1}),
+        (2, {"x": 2}),
+    ]
 
 
 def test_an_endless_nest_is_read_in_no_time():

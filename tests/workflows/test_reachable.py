@@ -72,7 +72,7 @@ def console():
 
 def causes(source, *, env=(), **settings):
     tools = load_library([source]).tools
-    return unreachable(tools, RestSettings(**settings), dict.fromkeys(env, "secret"))
+    return unreachable(tools, RestSettings(**settings), dict.fromkeys(env, "secret"), {})
 
 
 def test_each_tool_that_cannot_be_called_has_its_cause(tool_list):

@@ -42,9 +42,11 @@ def replying(behave):
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-        server.shutdown()
-        thread.join()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1"
+        finally:  # else it is never joined, and pytest waits for it at its end
+            server.shutdown()
+            thread.join()
 
 
 def completion(text, *, finish="stop", tokens=(900, 50)):

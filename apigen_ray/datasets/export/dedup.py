@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -15,7 +16,9 @@ from apigen_ray.datasets.export.examples import Example
 from apigen_ray.datasets.near_duplicates import NearDuplicateIndex
 from apigen_ray.datasets.xlam import json_field, read_rows
 from apigen_ray.errors import BadInput
+from apigen_ray.records import Tool
 from apigen_ray.stages.similarity import functions_text, words_of
+from apigen_ray.tools.read_forms import UnreadableTool, read_tool
 
 NGRAM = 8
 """The number of consecutive words that a query may not share with test data. Shorter queries are
@@ -64,7 +67,7 @@ def read_test_data(sources: Sequence[str]) -> TestData:
     for source in sources:
         for place, row in read_rows(source):
             queries, tools = list(_queries(row)), _tools(row, place)
-            if not queries and not tools:
+            if not queries and not row.get("tools") and not row.get("function"):
                 raise BadInput(f"{place}: neither `query`, `question`, `tools` nor `function`")
             for gram in (gram for query in queries for gram in _grams(query)):
                 data.grams.setdefault(gram, place)
@@ -141,20 +144,13 @@ def _grams(query: str) -> Iterator[str]:
 
 @cache
 def _signature_of(tool: str) -> str:
-    return _signature(json.loads(tool))
+    return _signature(read_tool(json.loads(tool)))
 
 
-def _signature(tool: Mapping[str, Any]) -> str:
-    """A tool's name and the names of its parameters, in whichever form the tool is given."""
-    function = _mapping(tool.get("function")) or tool
-    parameters = _mapping(function.get("parameters"))
-    if "properties" in parameters or parameters.get("type") in ("object", "dict"):
-        parameters = _mapping(parameters.get("properties"))
-    return f"{function.get('name')}({', '.join(sorted(parameters))})".casefold()
-
-
-def _mapping(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _signature(tool: Tool) -> str:
+    """A tool's name and the names of its parameters."""
+    parameters: Any = tool.parameters.get("properties", {})
+    return f"{tool.name}({', '.join(sorted(parameters))})".casefold()
 
 
 def _queries(row: Mapping[str, Any]) -> Iterator[str]:
@@ -170,10 +166,14 @@ def _queries(row: Mapping[str, Any]) -> Iterator[str]:
             asked += value
 
 
-def _tools(row: Mapping[str, Any], place: str) -> list[Mapping[str, Any]]:
+def _tools(row: Mapping[str, Any], place: str) -> list[Tool]:
+    """A row's tools; what is no tool in any form matches none of ours."""
     try:
-        tools = json_field(row, "tools") or json_field(row, "function") or []
+        written = json_field(row, "tools") or json_field(row, "function") or []
     except strict_json.NotJson as error:
         raise BadInput(f"{place}: tools: {error}") from error
-    listed = tools if isinstance(tools, list) else [tools]
-    return [tool for tool in listed if isinstance(tool, Mapping)]
+    tools = []
+    for tool in written if isinstance(written, list) else [written]:
+        with suppress(UnreadableTool):
+            tools.append(read_tool(tool))
+    return tools

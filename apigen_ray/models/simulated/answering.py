@@ -28,8 +28,8 @@ from apigen_ray.models.simulated.reading import (
     Unreadable,
     read,
 )
-from apigen_ray.models.simulated.writing import write_irrelevant, write_query
-from apigen_ray.records import Call, Message, Style
+from apigen_ray.models.simulated.writing import task, write_irrelevant, write_query
+from apigen_ray.records import Call, JsonObject, Message, Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +143,17 @@ def _judge(request: JudgeRequest, profile: Profile, random: Random, known: Known
     passes = (found is None) is not wrong
     thought = "The calls do what the query asks for." if passes else found or "This looks wrong."
     verdict: Literal["yes", "no"] = "yes" if passes else "no"
-    return json.dumps({"thought": thought, "pass": verdict}), "stop", Judged(verdict, wrong)
+    text = json.dumps({"requests": _requests(request), "thought": thought, "pass": verdict})
+    return text, "stop", Judged(verdict, wrong)
+
+
+def _requests(request: JudgeRequest) -> list[JsonObject]:
+    """What a judge who reads the query from its calls says that the query asks for."""
+    tools = {tool.name: tool for tool in request.tools}
+    return [
+        {"request": task(tools[call.name]) if call.name in tools else call.name, "calls": [number]}
+        for number, call in enumerate(request.calls, 1)
+    ]
 
 
 # --- for `tools clean`

@@ -74,7 +74,7 @@ _DEFAULT_RATES = {
     Fault.DUPLICATE_KEY: 0.005,
     Fault.DUPLICATE_CALL: 0.02,
     Fault.STYLE_MISMATCH: 0.015,
-    Fault.INFEASIBLE: 0.03,
+    Fault.INFEASIBLE: 0.1,  # of tools with dates or lists, which few are
     Fault.MISMATCH: 0.03,
     Fault.BAD_REFERENCE: 0.02,
     Fault.UNRESOLVED_REFERENCE: 0.015,

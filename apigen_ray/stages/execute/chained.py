@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from apigen_ray.records import Call, CallResult, Failed, JsonObject, Reason
 from apigen_ray.stages.arguments import Flaw, check_arguments
 from apigen_ray.stages.check import Signatures
-from apigen_ray.stages.execute.dispatch import Dispatcher
+from apigen_ray.stages.execute.dispatch import Dispatcher, Run
 from apigen_ray.stages.references import Unresolved, resolved
 from apigen_ray.tools.references import end_of_group, has_references
 
@@ -22,18 +22,22 @@ class ChainedRunner:
 
     async def run(self, calls: Sequence[Call]) -> list[CallResult]:
         """One result a call; those that need none of each other's results are run together."""
+        async with self._runner.data_point(calls) as run:
+            return await self._run(calls, run)
+
+    async def _run(self, calls: Sequence[Call], run: Run) -> list[CallResult]:
+        arguments = [call.arguments for call in calls]
         results: dict[int, CallResult] = {}
         while len(results) < len(calls):
             start = len(results)
-            group = range(start, end_of_group([call.arguments for call in calls], start))
             ready: dict[int, Call] = {}
-            for index in group:
+            for index in range(start, end_of_group(arguments, start)):
                 made = self._with_values(index, calls[index], results)
                 if isinstance(made, Failed):
                     results[index] = made
                 else:
                     ready[index] = made
-            returned = await self._runner.run(list(ready.values())) if ready else []
+            returned = await run(list(ready.values())) if ready else []
             results |= dict(zip(ready, returned, strict=True))
         return [results[index] for index in range(len(calls))]
 

@@ -1,10 +1,12 @@
 """Stage 2 (paper §3.2): run the calls for real, and record their results."""
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from apigen_ray.models.settings import Settings
 from apigen_ray.records import (
@@ -18,12 +20,15 @@ from apigen_ray.records import (
     Returned,
     VirtualBackend,
 )
+from apigen_ray.stages.execute.mcp import McpCaller, McpTools
+from apigen_ray.stages.execute.mcp.servers import Lease
 from apigen_ray.stages.execute.rest import RestCaller
 from apigen_ray.stages.execute.rest.envelopes import ErrorPattern, error_in
 from apigen_ray.stages.execute.sandbox import Sandbox
 from apigen_ray.strict_json import canonical
 
 RestTools = Mapping[str, RestBackend | VirtualBackend]
+NO_MCP_TOOLS = McpTools()
 REPEATABLE = {"GET", "HEAD", "OPTIONS"}
 PYTHON_ERRORS = (
     ErrorPattern(key="error", matches=r"^(?!(false|null|none|no|ok|\[\]|\{\}|[-+\d.e]*)$)"),
@@ -35,13 +40,18 @@ class ExecuteSettings(Settings):
     """What stage 2 does beyond running each call once."""
 
     check_determinism: bool = False
-    """Run each call twice, and mark the results that differ; REST calls only where GET is."""
+    """Run each call twice, and mark the results that differ; REST calls only where GET is.
+    Calls of MCP servers are run on another fresh server."""
     skip_unreachable: bool = False
     """Leave out tools that can't be called: without a backend, without their API key, or on an
     address that `rest` does not allow. A run with such tools does not start otherwise."""
     errors: tuple[ErrorPattern, ...] = PYTHON_ERRORS
     """How to recognise a Python tool's result that reports an error instead of raising it;
     `rest.errors` does the same for REST tools."""
+
+
+Run: TypeAlias = Callable[[Sequence[Call]], Awaitable[list[CallResult]]]
+"""Runs some of the calls of a data point, in order: one result a call."""
 
 
 class Runner(Protocol):
@@ -73,7 +83,16 @@ class Executed:
 
 
 class Dispatcher:
-    """Runs Python calls in the sandbox and REST calls through the guarded client."""
+    """Runs Python calls in the sandbox, REST calls through the guarded client, MCP calls by server.
+
+    Args:
+        rest_tools: The REST tools, by name.
+        rest: Calls them.
+        open_sandbox: Opens the sandbox once a Python call needs it.
+        errors: How results of Python and MCP tools report errors.
+        mcp_tools: The tools of MCP servers.
+        mcp: Calls them.
+    """
 
     def __init__(
         self,
@@ -81,33 +100,63 @@ class Dispatcher:
         rest: RestCaller,
         open_sandbox: Callable[[], Awaitable[Sandbox]],
         errors: Sequence[ErrorPattern] = PYTHON_ERRORS,
+        *,
+        mcp_tools: McpTools = NO_MCP_TOOLS,
+        mcp: McpCaller | None = None,
     ) -> None:
-        """Take where REST calls go, and what opens the sandbox once a Python call needs it."""
         self._rest_tools = rest_tools
         self._rest = rest
         self._open_sandbox = open_sandbox
         self._errors = errors
+        self._mcp_tools = mcp_tools
+        self._mcp = mcp
 
     async def run(self, calls: Sequence[Call]) -> list[CallResult]:
-        """One result a call; neighbouring Python calls go to the sandbox together."""
+        """One result a call of a data point; neighbouring Python calls go to the sandbox together.
+
+        The data point keeps its MCP servers from its first call to its last.
+        """
+        async with self.data_point(calls) as run:
+            return await run(calls)
+
+    @asynccontextmanager
+    async def data_point(self, calls: Sequence[Call]) -> AsyncIterator[Run]:
+        """What runs the calls of a data point, some at a time: it keeps its MCP servers."""
+        async with AsyncExitStack() as stack:
+            lease = None
+            if self._mcp and any(call.name in self._mcp_tools.tools for call in calls):
+                lease = await stack.enter_async_context(self._mcp.data_point())
+            yield partial(self._run, lease)
+
+    async def _run(self, lease: Lease | None, calls: Sequence[Call]) -> list[CallResult]:
         results: list[CallResult] = []
-        for over_rest, group in groupby(calls, key=lambda call: call.name in self._rest_tools):
-            if over_rest:
-                for call in group:
-                    backend = self._rest_tools[call.name]
-                    results.append(await self._rest.call(backend, call.arguments))
-            else:
+        for kind, group in groupby(calls, key=self._kind):
+            if kind == "python":
                 sandbox = await self._open_sandbox()
                 returned = await sandbox.run(list(group))
                 results += [_checked(result, self._errors) for result in returned]
+                continue
+            for call in group:
+                if lease is not None and kind == "mcp":
+                    results.append(_checked(await lease.call(call), self._errors))
+                else:
+                    backend = self._rest_tools[call.name]
+                    results.append(await self._rest.call(backend, call.arguments))
         return results
 
-    def over_rest(self, call: Call) -> bool:
-        """Whether the call goes to an API, which may answer otherwise tomorrow."""
-        return call.name in self._rest_tools
+    def _kind(self, call: Call) -> str:
+        if call.name in self._mcp_tools.tools:
+            return "mcp"
+        return "rest" if call.name in self._rest_tools else "python"
+
+    def may_change(self, call: Call) -> bool:
+        """Whether it goes to an API, or a server with a state: it may answer otherwise later."""
+        return self._kind(call) != "python"
 
     def repeatable(self, call: Call) -> bool:
         """Whether the call can be run again without harm."""
+        if call.name in self._mcp_tools.tools:
+            return self._mcp_tools.repeatable(call.name)
         backend = self._rest_tools.get(call.name)
         return not isinstance(backend, RestBackend) or backend.method.upper() in REPEATABLE
 

@@ -31,7 +31,7 @@ async def mismatches(
         for place, (turn, index) in enumerate(calls_of(turns))
         if index in turn.given
         and _may_differ(results[place])
-        and not runner.over_rest(calls[place])
+        and not runner.may_change(calls[place])
         and not agrees(turn.given[index], _result(results[place]))
     }
     again = await runner.run([calls[place] for place in suspects]) if suspects else []

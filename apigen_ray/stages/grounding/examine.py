@@ -1,7 +1,7 @@
 """What stage 3 finds before it asks a judge: it rejects the data point, or tells the judge."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -9,9 +9,10 @@ from pydantic import BeforeValidator
 
 from apigen_ray import strict_json
 from apigen_ray.models.settings import Settings
-from apigen_ray.records import Call, Json, Pair, Reason, Rejected
+from apigen_ray.records import Call, Json, Pair, Reason, Rejected, Tool
 from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.stages.grounding.coverage import Coverage, Unused, cover
+from apigen_ray.stages.grounding.exactness import inexact
 from apigen_ray.stages.grounding.values import Finding, Grounding, ground
 from apigen_ray.tools.read_forms import read_tool
 
@@ -32,9 +33,11 @@ def _word(value: Any) -> Any:
 class GroundingSettings(Settings):
     """Whether the values of the calls have to come from the query: looked up before the judge."""
 
-    reject: Annotated[Literal["call", "argument", "off"], BeforeValidator(_word)] = "call"
-    """What fails stage 3 without a judge: a `call` none of whose values the query gives, or every
-    single `argument` that it does not give. With `off`, nothing is looked up."""
+    reject: Annotated[Literal["call", "argument", "exact", "off"], BeforeValidator(_word)] = "call"
+    """What fails stage 3 without a judge: a `call` none of whose values the query gives; every
+    single `argument` that it does not give; or whatever is not `exact`: also a choice that it does
+    not hint at, and a number, a quoted text or a request of its own. With `off`, nothing is looked
+    up. `exact` is for queries that a model wrote for given calls: people's have more in them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,8 @@ def examine(pair: Pair, tools: Sequence[Json], settings: GroundingSettings) -> E
     return Examined(
         grounding.ungrounded,
         coverage.unused if coverage else None,
-        _rejection(pair.calls, grounding, every_value=settings.reject == "argument"),
+        _rejection(pair.calls, grounding, every_value=settings.reject != "call")
+        or (_inexact(pair, by_name, coverage) if settings.reject == "exact" else None),
         tuple(_remarks(grounding.ungrounded, coverage)),
     )
 
@@ -94,6 +98,11 @@ def _rejection(
             Reason.UNGROUNDED, f"the query does not give {_listed(grounding.ungrounded)}"
         )
     return None
+
+
+def _inexact(pair: Pair, tools: Mapping[str, Tool], coverage: Coverage | None) -> Rejected | None:
+    said = list(inexact(pair.query, pair.calls, tools, coverage))
+    return Rejected(Reason.UNGROUNDED, f"the query: {_joined(said)}") if said else None
 
 
 def _remarks(ungrounded: Sequence[Finding], coverage: Coverage | None) -> Iterable[str]:

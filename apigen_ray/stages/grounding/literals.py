@@ -101,6 +101,47 @@ def choices(call: Call, tool: Tool | None) -> Iterator[Literal]:
             yield Literal(name, name, value)
 
 
+def chosen(index: int, call: Call, schema: JsonObject) -> Iterator[Literal]:
+    """The leaves of one call that are one of an enum, or yes, and not the default."""
+    yield from _chosen(call.arguments, schema, f"calls[{index}].arguments", "")
+
+
+def _chosen(value: Json, schema: JsonObject, path: str, name: str) -> Iterator[Literal]:
+    if "default" in schema and _same(schema["default"], value):
+        return
+    if isinstance(value, dict):
+        for key, each in value.items():
+            yield from _chosen(each, _property(schema, key), f"{path}.{key}", key)
+    elif isinstance(value, bool):
+        if value or "default" in schema:
+            yield Literal(path, name, value)
+    elif isinstance(value, str | int | float):
+        options = [
+            schema,
+            *(each for key in ("anyOf", "oneOf") for each in _objects(schema.get(key))),
+        ]
+        if str(value).casefold() not in _NEUTRAL and any(_in_enum(value, each) for each in options):
+            yield Literal(path, name, value)
+    elif value is not None:
+        for number, each in enumerate(value):
+            yield from _chosen(each, _item(schema, number), f"{path}[{number}]", name)
+
+
+def alternatives(call: Call, tool: Tool) -> Iterator[Literal]:
+    """The choices that a call could have made instead, of its arguments of few texts, or of yes."""
+    properties = tool.parameters.get("properties")
+    for name, schema in properties.items() if isinstance(properties, dict) else ():
+        if not isinstance(schema, dict):
+            continue
+        value = call.arguments.get(name, schema.get("default"))
+        if schema.get("type") == "boolean" and value is not True:
+            yield Literal(name, name, True)
+        options = schema.get("enum")
+        for option in options if isinstance(options, list) else ():
+            if isinstance(option, str) and not _same(option, value) and option not in _NEUTRAL:
+                yield Literal(name, name, option)
+
+
 def _is_chosen(value: str, schema: JsonObject) -> bool:
     return value.casefold() not in _NEUTRAL and _in_enum(value, schema)
 

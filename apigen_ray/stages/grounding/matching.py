@@ -20,6 +20,7 @@ from apigen_ray.stages.grounding.text import (
     stem,
     words_of,
 )
+from apigen_ray.stages.grounding.units import unit
 
 _DATE = re.compile(
     r"(?:\d{4}[-/.]\d{1,2}[-/.]\d{1,2}|\d{1,2}[-/.]\d{1,2}[-/.]\d{2,4}|\d{4}-\d{2}|\d{1,2}-\d{1,2}|\d{8})"
@@ -52,6 +53,28 @@ def support(literal: Literal, reading: Reading) -> Support:
         return _of_number(float(literal.value), reading)
     except (OverflowError, ValueError):  # an integer beyond all floats, an infinity, or NaN
         return Support.STRONG if str(literal.value) in reading.query else Support.NONE
+
+
+def hinted(choice: Literal, reading: Reading) -> bool:
+    """Whether a query speaks of a choice: a word of the value, or of what is answered by yes."""
+    if not isinstance(choice.value, bool) and support(choice, reading):
+        return True
+    if any(_word_stands(word, reading) for word in _words_of_choice(choice)):
+        return True
+    quantities = {(each.dimension, each.size) for each in reading.numbers.quantities}
+    return isinstance(choice.value, str) and unit(choice.value) in quantities
+
+
+def is_named(choice: Literal, reading: Reading) -> bool:
+    """Whether a query has all words of a choice, as they are."""
+    words = _words_of_choice(choice)
+    return bool(words) and all(word in reading.words for word in words)
+
+
+def _words_of_choice(choice: Literal) -> list[str]:
+    text = choice.name if isinstance(choice.value, bool) else str(choice.value)
+    words = words_of(fold(split_identifier(text)))
+    return [word for word in words if len(word) > 2 and word not in STOP_WORDS]
 
 
 def _of_number(value: float, reading: Reading) -> Support:
@@ -148,6 +171,8 @@ def _of_words(value: str, folded: str, reading: Reading) -> Support:
     words = words_of(folded)
     if not words:
         return Support.WEAK
+    if _is_another_code(value, words, reading):
+        return Support.NONE
     if _is_name(words, folded, reading):
         return Support.STRONG
     if len(folded) == 1:
@@ -177,6 +202,13 @@ def _share(words: Sequence[str], reading: Reading) -> Support:
     if all(word.isdigit() for word in found) and not all(word.isdigit() for word in content):
         return Support.NONE
     return Support.STRONG
+
+
+def _is_another_code(value: str, words: Sequence[str], reading: Reading) -> bool:
+    """Whether the numbers of a code, version or address are not those of the query."""
+    if any(c.isspace() for c in value) or not value[:1].isdigit():
+        return False
+    return not all(_word_stands(word, reading) for word in words if word.isdigit())
 
 
 def _word_stands(word: str, reading: Reading) -> bool:

@@ -1,8 +1,8 @@
 """Tools of MCP servers: from a saved answer to `tools/list`, or from a live server.
 
 A file may have results (`{"tools": [...]}`), whole JSON-RPC responses, bare lists of tools, or
-lines with a server and its tools, as in LiveMCPBench and Docker's registry. The tools have no
-backend: stage 2 does not call MCP servers.
+lines with a server and its tools, as in LiveMCPBench and Docker's registry. Stage 2 calls the tools
+of a server by the name that `mcp_servers` has for it.
 """
 
 import asyncio
@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from apigen_ray.errors import BadInput
+from apigen_ray.records import McpBackend
+from apigen_ray.tools.backends import schema_digest
 from apigen_ray.tools.categories import category_of
 from apigen_ray.tools.importers.findings import (
     Finding,
@@ -41,6 +43,8 @@ class McpOptions(CategoryOption):
 
     timeout: float = option(30, "timeout for each server (%(default)s s)", type=float, metavar="S")
     """Seconds that a server may take, from its start to its last tool."""
+    server: str = option("", "the server's name in `mcp_servers` (default: what it calls itself)")
+    """The name that backends get."""
 
 
 def read_mcp(sources: Sequence[str], options: McpOptions) -> Iterator[Finding]:
@@ -71,28 +75,37 @@ def read_mcp(sources: Sequence[str], options: McpOptions) -> Iterator[Finding]:
 def _servers(where: str, value: Any, source: str, options: McpOptions) -> Iterator[Finding]:
     match value:
         case {"result": {"tools": list(tools)}} | {"tools": list(tools)}:
-            server = str(value.get("server") or value.get("name") or "")
+            server = options.server or str(value.get("server") or value.get("name") or "")
             category = category_of("mcp", value.get("category")) or options.category
-            yield from _tools(where, tools, source, server, category)
+            yield from read_listed(where, tools, source, server, category)
         case {"tools": dict(servers)}:  # LiveMCPBench: the servers of one entry, by name
             category = category_of("mcp", value.get("category")) or options.category
             for name, server in servers.items():
                 listed = server.get("tools") if isinstance(server, dict) else None
                 if isinstance(listed, list):
-                    yield from _tools(f"{where}: {name}", listed, source, str(name), category)
+                    yield from read_listed(f"{where}: {name}", listed, source, str(name), category)
                 else:
                     detail = f"server {name!r} has no list of tools"
                     yield Refused(where, RefusalReason.INVALID_TOOL, detail)
         case {"name": str()}:
-            yield from _tools(where, [value], source, "", options.category)
+            yield from read_listed(where, [value], source, options.server, options.category)
         case _:
             detail = "neither a result of tools/list nor a tool"
             yield Refused(where, RefusalReason.INVALID_TOOL, detail)
 
 
-def _tools(
-    where: str, tools: list[Any], source: str, server: str, category: str
+def read_listed(
+    where: str, tools: Sequence[Any], source: str, server: str, category: str
 ) -> Iterator[Finding]:
+    """The tools that a server lists.
+
+    Args:
+        where: The place to name.
+        tools: What it lists, as the protocol has it.
+        source: The kind of source, and its name.
+        server: The server's name; tools of an unnamed one can't be called.
+        category: What its tools are about.
+    """
     # Docker's registry leaves out `arguments` if there are none. But some of its lists were written
     # by hand and never have any, so that the parameters of their tools are unknown.
     has_arguments = any(
@@ -123,8 +136,13 @@ def _tools(
             description=" ".join(str(tool.get("description") or "").split()),
             parameters=parameters,
             category=category,
+            backend=_backend(server, name, schema) if server else None,
             returns=returns if isinstance(returns := tool.get("outputSchema"), dict) else None,
         )
+
+
+def _backend(server: str, tool: str, schema: Any) -> McpBackend:
+    return McpBackend(server, tool, None if schema is None else schema_digest(schema))
 
 
 def _listed(arguments: Sequence[Any]) -> dict[str, Any]:
@@ -156,7 +174,9 @@ def _live(source: str, options: McpOptions) -> Iterator[Finding]:
         except (Exception, ExceptionGroup) as error:  # transports raise whatever they meet
             problem = _first_line(error)
         else:
-            yield from _tools(source, tools, f"mcp:{name or 'server'}", name, options.category)
+            server = options.server or name
+            label = f"mcp:{server or 'server'}"
+            yield from read_listed(source, tools, label, server, options.category)
             return
         errors.seek(0)
         if said := " ".join(errors.read().split())[-200:]:
@@ -214,9 +234,10 @@ def _first_line(error: BaseException) -> str:
 
 IMPORTER = Importer(
     name="mcp",
-    summary="the tools of MCP servers; stage 2 does not call them",
-    source="a file with an answer to tools/list, a server's URL, or `stdio:COMMAND ...`",
-    example="'stdio:npx -y @modelcontextprotocol/server-everything' --out tools.jsonl",
+    summary="the tools of MCP servers",
+    source="a file with `mcpServers`, whose servers start in the sandbox; a file with an answer to"
+    " tools/list, a server's URL, or `stdio:COMMAND ...`, which is started as it is",
+    example="mcp.json --out tools.jsonl",
     options=McpOptions,
     read=read_mcp,
 )

@@ -19,9 +19,11 @@ from apigen_ray.workflows.audit.cases import Case
 
 FORMAT, EXECUTION = "format", "execution"
 BY_CALL, BY_ARGUMENT = "grounding: call", "grounding: argument"
+EXACT = "grounding: exact"
 COVERAGE = "coverage"
-STAGES = (FORMAT, EXECUTION, BY_CALL, BY_ARGUMENT, COVERAGE)
-"""What is asked, in order. Grounding is measured at both its settings, whichever the run has.
+GROUNDING = (BY_CALL, BY_ARGUMENT, EXACT)
+STAGES = (FORMAT, EXECUTION, *GROUNDING, COVERAGE)
+"""What is asked, in order. Grounding is measured at all its settings, whichever the run has.
 Coverage refuses nothing: it tells the judge."""
 
 
@@ -39,8 +41,8 @@ class Examination:
 
     @property
     def is_clean(self) -> bool:
-        """Whether no stage has anything against it."""
-        return not any(self.refused.values())
+        """Whether no stage has anything against it. `exact` is for queries of another kind."""
+        return not any(refused for stage, refused in self.refused.items() if stage != EXACT)
 
 
 class Runner:
@@ -84,7 +86,8 @@ async def open_runner(executor: Executor | None) -> AsyncIterator[Runner | None]
             assert pool, "only tools with code in the sandbox are called there"
             return pool
 
-        dispatcher = Dispatcher(executor.rest_tools, rest, opened, executor.settings.errors)
+        dispatcher, mcp = executor.dispatcher(rest, opened)
+        stack.push_async_callback(mcp.close)
         yield Runner(executor, dispatcher)
 
 
@@ -115,12 +118,11 @@ async def examine_case(case: Case, settings: CheckSettings, runner: Runner | Non
 
 def _grounding(case: Case) -> dict[str, bool]:
     """What the comparison of query and calls finds; nothing where a run would not look."""
-    strict = examined(case, "argument")
+    found = {stage: examined(case, stage.partition(": ")[2]) for stage in GROUNDING}
+    refused = {stage: each.rejection is not None for stage, each in found.items() if each}
+    strict = found[BY_ARGUMENT]
     if strict is None:
         return {}
-    refused = {BY_ARGUMENT: strict.rejection is not None}
-    loose = examined(case, "call") if strict.rejection else strict
-    refused = {BY_CALL: loose is not None and loose.rejection is not None} | refused
     if strict.unused is not None:
         by_name = {tool.name: tool for tool in case.tools}
         refused[COVERAGE] = cover(case.pair.query, case.pair.calls, by_name).doubtful

@@ -172,6 +172,7 @@ class _Request:
                 execute=self.config.execute,
                 sandbox=self.config.sandbox,
                 rest=self.config.rest,
+                mcp_servers=self.config.mcp_servers,
             )
         except BadInput as error:
             self.notices.append(f"{error}; calls are not run")

@@ -28,7 +28,7 @@ from apigen_ray.stages.execute.sandbox import Sandbox, SandboxSettings, open_san
 from apigen_ray.tools.library import Library
 from apigen_ray.workflows.clean_tools.access import Journal
 from apigen_ray.workflows.clean_tools.cleaner import Settings, Step
-from apigen_ray.workflows.prepare import endpoints_of, prepare_executor
+from apigen_ray.workflows.prepare import NO_SERVERS, endpoints_of, prepare_executor
 
 if TYPE_CHECKING:
     from apigen_ray.pipeline.operators import Executor
@@ -65,8 +65,12 @@ class Resources:
             stack.push_async_callback(rest.close)
             if self.model is not None:
                 stack.push_async_callback(self.model.close)
-            errors = executor.settings.errors if executor else ()
-            yield Dispatcher(executor.rest_tools if executor else {}, rest, sandbox, errors)
+            if executor is None:
+                yield Dispatcher({}, rest, sandbox)
+                return
+            runner, mcp = executor.dispatcher(rest, sandbox)
+            stack.push_async_callback(mcp.close)
+            yield runner
 
 
 @contextmanager
@@ -92,6 +96,7 @@ def open_resources(
                 execute=config.execute if config else ExecuteSettings(),
                 sandbox=config.sandbox if config else SandboxSettings(),
                 rest=config.rest if config else RestSettings(),
+                mcp_servers=config.mcp_servers if config else NO_SERVERS,
             )
         limits = Limits(config.budget_usd, config.max_tokens_total) if config else Limits()
         cache = ResponseCache(beside(out, "replies"), limits)

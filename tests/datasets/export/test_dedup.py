@@ -79,6 +79,22 @@ def test_a_tool_with_a_tested_signature_is_left_out(bfcl):
     assert not removed(example("a", "Sing.", tools=[fewer]), tests=read_test_data([bfcl]))
 
 
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"start": "the first day", "end": "the last"},
+        {"$ref": "#/$defs/P", "$defs": {"P": {"properties": {"start": {}, "end": {}}}}},
+        {"allOf": [{"properties": {"start": {}}}, {"properties": {"end": {}}}]},
+        {"type": ["object", "null"], "properties": {"start": {}, "end": {}}},
+    ],
+)
+def test_a_tested_tool_is_read_in_every_form_that_tools_have(tmp_path, parameters):
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"tools": [{"name": "days", "parameters": parameters}]}))
+    [found] = removed(example("a", "Sing."), tests=read_test_data([str(path)]))
+    assert found.cause == Cause.TESTED_TOOL
+
+
 def test_rows_in_the_xlam_format_are_test_data(tmp_path):
     path = tmp_path / "rows.jsonl"
     flat = [{"name": "days", "parameters": {"start": {"type": "str"}, "end": {"type": "str"}}}]
@@ -90,7 +106,11 @@ def test_rows_in_the_xlam_format_are_test_data(tmp_path):
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [("{}", ":1: neither"), ('{"tools": "["}', ":1: tools"), ("[", ":1: not JSON")],
+    [
+        ("{}", ":1: neither"),
+        ('{"tools": "["}', ":1: tools"),
+        ("[", ":1: not JSON"),
+    ],
 )
 def test_unreadable_test_data_is_named(tmp_path, line, message):
     path = tmp_path / "rows.jsonl"

@@ -52,7 +52,8 @@ def check_the_librarys_tools(result):
     tool = result.imported[0].tool
     assert tool.description == "Find a book by its title."
     assert tool.parameters["required"] == ["title"]
-    assert tool.backend is None
+    assert (tool.backend.server, tool.backend.tool) == ("Library of Babel", "find_book")
+    assert result.imported[1].tool.backend.tool == "shelf.list"
 
 
 def test_a_stdio_server_is_asked_for_its_tools():

@@ -39,7 +39,8 @@ def test_checks_and_judges_before_seeds_made_wrong(tmp_path, judge):
     for group, least in (("format", 1.0), ("execution", 1.0), ("grounding", 0.8)):
         hits, of = of_group(found, group)
         assert hits >= least * of >= 3, group
-    assert all(rate.hits == 0 for stage, rate in found.refused.items() if stage != "coverage")
+    looser = {"coverage", "grounding: exact"}
+    assert all(rate.hits == 0 for stage, rate in found.refused.items() if stage not in looser)
     [asked] = found.judges
     assert asked.right.hits == asked.right.of == SAMPLE
     assert asked.is_informative

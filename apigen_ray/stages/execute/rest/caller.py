@@ -98,7 +98,7 @@ def _with_place(result: CallResult, place: str) -> CallResult:
 def _redacted(exchange: Response | Failed, secrets: Sequence[str]) -> Response | Failed:
     """An exchange without secrets, in any of the forms that URLs and JSON give them."""
     for secret in secrets:
-        for form in _forms(secret):
+        for form in forms_of(secret):
             if isinstance(exchange, Failed):
                 # Messages name hosts in lower case.
                 message = re.sub(re.escape(form), HIDDEN, exchange.message, flags=re.IGNORECASE)
@@ -110,5 +110,6 @@ def _redacted(exchange: Response | Failed, secrets: Sequence[str]) -> Response |
     return exchange
 
 
-def _forms(secret: str) -> Iterator[str]:
+def forms_of(secret: str) -> Iterator[str]:
+    """A secret as it may stand in URLs and JSON."""
     yield from {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}

@@ -9,7 +9,7 @@ import asyncio
 import random
 import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -17,6 +17,7 @@ from typing import TypeAlias
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from multidict import CIMultiDict
 from yarl import URL
 
 from apigen_ray.models.retry_after_header import retry_after_s
@@ -169,6 +170,24 @@ class Client:
                 return Failed(fault.reason, str(fault), time.monotonic() - started)
         seconds = time.monotonic() - started
         return Response(answer.status, answer.content_type, answer.body, seconds)
+
+    async def open(
+        self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes | None
+    ) -> aiohttp.ClientResponse:
+        """Send a request and return its response unread: whoever reads it caps and closes it.
+
+        Redirects are not followed.
+
+        Raises:
+            Denied: if the host or its address may not be called.
+            aiohttp.ClientError: if there is no response.
+            OSError: likewise.
+        """
+        target = URL(url, encoded=True)
+        self._check(target)
+        return await self._connect().request(
+            method, target, headers=CIMultiDict(headers), data=body, allow_redirects=False
+        )
 
     async def close(self) -> None:
         """Close the connections."""

@@ -20,7 +20,7 @@ import sys
 import sysconfig
 import tarfile
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from py_compile import PycInvalidationMode
@@ -44,6 +44,7 @@ RUNNER_FILES = (
     "loading.py",
     "runner.py",
     "seccomp.py",
+    "servers.py",
     "service.py",
 )
 MOUNT_POINTS = ("dev", "opt/sandbox", "opt/tools", "proc", "run/sandbox", "sys", "tmp")
@@ -111,7 +112,8 @@ def connect() -> docker.DockerClient:
 
 
 def _image_on(client: docker.DockerClient, base: str) -> Image:
-    tag = f"{REPOSITORY}:{_hash(base, *(_identity() if base == HOST else _runner_sources()))}"
+    sources = python_identity() if base == HOST else _runner_sources()
+    tag = f"{REPOSITORY}:{digest_of(base, *sources)}"
     try:
         found = client.images.get(tag)
     except docker.errors.ImageNotFound:
@@ -145,30 +147,32 @@ def _build_context() -> io.BytesIO:
     context = io.BytesIO()
     with tarfile.open(fileobj=context, mode="w") as tar:
         for name in RUNNER_FILES:
-            tar.add(runner_files() / name, arcname=name, filter=_readable)
+            tar.add(runner_files() / name, arcname=name, filter=readable)
     context.seek(0)
     return context
 
 
 def _import_host_python(client: docker.DockerClient) -> str:
-    tag = _hash(*_identity())
+    tag = digest_of(*python_identity())
     repository = f"{REPOSITORY}-python"
     with tempfile.NamedTemporaryFile(suffix=".tar") as file:
         with tarfile.open(fileobj=file, mode="w") as tar:
-            tar.add(host_root(), arcname=".", filter=_readable)
+            tar.add(host_root(), arcname=".", filter=readable)
         file.flush()
         client.api.import_image(src=file.name, repository=repository, tag=tag)
     return f"{repository}:{tag}"
 
 
-def _readable(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+def readable(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """An entry of an image: root's, and readable for all."""
     entry.uid = entry.gid = 0
     entry.uname = entry.gname = "root"
     entry.mode |= 0o444 | (0o111 if entry.mode & 0o100 else 0)
     return entry
 
 
-def _hash(*parts: str | bytes) -> str:
+def digest_of(*parts: str | bytes) -> str:
+    """A short name for all of the parts."""
     digest = hashlib.sha256()
     for part in parts:
         digest.update(hashlib.sha256(part.encode() if isinstance(part, str) else part).digest())
@@ -179,7 +183,7 @@ def _runner_sources() -> list[bytes]:
     return [(runner_files() / name).read_bytes() for name in RUNNER_FILES]
 
 
-def _identity() -> list[str | bytes]:
+def python_identity() -> list[str | bytes]:
     """What a copy of this machine's Python depends on, this file included."""
     python = [sys.version, sys.base_prefix, platform.machine(), *platform.libc_ver()]
     return [*python, Path(__file__).read_bytes(), *_runner_sources()]
@@ -187,7 +191,7 @@ def _identity() -> list[str | bytes]:
 
 def host_root() -> Path:
     """A folder with a copy of this machine's Python and the runner, laid out as a root."""
-    name = f"{PREFIX}python-{os.geteuid()}-{_hash(*_identity())}"
+    name = f"{PREFIX}python-{os.geteuid()}-{digest_of(*python_identity())}"
     root = Path(tempfile.gettempdir()) / name
     while True:
         if not root.exists():
@@ -229,11 +233,12 @@ def host_python() -> Path:
 
 def _copy_python(root: Path) -> None:
     library = Path(os.__file__).parent
-    for path in (host_python(), *_shared_libraries(host_python(), library / "lib-dynload")):
-        _copy(path, root)
+    extensions = [path for path in _files_below(library / "lib-dynload") if path.suffix == ".so"]
+    for path in (host_python(), *linked_libraries([host_python(), *extensions])):
+        copy_into(path, root)
     for source in (library, Path("/usr/share/zoneinfo")):
         for path in _files_below(source):
-            _copy(path, root)
+            copy_into(path, root)
     certificates = ssl.get_default_verify_paths()
     for found in (certificates.cafile, f"{certificates.capath}/ca-certificates.crt"):
         target = root / certificates.openssl_cafile.removeprefix("/")
@@ -257,7 +262,8 @@ def _copy_python(root: Path) -> None:
         shortcut.symlink_to(host_python())
 
 
-def _copy(path: Path, root: Path) -> None:
+def copy_into(path: Path, root: Path) -> None:
+    """Copy a file to the same place below a root."""
     target = root / path.relative_to("/")
     target.parent.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(path, target)
@@ -275,13 +281,12 @@ def _files_below(folder: Path) -> Iterator[Path]:
             yield Path(entry.path)
 
 
-def _shared_libraries(python: Path, extensions: Path) -> set[Path]:
-    """What the interpreter and the extension modules are linked with, the loader included."""
-    programs = [python, *(path for path in _files_below(extensions) if path.suffix == ".so")]
+def linked_libraries(programs: Sequence[Path]) -> set[Path]:
+    """What programs and extension modules are linked with, the loader included."""
     linked = subprocess.run(  # noqa: S603
         ["ldd", *programs],  # noqa: S607
         capture_output=True,
         text=True,
-        check=True,
+        check=False,  # what is not linked dynamically fails here, too
     ).stdout
     return {Path(path) for path in re.findall(r"(?:=> |^\t)(/\S+) \(", linked, re.MULTILINE)}

@@ -21,7 +21,7 @@ from apigen_ray.stages.execute.sandbox.protocol import (
     encode,
     take_listener,
 )
-from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
+from apigen_ray.stages.execute.sandbox.settings import EgressSettings, SandboxSettings
 from apigen_ray.stages.execute.sandbox.toolcode import ToolCode
 
 log = logging.getLogger(__name__)
@@ -91,19 +91,8 @@ class Slot:
 
 async def open_slot(transport: Transport, code: ToolCode, settings: SandboxSettings) -> Slot:
     """Start a runner, and wait until it has imported the tools."""
-    with _listening(transport.sockets) as (listener, folder):
-        process = await transport.start(folder)
-        configuration = transport.configuration() | {"functions": code.functions}
-        proxy = None
-        try:
-            accepted = await _accept(listener, process)
-            await configure(accepted, configuration)
-            if settings.egress and configuration["egress"]:
-                proxy = EgressProxy(settings.egress.hosts, settings.egress.allow)
-                proxy.start(await take_listener(accepted))
-        except BaseException:
-            await process.stop()
-            raise
+    configuration = transport.configuration() | {"functions": code.functions}
+    accepted, process, proxy = await start_runner(transport, configuration, settings.egress)
     reader, writer = await asyncio.open_unix_connection(sock=accepted)
     slot = Slot(Connection(reader, writer, settings.timeout_s), process, proxy)
     try:
@@ -112,6 +101,25 @@ async def open_slot(transport: Transport, code: ToolCode, settings: SandboxSetti
         await slot.close()
         raise
     return slot
+
+
+async def start_runner(
+    transport: Transport, configuration: dict[str, Any], egress: EgressSettings | None
+) -> tuple[socket.socket, Process, EgressProxy | None]:
+    """Start a runner and send it its configuration; returns the channel to it."""
+    with _listening(transport.sockets) as (listener, folder):
+        process = await transport.start(folder)
+        try:
+            accepted = await _accept(listener, process)
+            await configure(accepted, configuration)
+            if not egress or not configuration["egress"]:
+                return accepted, process, None
+            proxy = EgressProxy(egress.hosts, egress.allow)
+            proxy.start(await take_listener(accepted))
+        except BaseException:
+            await process.stop()
+            raise
+    return accepted, process, proxy
 
 
 @contextlib.contextmanager

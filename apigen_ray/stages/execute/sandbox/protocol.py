@@ -16,7 +16,7 @@ from apigen_ray import strict_json
 from apigen_ray.errors import BadInput, SandboxLost
 from apigen_ray.records import Call, CallResult, Failed, Json, Reason, Returned
 
-PROTOCOL = 2  # of sandbox/runner.py; the structs are those of sandbox/service.py
+PROTOCOL = 3  # of sandbox/runner.py; the structs are those of sandbox/service.py
 LENGTH = struct.Struct("!I")
 GROUP = struct.Struct("!II")
 ANSWER = struct.Struct("!BidI")

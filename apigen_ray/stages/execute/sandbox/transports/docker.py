@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
 from apigen_ray.stages.execute.sandbox.transports.process import FIRST_UID, MAX_PROCESSES, limits
 
 LABEL = "apigen-ray"
-TMP = {"/tmp": "size=16m,nr_inodes=1k,mode=1777,noexec,nosuid,nodev"}  # noqa: S108 - the container's
+TMP = "mode=1777,noexec,nosuid,nodev"
+CALL_TMP = "size=16m,nr_inodes=1k"
 LEAST_ADDRESS_SPACE = 1 << 30
 CPU_PERIOD_US = 20_000  # a slot that has used up its CPU time waits for the next period
 # A runtime with a kernel of its own (gVisor, Kata) spends these itself, and holds no limit for the
@@ -85,9 +87,19 @@ class RunningContainer:
 class DockerTransport:
     """Starts runners in containers."""
 
-    def __init__(self, settings: SandboxSettings, tools: Path) -> None:
+    def __init__(
+        self,
+        settings: SandboxSettings,
+        tools: Path,
+        *,
+        entrypoint: Sequence[str] | None = None,
+        tmp: str = CALL_TMP,
+    ) -> None:
+        """Take what a container may use, and how it starts the runner if not as our images do."""
         self._settings = settings
         self._tools = tools
+        self._entrypoint = list(entrypoint) if entrypoint else None
+        self._tmp = {"/tmp": f"{tmp},{TMP}"}  # noqa: S108 - the container's
         self.sockets = Path(tempfile.gettempdir())
         self._client = connect()
         self._image = ensure_image(settings).tag
@@ -108,6 +120,8 @@ class DockerTransport:
         memory = f"{memory_mb}m"
         return self._client.containers.run(
             self._image,
+            ["/run/sandbox/socket"],
+            entrypoint=self._entrypoint,
             detach=True,
             auto_remove=True,
             labels={LABEL: f"runner of process {os.getpid()}"},
@@ -122,7 +136,7 @@ class DockerTransport:
             cap_drop=["ALL"],
             security_opt=["no-new-privileges:true"],
             read_only=True,
-            tmpfs=TMP,
+            tmpfs=self._tmp,
             volumes={
                 str(self._tools): {"bind": "/opt/tools", "mode": "ro"},
                 str(folder): {"bind": "/run/sandbox", "mode": "ro"},

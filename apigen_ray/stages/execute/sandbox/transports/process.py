@@ -77,11 +77,12 @@ class ChildProcess:
 class ProcessTransport:
     """Starts runners as plain child processes."""
 
-    def __init__(self, settings: SandboxSettings, tools: Path) -> None:
+    def __init__(self, settings: SandboxSettings, tools: Path, *, root: Path | None = None) -> None:
+        """Take what a call may use, and the root with the Python if that is another one."""
         self._settings = settings
         self._tools = tools
         self.sockets = Path(tempfile.gettempdir())
-        self._root = host_root()
+        self.root = root or host_root()
 
     async def start(self, folder: Path) -> ChildProcess:
         """Start a runner with a folder of its own for files."""
@@ -112,4 +113,4 @@ class ProcessTransport:
         return configuration
 
     def _inside(self, path: Path) -> Path:
-        return self._root / path.relative_to("/")
+        return self.root / path.relative_to("/")

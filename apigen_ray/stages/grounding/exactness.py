@@ -1,0 +1,107 @@
+"""What else must agree where a query was written for given calls: nothing forgotten, nothing added.
+
+A query that people wrote may leave a choice to the assistant and tell a story around its request.
+Where a model was given the calls and has written nothing but their query, a choice that it does not
+hint at was forgotten, and a number that no call has was made up. A small model, moreover, may
+write a statement, a call, or the values alone.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+
+from apigen_ray.records import Call, Tool
+from apigen_ray.stages.grounding.coverage import Coverage, Kind
+from apigen_ray.stages.grounding.literals import Literal, alternatives, chosen, topic
+from apigen_ray.stages.grounding.matching import hinted, is_named
+from apigen_ray.stages.grounding.reading import Reading
+from apigen_ray.stages.grounding.text import fold, split_identifier, stem, words_of
+from apigen_ray.strict_json import leaves
+
+_REQUEST = re.compile(
+    r"\?|\b(?:what|how|please|wondering|help me|let me know|(?:tell|give|show|find) (?:me|us)|"
+    r"(?:can|could|would|will) (?:you|i|we|it)|(?:i|we)(?:'d like|'m looking| need| want| would))\b"
+    r"|(?:^|[.!;:,]\s+)(?:and |then |now )?(?:when|which|who|whose|where|why|is|are|does|do|did|"
+    r"find|get|check|convert|calculate|compute|compare|count|add|work out|figure out|translate|"
+    r"generate|list|look up|make|set|sort|split|estimate|determine|express|turn|write|parse|"
+    r"validate|format|approximate|take|need|want)\b",
+    re.IGNORECASE,
+)
+_NUMBER_OF = re.compile(r"(?<![\w.,])(\d[\d,]*(?:\.\d+)?)\s+([a-z]{3,})", re.IGNORECASE)
+
+
+def inexact(
+    query: str, calls: Sequence[Call], tools: Mapping[str, Tool], coverage: Coverage | None
+) -> Iterator[str]:
+    """What the query forgets, adds or confuses, each in a few words.
+
+    Args:
+        query: The query.
+        calls: Its calls.
+        tools: The tools that were shown, by name.
+        coverage: What the query mentions and no call uses; None if that was not looked up.
+    """
+    reading = Reading(query)
+    if not _REQUEST.search(query):
+        yield "it asks for nothing"
+    for index, call in enumerate(calls):
+        tool = tools.get(call.name)
+        if tool is None:
+            continue
+        for name in (call.name, *call.arguments):
+            if "_" in name and name in query:
+                yield f"it names {name}"
+        if not _is_on_topic(call, tool, reading):
+            yield f"no word of it says what {call.name} does"
+        yield from _forgotten(index, call, tool, reading)
+    yield from _confused(calls, query)
+    if coverage:
+        yield from _added(coverage, len(calls))
+
+
+def _is_on_topic(call: Call, tool: Tool, reading: Reading) -> bool:
+    """Whether the query has a word, other than those of the values, that says what is done."""
+    values = " ".join(str(value) for value in leaves(call.arguments) if isinstance(value, str))
+    given = {stem(word) for word in words_of(fold(split_identifier(values)))}
+    name, about = topic(call, tool)
+    return bool((name | about) & (reading.stems - given))
+
+
+def _forgotten(index: int, call: Call, tool: Tool, reading: Reading) -> Iterator[str]:
+    """Choices that the query does not hint at, or of which it names another one."""
+    made = list(chosen(index, call, tool.parameters))
+    for choice in made:
+        if not hinted(choice, reading):
+            yield f"it does not hint at {choice.path} = {choice.value}"
+    values = {fold(str(value)) for value in leaves(call.arguments)}
+    for other in alternatives(call, tool):
+        if fold(str(other.value)) not in values and is_named(other, reading):
+            yield f"it speaks of {_shown(other)}, which the call does not choose"
+
+
+def _shown(choice: Literal) -> str:
+    return choice.name if isinstance(choice.value, bool) else repr(choice.value)
+
+
+def _confused(calls: Sequence[Call], query: str) -> Iterator[str]:
+    """Numbers that the query gives to one argument, and the calls to another."""
+    numbers = [
+        (frozenset(stem(word) for word in words_of(fold(split_identifier(name)))), name, value)
+        for call in calls
+        for name, value in call.arguments.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    ]
+    values = {value for _, _, value in numbers}
+    for match in _NUMBER_OF.finditer(query):
+        said, thing = float(match[1].replace(",", "")), stem(match[2].lower())
+        named = {value: name for words, name, value in numbers if thing in words}
+        if said in values and named and said not in named:
+            value, name = next(iter(named.items()))
+            yield f"it says {match[0]}, and the call has {name} = {value:g}"
+
+
+def _added(coverage: Coverage, calls: int) -> Iterator[str]:
+    for part in coverage.unused:
+        if part.kind in (Kind.NUMBER, Kind.QUOTED):
+            yield f"no call uses its {part.text!r}"
+    if coverage.requests > calls:
+        yield f"it asks for {coverage.requests} things"
