@@ -205,7 +205,8 @@ class JudgeBlock:
     ) -> None:
         forward_logs(coordinator.log)
         self._judges = [
-            Judge(endpoint.name, _client(endpoint, coordinator)) for endpoint in endpoints
+            Judge(endpoint.name, _client(endpoint, coordinator), endpoint.lists_requests)
+            for endpoint in endpoints
         ]
         self._rule = rule
         self._grounding = grounding
