@@ -74,9 +74,14 @@ def enter(requests: int, answers: int, output: int, null: int) -> None:
 
 def guard(cpu_s: int) -> None:
     """Guard a runner that is not PID 1: calls could signal it, and may outlive it."""
-    _libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
+    end_with_parent()
     resource.setrlimit(resource.RLIMIT_CPU, (cpu_s, cpu_s))  # counts from the fork on
     seccomp.install_signal_guard()
+
+
+def end_with_parent() -> None:
+    """Have the kernel end this process when its parent has ended."""
+    _libc.prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0)
 
 
 def _above_kept(descriptor: int) -> int:

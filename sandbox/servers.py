@@ -33,8 +33,10 @@ import threading
 import traceback
 from typing import Any, NoReturn
 
+import child
 import cleanup
 import loading
+import seccomp
 import service
 
 # as in runner.py
@@ -47,6 +49,7 @@ NOTED_BYTES = 48 << 10  # what an event has room for
 POLL_MS = 1000
 PACKAGES = "opt/packages"  # in an image or folder that `sandbox build --mcp` made
 WORKSPACE = "workspace"
+TOOLS = "{tools}"  # in a command: the folder of the server's files
 SHEBANG = re.compile(rb"#!\s*(\S+)(?:\s+(\S+))?")
 OURS = (*loading.OURS, "servers")
 
@@ -80,7 +83,8 @@ class Launcher:
         self.alone = configuration["alone"]
         self.scratch = scratch
         self.tools = configuration["tools"]
-        self.command: list[str] = configuration["server"]["command"]
+        words: list[str] = configuration["server"]["command"]
+        self.command = [word.replace(TOOLS, self.tools) for word in words]
         self.environment = environment | configuration["server"]["env"]
         self.forks: bool = configuration["server"]["forks"]  # else another Python may be meant
         self.oom_kills = cleanup.OomKills()
@@ -150,6 +154,9 @@ class Launcher:
         """Turn this fork into the server."""
         os.setpgrp()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if os.getppid() != 1:  # PID 1 is deaf to signals from its own namespace
+            child.end_with_parent()
+            seccomp.install_signal_guard()
         kept = [above(descriptor) for descriptor in streams]
         note = above(notes) if notes is not None else None
         for target, descriptor in enumerate(kept):

@@ -12,7 +12,7 @@ import yaml
 from apigen_ray.errors import BadInput, InfrastructureError
 from apigen_ray.records import McpBackend, Tool
 from apigen_ray.stages.execute.mcp import McpServer, McpServers, McpTools, as_servers
-from apigen_ray.stages.execute.mcp.build import build, prepare
+from apigen_ray.stages.execute.mcp.build import build, needs_of, prepare
 from apigen_ray.stages.execute.mcp.http import HttpServer
 from apigen_ray.stages.execute.mcp.prepared import PreparedServer
 from apigen_ray.stages.execute.mcp.running import Boxes, Running
@@ -97,6 +97,8 @@ async def list_server(
     server = prepare(name, settings, kind, rest.allow)
     if kind == "sidecar" and settings.url is None:
         return Listed(server, name, ())  # sidecars run beside the workers, not here
+    if settings.url is not None and rest.mode == "replay":
+        return Listed(server, name, ())  # nothing is sent
     try:
         if settings.url is not None:
             return await _reach(server, imported, rest)
@@ -140,6 +142,9 @@ def build_servers(source: str) -> Iterator[str]:
     """
     servers = as_servers(source)
     sandbox, _ = settings_of(source)
+    if sandbox.kind == "sidecar":  # any runner may be asked for any server
+        yield f"image of the sidecars: {build_together(servers)}"
+        return
     kind, _ = choose_kind(sandbox)
     for name, server in servers.items():
         try:
@@ -147,6 +152,15 @@ def build_servers(source: str) -> Iterator[str]:
         except BadInput as error:
             raise BadInput(f"mcp_servers.{name}: {error}") from error
         yield f"{name}: {built or 'needs nothing besides Python'}"
+
+
+def build_together(servers: McpServers) -> str | None:
+    """Make one image with what all servers need; None if they need nothing."""
+    needs = [found for server in servers.values() if (found := needs_of(server))]
+    packages = tuple(dict.fromkeys(package for one, _ in needs for package in one))
+    programs = tuple(dict.fromkeys(program for _, one in needs for program in one))
+    together = McpServer(command="python3", packages=packages, programs=programs)
+    return build(together, "docker")
 
 
 def settings_of(source: str) -> tuple[SandboxSettings, RestSettings]:

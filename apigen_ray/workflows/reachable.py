@@ -68,7 +68,7 @@ def unreachable(
         if isinstance(tool.backend, McpBackend):
             if cause := _server_problem(tool.backend.server, servers, env):
                 causes[tool.name] = cause
-            elif url := servers[tool.backend.server].url:
+            elif rest.mode != "replay" and (url := servers[tool.backend.server].url):
                 hosts.setdefault(_origin(url), []).append(tool.name)
             continue
         if tool.backend is None or isinstance(tool.backend, PythonBackend):

@@ -28,10 +28,12 @@ async def calling(
     keys: dict[str, str] | None = None,
     tools: dict[str, McpBackend] | None = None,
     slots: int = 1,
+    allow: tuple[str, ...] = (),
     **changes: object,
 ) -> AsyncIterator[McpCaller]:
     sandbox = settings_for(kind, slots=slots)
-    server = prepare("plain", server_of(how, **changes), sandbox.kind)  # type: ignore[arg-type]
+    settings = server_of(how, **changes)
+    server = prepare("plain", settings, sandbox.kind, allow)  # type: ignore[arg-type]
     known = tools or {name: McpBackend("plain", name) for name in NAMES}
     caller = McpCaller(McpTools(known, {"plain": server}), sandbox, RestSettings(), keys or {})
     try:

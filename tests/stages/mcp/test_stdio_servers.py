@@ -1,5 +1,6 @@
 """Servers that are started: what they answer, what becomes of bad ones, and what they can reach."""
 
+import asyncio
 import json
 
 import pytest
@@ -12,7 +13,7 @@ from apigen_ray.stages.execute.mcp.prepared import split_launcher
 from apigen_ray.tools.backends import schema_digest
 from tests.stages.mcp import plain_server
 from tests.stages.mcp.mcp_servers import ask, ask_once, calling, server_of
-from tests.stages.sandbox.sandboxes import running
+from tests.stages.sandbox.sandboxes import running, sidecars
 
 KINDS = ["process", "bubblewrap", pytest.param("docker", marks=pytest.mark.docker)]
 
@@ -32,6 +33,16 @@ async def test_a_server_is_one_through_a_data_point_and_fresh_for_the_next(kind)
             assert first.result == {"memory": [text], "file": text}
             assert second.result == {"memory": [text, text], "file": text + text}
     assert running(kind) == set()
+
+
+@pytest.mark.docker
+async def test_servers_start_in_sidecars_and_reach_nothing():
+    with sidecars(2):
+        async with calling("sidecar") as caller:
+            for text in "ab":
+                result = await ask_once(caller, "note", text)
+                assert result.result == {"memory": [text], "file": text}
+            assert (await ask_once(caller, "act", "probe")).result == {"reached": []}
 
 
 async def test_data_points_at_once_see_nothing_of_each_other(kind):
@@ -101,6 +112,33 @@ async def test_a_hostile_server_reaches_nothing(kind, monkeypatch):
         result = await ask_once(caller, "act", "probe")
     assert isinstance(result, Returned), result
     assert result.result == {"reached": []}
+
+
+async def test_a_process_that_stays_behind_is_gone_for_the_next_data_point(kind):
+    async with calling(kind) as caller:
+        assert (await ask_once(caller, "act", "stay")).result == "left"
+        for _ in range(3):
+            assert (await ask_once(caller, "note", "x")).result == {"memory": ["x"], "file": "x"}
+
+
+@pytest.mark.parametrize("kind", [KINDS[1], KINDS[2]])
+async def test_hosts_that_are_listed_are_reached_and_no_others(kind):
+    async def greet(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello")
+        writer.close()
+
+    web = await asyncio.start_server(greet, "127.0.0.1", 0)
+    port = web.sockets[0].getsockname()[1]
+    listed, other = f"http://127.0.0.1:{port}/", "http://example.com/"
+    settings = {"hosts": ["127.0.0.1"], "env": {"ADDRESSES": listed}}
+    async with web, calling(kind, allow=(f"127.0.0.1:{port}",), **settings) as caller:
+        assert (await ask_once(caller, "act", "fetch")).result == ["hello"]
+    settings["env"]["ADDRESSES"] = other
+    async with calling(kind, **settings) as caller:
+        result = await ask_once(caller, "act", "fetch")
+    assert result.reason is Reason.EGRESS_DENIED
+    assert "example.com:80 is not one of the allowed hosts" in result.message
 
 
 async def test_a_server_that_asks_for_something_is_declined(kind):
@@ -225,6 +263,11 @@ def test_a_server_whose_packages_are_not_installed_says_what_to_do():
     settings = server_of(packages=["no-such-package-here"])
     with pytest.raises(BadInput, match=r"mcp_servers.x: .*sandbox build --mcp"):
         prepare("x", settings, "bubblewrap")
+
+
+def test_hosts_need_a_sandbox_with_a_network_of_its_own():
+    with pytest.raises(BadInput, match=r"mcp_servers.x: hosts: a sandbox of kind process"):
+        prepare("x", server_of(hosts=["a.example"]), "process")
 
 
 async def test_calls_after_a_time_out_are_not_sent(kind):

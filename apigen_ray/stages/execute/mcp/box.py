@@ -115,7 +115,6 @@ class Box:
         configuration = transport.configuration()
         configuration |= {
             "functions": {},
-            "egress": bool(settings.egress),
             "server": {
                 "command": list(server.command),
                 "env": env,

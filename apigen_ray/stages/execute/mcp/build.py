@@ -38,9 +38,11 @@ from apigen_ray.stages.execute.sandbox.image import (
     readable,
     runner_files,
 )
-from apigen_ray.stages.execute.sandbox.settings import Kind
+from apigen_ray.stages.execute.sandbox.settings import WITH_EGRESS, Kind, no_egress
 
 REPOSITORY = "apigen-ray-mcp"
+RECIPE = 1
+"""Raised when the same packages are installed in another way: what was built is built anew."""
 INSTALL_TIMEOUT_S = 900
 BUILD = "run `apigen-ray sandbox build --mcp` with this config"
 
@@ -63,6 +65,8 @@ def prepare(
 def _prepared(name: str, settings: McpServer, kind: Kind, allow: tuple[str, ...]) -> PreparedServer:
     if settings.url is not None:
         return PreparedServer(name, settings)
+    if settings.hosts and kind not in WITH_EGRESS:
+        raise BadInput(f"hosts: {no_egress(kind)}")
     command = (settings.command or "", *settings.args)
     image = root = None
     brings_runner = kind == "docker" and settings.image is not None
@@ -119,9 +123,8 @@ def build(settings: McpServer, kind: Kind) -> str | None:
 
 def _tag(needs: tuple[tuple[str, ...], tuple[str, ...]]) -> str:
     packages, programs = needs
-    own = Path(__file__).read_bytes()
-    described = json.dumps([sorted(packages), sorted(programs)])
-    return f"{REPOSITORY}:{digest_of(*python_identity(), own, described)}"
+    described = json.dumps([RECIPE, sorted(packages), sorted(programs)])
+    return f"{REPOSITORY}:{digest_of(*python_identity(), described)}"
 
 
 def _root_of(needs: tuple[tuple[str, ...], tuple[str, ...]]) -> Path:

@@ -34,7 +34,6 @@ class HttpServer:
         }
         self._client = Client(rest, Policy(rest.allow, rest.hosts))
         self._response_bytes = rest.response_bytes
-        self._in_flight = asyncio.Semaphore(rest.per_host_concurrency)
         self._starting = asyncio.Lock()
         self._session: Session | None = None
         self._problem: tuple[Reason, str] | None = None
@@ -50,7 +49,7 @@ class HttpServer:
         Raises:
             McpUnavailable: if the server can't be reached, or has other tools than when imported.
         """
-        async with self._in_flight:
+        async with self._client.turn(self._url):
             session = await self._get()
             self._problem = None
             timeout_s = self._server.settings.timeout_s

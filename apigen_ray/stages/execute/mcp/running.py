@@ -1,6 +1,7 @@
 """Servers that are started: in boxes that share a server's files, each with its session."""
 
 import asyncio
+import logging
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -10,11 +11,13 @@ from apigen_ray.errors import McpUnavailable
 from apigen_ray.records import CallResult, Failed, JsonObject, McpBackend, Reason
 from apigen_ray.run_folder.owned_folders import OwnedFolder
 from apigen_ray.stages.execute.mcp.box import Box, Ended, transport_for
-from apigen_ray.stages.execute.mcp.prepared import TOOLS, PreparedServer
+from apigen_ray.stages.execute.mcp.prepared import PreparedServer
 from apigen_ray.stages.execute.mcp.session import ServerFault, Session, changes
 from apigen_ray.stages.execute.mcp.wire import Wire
 from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
 from apigen_ray.stages.execute.sandbox.toolcode import ToolCode, write
+
+log = logging.getLogger(__name__)
 
 
 class Running:
@@ -61,7 +64,10 @@ class Running:
         result = await session.call(tool, arguments, self._server.settings.timeout_s, result_bytes)
         if isinstance(result, Failed):
             self.timed_out = result.reason == Reason.TIMEOUT
-            if denied := self.box.denials():
+            denied = self.box.denials()
+            for why in denied:
+                log.warning("egress denied", extra={"why": why})
+            if denied:
                 return Failed(
                     Reason.EGRESS_DENIED, f"{denied[0]}; then: {result.message}", result.seconds
                 )
@@ -161,9 +167,8 @@ class Boxes:
         tools = self._folder.path / "tools"
         found = await asyncio.to_thread(transport_for, self.server, self._settings, tools)
         transport, settings, root = found
-        mounted = str(transport.configuration()["tools"])
-        words = (word.replace(TOOLS, mounted) for word in self.server.command)
-        command = tuple(self.server.settings.filled(word, self._arguments_env) for word in words)
+        filled = self.server.settings.filled
+        command = tuple(filled(word, self._arguments_env) for word in self.server.command)
         server = replace(self.server, command=command)
         return await Box.open(
             transport, settings, server, root=root, env=self._env, preload=preload

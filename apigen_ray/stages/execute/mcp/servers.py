@@ -12,6 +12,7 @@ from apigen_ray.stages.execute.mcp.http import HttpServer
 from apigen_ray.stages.execute.mcp.pools import Answering, FreshServers, Servers, SharedServer
 from apigen_ray.stages.execute.mcp.prepared import PreparedServer
 from apigen_ray.stages.execute.mcp.running import Boxes
+from apigen_ray.stages.execute.mcp.tape import Tape
 from apigen_ray.stages.execute.rest.caller import HIDDEN, forms_of
 from apigen_ray.stages.execute.rest.settings import RestSettings
 from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
@@ -50,6 +51,7 @@ class McpCaller:
         self._servers: dict[str, Servers] = {}
         self._slots = asyncio.Semaphore(sandbox.slots)
         self._secrets = _secrets(known, env)
+        self._tape: Tape | None = None
 
     @contextlib.asynccontextmanager
     async def data_point(self) -> AsyncIterator["Lease"]:
@@ -61,6 +63,8 @@ class McpCaller:
         """End all servers."""
         await asyncio.gather(*(server.close() for server in self._servers.values()))
         self._servers.clear()
+        if self._tape is not None:
+            self._tape.close()
 
     async def take(self, name: str, stack: contextlib.AsyncExitStack) -> Answering:
         """The server of a data point, until its stack is closed."""
@@ -76,6 +80,16 @@ class McpCaller:
         """Call a tool; keys are removed from whatever the server says."""
         result = await server.call(tool, arguments, self._sandbox.result_bytes)
         return redacted(result, self._secrets) if self._secrets else result
+
+    @property
+    def tape(self) -> Tape:
+        """The cassette of calls over HTTP."""
+        self._tape = self._tape or Tape(self._rest)
+        return self._tape
+
+    def url(self, server: str) -> str | None:
+        """The address of a server, as the config has it; None for one that is started."""
+        return self._known.servers[server].settings.url
 
     def _make(self, name: str) -> Servers:
         server = self._known.servers[name]
@@ -102,6 +116,16 @@ class Lease:
             InfrastructureError: if its server can't be used, which says nothing about the call.
         """
         backend = self._caller.backend(call.name)
+        url = self._caller.url(backend.server)
+        if url is None:
+            return await self._ask(backend, call)
+        if self._caller.tape.replays:
+            return self._caller.tape.find(url, backend.tool, call.arguments)
+        result = await self._ask(backend, call)
+        self._caller.tape.record(url, backend.tool, call.arguments, result)
+        return result
+
+    async def _ask(self, backend: McpBackend, call: Call) -> CallResult:
         if backend.server not in self._taken:
             self._taken[backend.server] = await self._caller.take(backend.server, self._stack)
         return await self._caller.ask(self._taken[backend.server], backend.tool, call.arguments)

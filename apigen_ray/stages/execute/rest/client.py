@@ -10,7 +10,7 @@ import random
 import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TypeAlias
@@ -170,6 +170,10 @@ class Client:
                 return Failed(fault.reason, str(fault), time.monotonic() - started)
         seconds = time.monotonic() - started
         return Response(answer.status, answer.content_type, answer.body, seconds)
+
+    def turn(self, url: str) -> AbstractAsyncContextManager[None]:
+        """Wait for a turn at a host, by its limits of calls at once and per second."""
+        return self._limits(URL(url, encoded=True)).turn()
 
     async def open(
         self, method: str, url: str, headers: Sequence[tuple[str, str]], body: bytes | None
