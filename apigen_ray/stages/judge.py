@@ -16,11 +16,12 @@ from apigen_ray.stages.conversation import Messages, turns_of
 from apigen_ray.stages.similarity import sentences
 from apigen_ray.stages.verdict import PLAIN_VERDICT, VERDICT, Vote, read_verdict
 from apigen_ray.tools.prompt_text import tools_text
+from apigen_ray.tools.references import references_of
 
 TEMPLATES = Templates("apigen_ray.stages")
 TEMPLATE_NAMES = (
     "judge_system.txt", "judge_format.txt", "judge_format_plain.txt", "judge.txt",
-    "judge_conversation.txt", "judge_again.txt",
+    "judge_references.txt", "judge_conversation.txt", "judge_again.txt",
 )  # fmt: skip
 
 RESULT_CHARACTERS = 2000
@@ -191,6 +192,7 @@ def _request(
         query=_inert(pair.query),
         calls=_listed(_inert(call) for call in _numbered(pair)),
         results=_listed(_cut(_inert(_without_time(result))) for result in results),
+        references=_references_note(pair),
         findings=_findings_block(findings),
     )
 
@@ -208,6 +210,11 @@ def _conversation_request(
         messages="\n".join(_lines(conversation, iter(results))),
         findings=_findings_block(findings),
     )
+
+
+def _references_note(pair: Pair) -> str:
+    """What references are; nothing at all where there are none."""
+    return f"{TEMPLATES.text('judge_references.txt')}\n" if references_of(pair.calls) else ""
 
 
 def _lines(conversation: Messages, results: Iterator[JsonObject]) -> Iterator[str]:

@@ -11,9 +11,10 @@ from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.structured_output import WITH_SCHEMA
 from apigen_ray.prompting.calls_first import CallsFirstSampler
 from apigen_ray.prompting.pair_schema import calls_schema, schema_of
+from apigen_ray.prompting.prompts import Prompt
 from apigen_ray.prompting.sampler import PromptSampler, Sampler, plan
 from apigen_ray.prompting.targets import goals_of
-from apigen_ray.records import Json, JsonObject, Message, Prompt, Rejected, Reply, Seed
+from apigen_ray.records import Json, JsonObject, Message, Rejected, Reply, Seed
 from apigen_ray.report.rates import clock, rate_text
 from apigen_ray.stages.agreement import same_calls
 from apigen_ray.stages.agreement.solve import read_calls, solve_messages
@@ -22,7 +23,7 @@ from apigen_ray.stages.judge import judge_messages
 from apigen_ray.stages.verdict import PLAIN_VERDICT, VERDICT, read_verdict
 from apigen_ray.tools.library import Library
 from apigen_ray.tools.write_forms import shown_form
-from apigen_ray.workflows.drawn_calls import by_tool, draw_candidates
+from apigen_ray.workflows.drawn_calls import by_tool, chain_candidates, draw_candidates
 from apigen_ray.workflows.prepare import run_async
 
 QUOTED_CHARS = 80
@@ -89,7 +90,8 @@ def generator_trial(config: RunConfig, library: Library, seeds: Sequence[Seed]) 
     sampler: PromptSampler = drawn
     if config.strategy == "calls_first":  # the run leaves out the calls that fail when they are run
         calls = by_tool(draw_candidates(config, library.tools, seeds))
-        sampler = CallsFirstSampler(drawn, calls)
+        chains = chain_candidates(config, library.tools, calls)
+        sampler = CallsFirstSampler(drawn, calls, chains)
     categories = sorted({tool.category for tool in library.tools})
     goals = goals_of(config.points, config.target, categories)
     specs = plan(goals, config.sampling.pairs_per_prompt)
