@@ -248,7 +248,8 @@ def _problem(problem: ErrorDetails) -> str:
 
 def _suggestion(steps: Sequence[str]) -> str:
     known = {key for section in _SECTIONS for key in section.model_fields}
-    close = difflib.get_close_matches(steps[-1], sorted(known), n=1)
+    # A key that another section has is no help.
+    close = difflib.get_close_matches(steps[-1], sorted(known - {steps[-1]}), n=1)
     return f"; did you mean {close[0]!r}?" if close else ""
 
 

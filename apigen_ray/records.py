@@ -26,6 +26,8 @@ class Style(StrEnum):
     """Several tools shown, several calls over at least two of them."""
     IRRELEVANCE = "irrelevance"
     """Tools shown, none of them fits, no call."""
+    SEQUENTIAL = "sequential"
+    """Several tools shown; a later call takes a value from the result of an earlier one."""
     MULTI_TURN = "multi_turn"
     """A conversation in which the assistant makes calls more than once: data made elsewhere."""
 
@@ -88,6 +90,8 @@ class Reason(StrEnum):
     STYLE_MISMATCH = "style_mismatch"
     INVALID_TOOL = "invalid_tool"
     """A row made elsewhere shows a tool that can't be read."""
+    BAD_REFERENCE = "bad_reference"
+    """An argument refers to what no earlier call returns."""
     BAD_CONVERSATION = "bad_conversation"
     """Messages that don't fit together: an unknown role, a result without a call, no end."""
 
@@ -102,6 +106,8 @@ class Reason(StrEnum):
     CONNECTION = "connection"
     EGRESS_DENIED = "egress_denied"
     EMPTY_RESULT = "empty_result"
+    UNRESOLVED_REFERENCE = "unresolved_reference"
+    """What an argument refers to was not returned, or is no value for it."""
 
     JUDGED_NO = "judged_no"
     COPIED = "copied"
@@ -129,11 +135,13 @@ REASONS_OF: Mapping[Outcome, tuple[Reason, ...]] = {
         Reason.EMPTY_QUERY, Reason.NO_CALLS, Reason.UNKNOWN_FUNCTION, Reason.UNKNOWN_ARGUMENT,
         Reason.MISSING_ARGUMENT, Reason.WRONG_TYPE, Reason.CONSTRAINT, Reason.DUPLICATE_KEY,
         Reason.DUPLICATE_CALL, Reason.STYLE_MISMATCH, Reason.INVALID_TOOL, Reason.BAD_CONVERSATION,
+        Reason.BAD_REFERENCE,
     ),
     Outcome.FAIL_EXECUTION: (
         Reason.RAISED, Reason.TIMEOUT, Reason.CRASHED, Reason.MEMORY, Reason.OUTPUT_TOO_LARGE,
         Reason.NOT_SERIALIZABLE, Reason.HTTP_STATUS, Reason.ERROR_IN_BODY, Reason.CONNECTION,
         Reason.EGRESS_DENIED, Reason.EMPTY_RESULT,
+        Reason.UNRESOLVED_REFERENCE,
     ),
     Outcome.FAIL_SEMANTIC: (
         Reason.JUDGED_NO, Reason.COPIED, Reason.UNGROUNDED, Reason.DISAGREEMENT,
@@ -228,6 +236,8 @@ class Tool:
     parameters: JsonObject
     category: str
     backend: Backend | None = None
+    returns: JsonObject | None = None
+    """The schema of what a call returns, with examples of it; None where it is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,26 +272,6 @@ class Message:
 
     role: Literal["system", "user", "assistant"]
     content: str
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """What is asked of a model: `count` data points of one style over the tools shown."""
-
-    id: str
-    style: Style
-    tools: tuple[Tool, ...]
-    messages: tuple[Message, ...]
-    count: int
-    examples: tuple[Pair, ...] = ()
-    """The pairs that the messages show."""
-    calls: tuple[Call, ...] | None = None
-    """Calls that are given, of which the query is asked for; None where both are."""
-
-    @property
-    def strategy(self) -> Strategy:
-        """How the data points come about."""
-        return "query_and_calls" if self.calls is None else "calls_first"
 
 
 @dataclass(frozen=True, slots=True)

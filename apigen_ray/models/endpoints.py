@@ -60,6 +60,9 @@ class GenerationSettings(Settings):
     """More fields of the request body, passed through unchanged, such as
     `{chat_template_kwargs: {enable_thinking: false}}` for Qwen3, `{reasoning_effort: low}` for
     gpt-oss, or `{chat_template_kwargs: {thinking: true}}` for DeepSeek-V3.1."""
+    lists_requests: bool = True
+    """Whether, as a judge, it first lists the query's requests with the calls that fulfil them; the
+    model of a few hundred million parameters can't, and gives the paper's verdict alone."""
     usd_per_gpu_hour: float = Field(default=0, ge=0)
     """The price of a GPU hour of your own server: replies share the cost of the time it is busy."""
 

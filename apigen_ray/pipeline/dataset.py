@@ -1,16 +1,13 @@
 """A run as one Ray dataset.
 
 Each model has its own `tasks -> generate(model)`, stage 1 included, in actors of its own. From
-there on, the streams of all models are one, `-> execute -> judge`, with shared actors. Rows stream
-to the driver, the only process that writes.
+there on, the streams of all models are one, `-> execute -> judge`, with shared actors. A small run
+has all stages in one actor. Rows stream to the driver, the only process that writes.
 """
 
 import math
-import queue
-import threading
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -25,8 +22,6 @@ from ray.data.read_api import (
 
 from apigen_ray.config import ActorCount, Actors
 from apigen_ray.models.endpoints import Endpoint, share_of
-from apigen_ray.pipeline import steps
-from apigen_ray.pipeline.metrics import RowMeter
 from apigen_ray.pipeline.operators import (
     AgreeBlock,
     ExecuteBlock,
@@ -34,19 +29,23 @@ from apigen_ray.pipeline.operators import (
     GenerateBlock,
     JudgeBlock,
     Panel,
+    Stages,
     task_item,
 )
-from apigen_ray.pipeline.session import QUEUED_BLOCKS, ending
+from apigen_ray.pipeline.session import ending
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.pipeline.sidecars import check_sidecars, placement
+from apigen_ray.pipeline.stream import stream
 from apigen_ray.prompting.sampler import PromptSampler, Task
-from apigen_ray.run_folder.rows import SCHEMA
+from apigen_ray.prompting.seed_pool import need_pools
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.grounding import GroundingSettings
 from apigen_ray.stages.judge import Rule
 
 MAX_ROWS_PER_BLOCK = 64
 """Even a small block costs about 5 ms of CPU at each operator, and twice that in the driver."""
+SMALL_RUN = 1000
+"""Data points up to which a run of one model has all stages in one process."""
 FEW_REQUESTS = 16
 """Up to this concurrency, replies come so slowly that each row can have a block of its own."""
 
@@ -90,10 +89,10 @@ def generate(
     """Run the tasks of all models side by side. A prompt that is never sent has no rows.
 
     Yields:
-        Tables of settled rows as they arrive, and an empty one when half a second passes without
-        any, so that the caller can check the time.
+        See `stream`.
     """
     shared = ray.put(sampler)
+    verifying = _verifying(executor, jury, coordinator, actors)
     streams = []
     for generation in generations:
         endpoint = generation.endpoint
@@ -102,17 +101,21 @@ def generate(
         items = [task_item(task) for task in generation.tasks]
         source = _source(items, max(1, per_block // per_prompt))
         share = _share(endpoint, actors.generate)
-        streams.append(
-            source.map_batches(
-                _named(f"generate({endpoint.name})", GenerateBlock),
-                fn_constructor_args=(shared, share, coordinator, check, (pools, generation.owner)),
-                compute=_pool(actors.generate, share.concurrency, per_block),
-                **_BLOCKWISE,
-            )
+        generating = Operator(
+            f"generate({endpoint.name})",
+            GenerateBlock,
+            (shared, share, coordinator, check, (pools, generation.owner)),
+            actors.generate,
+            share.concurrency,
         )
+        if is_small(generations, [generating, *verifying]):
+            together = _together([generating, *verifying], per_block)
+            yield from stream(_through(source, [together], per_block))
+            return
+        streams.append(_through(source, [generating], per_block))
     points = streams[0].union(*streams[1:]) if len(streams) > 1 else streams[0]
     per_block = _rows_per_block([g.endpoint for g in generations], jury.all_endpoints)
-    yield from _stream(_verified(points, executor, jury, coordinator, actors, per_block=per_block))
+    yield from stream(_through(points, verifying, per_block))
 
 
 def end_early(
@@ -137,50 +140,106 @@ def verify(
     """Run rows that passed stage 1 through the stages that are given; yields like `generate`."""
     per_block = _rows_per_block(jury.all_endpoints if jury else ())
     blocks = [rows.slice(at, per_block) for at in range(0, len(rows), per_block)]
-    source = from_blocks(blocks)
-    yield from _stream(_verified(source, executor, jury, coordinator, actors, per_block=per_block))
+    verifying = _verifying(executor, jury, coordinator, actors)
+    yield from stream(_through(from_blocks(blocks), verifying, per_block))
 
 
-def _verified(
-    rows: Dataset,
-    executor: Executor | None,
-    jury: Jury | None,
-    coordinator: RemoteCoordinator,
-    actors: Actors,
-    *,
-    per_block: int,
-) -> Dataset:
+@dataclass(frozen=True)
+class Operator:
+    """A stage of the dataset, or several in one."""
+
+    name: str
+    stage: type
+    arguments: tuple[Any, ...]
+    actors: ActorCount
+    concurrency: int
+    """How many calls an actor has in flight."""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """Where Ray may place its actors."""
+    blocks: int | None = None
+    """How many blocks an actor has in flight, if its concurrency does not say it."""
+
+
+def _verifying(
+    executor: Executor | None, jury: Jury | None, coordinator: RemoteCoordinator, actors: Actors
+) -> list[Operator]:
+    """The stages that are given, after the check."""
+    operators = []
     if executor:
         check_sidecars(executor)
-        rows = rows.map_batches(
-            _named("execute", ExecuteBlock),
-            fn_constructor_args=(executor, coordinator),
-            compute=_pool(actors.execute, _concurrent_calls(executor), per_block),
-            **_BLOCKWISE,
-            **placement(executor),
+        operators.append(
+            Operator(
+                "execute",
+                ExecuteBlock,
+                (executor, coordinator),
+                actors.execute,
+                _concurrent_calls(executor),
+                placement(executor),
+            )
         )
     if jury:
         shares = [_share(endpoint, actors.judge) for endpoint in jury.endpoints]
-        rows = rows.map_batches(
-            _named("judge", JudgeBlock),
-            fn_constructor_args=(shares, jury.rule, jury.grounding, coordinator),
-            compute=_pool(actors.judge, max(e.concurrency for e in shares), per_block),
-            **_BLOCKWISE,
+        operators.append(
+            Operator(
+                "judge",
+                JudgeBlock,
+                (shares, jury.rule, jury.grounding, coordinator),
+                actors.judge,
+                max(endpoint.concurrency for endpoint in shares),
+            )
         )
     if jury and jury.panel:
         shares = [_share(endpoint, actors.agree) for endpoint in jury.panel.endpoints]
+        operators.append(
+            Operator(
+                "agree",
+                AgreeBlock,
+                (Panel(tuple(shares), jury.panel.settings), executor, coordinator),
+                actors.agree,
+                sum(endpoint.concurrency for endpoint in shares),
+                placement(executor) if executor else {},
+            )
+        )
+    return operators
+
+
+def _through(rows: Dataset, operators: Sequence[Operator], per_block: int) -> Dataset:
+    for operator in operators:
         rows = rows.map_batches(
-            _named("agree", AgreeBlock),
-            fn_constructor_args=(
-                Panel(tuple(shares), jury.panel.settings),
-                executor,
-                coordinator,
-            ),
-            compute=_pool(actors.agree, sum(e.concurrency for e in shares), per_block),
+            _named(operator.name, operator.stage),
+            fn_constructor_args=operator.arguments,
+            compute=_pool(operator, per_block),
             **_BLOCKWISE,
-            **(placement(executor) if executor else {}),
+            **operator.options,
         )
     return rows
+
+
+def is_small(generations: Sequence[Generation], operators: Sequence[Operator]) -> bool:
+    """Whether one process does for all stages.
+
+    Each process takes seconds to start, which is most of the time of a small run. Prompts that wait
+    for earlier ones need room of their own, and stages of several actors or places theirs.
+    """
+    points = sum(len(task.tried) for generation in generations for task in generation.tasks)
+    return (
+        points <= SMALL_RUN
+        and len(generations) == 1
+        and not need_pools(generation.tasks for generation in generations)
+        and all(o.actors.max == 1 and not o.options for o in operators)
+    )
+
+
+def _together(operators: Sequence[Operator], per_block: int) -> Operator:
+    """Stages in one process, with as many blocks in flight as they have by themselves."""
+    return Operator(
+        "->".join(operator.name for operator in operators),
+        Stages,
+        tuple((operator.stage, operator.arguments) for operator in operators),
+        operators[0].actors,
+        sum(operator.concurrency for operator in operators),
+        blocks=sum(_blocks_in_flight(operator, per_block) for operator in operators),
+    )
 
 
 def _concurrent_calls(executor: Executor) -> int:
@@ -212,22 +271,29 @@ def _rows_per_block(endpoints: Sequence[Endpoint], judges: Sequence[Endpoint] = 
     return min(concurrency // 2, MAX_ROWS_PER_BLOCK)
 
 
-def _pool(actors: ActorCount, concurrency: int, rows_per_block: int) -> ActorPoolStrategy:
-    """Actors, each with enough blocks in flight for `concurrency` calls, whose times vary widely.
+def _pool(operator: Operator, rows_per_block: int) -> ActorPoolStrategy:
+    """Actors, each with enough blocks in flight.
 
-    A block ends with its slowest call: with log-normal times (sigma 1), the factor below is how
-    much longer that takes than the mean call. No block queues at an actor: actor calls may start in
-    another order than they were sent, and a block that waits for the pool of its round could block
-    those that the pool is made from.
+    No block queues at an actor: actor calls may start in another order than they were sent, and a
+    block that waits for the pool of its round could block those that the pool is made from.
     """
-    slowest = max(1.0, 0.5 + math.log2(rows_per_block))
-    blocks = 4 + math.ceil(concurrency * slowest / rows_per_block)
+    blocks = _blocks_in_flight(operator, rows_per_block)
     return ActorPoolStrategy(
-        min_size=actors.min,
-        max_size=actors.max,
+        min_size=operator.actors.min,
+        max_size=operator.actors.max,
         max_concurrent_calls_per_actor=blocks,
         max_tasks_in_flight_per_actor=blocks,
     )
+
+
+def _blocks_in_flight(operator: Operator, rows_per_block: int) -> int:
+    """Enough blocks for the calls that an actor has in flight, whose times vary widely.
+
+    A block ends with its slowest call: with log-normal times (sigma 1), the factor below is how
+    much longer that takes than the mean call.
+    """
+    slowest = max(1.0, 0.5 + math.log2(rows_per_block))
+    return operator.blocks or 4 + math.ceil(operator.concurrency * slowest / rows_per_block)
 
 
 def _share(endpoint: Endpoint, actors: ActorCount) -> Endpoint:
@@ -247,51 +313,3 @@ def _source(items: Sequence[Mapping[str, Any]], items_per_block: int) -> Dataset
         starts = range(0, len(rows), items_per_block)
         blocks += [pa.Table.from_pylist(rows[start : start + items_per_block]) for start in starts]
     return from_blocks(blocks)
-
-
-_END = object()
-
-
-def _stream(dataset: Dataset) -> Iterator[pa.Table]:
-    """The rows of a dataset as they arrive; it runs in a thread of its own."""
-    # Bounded: while the driver can't write, as with a full disk, no more replies are paid for.
-    arrived: queue.Queue[Any] = queue.Queue(QUEUED_BLOCKS)
-    stopped = threading.Event()
-    meter = RowMeter()
-
-    def consume() -> None:
-        try:
-            # Prefetching would hold a block back until the next arrives, which may depend on it.
-            for block in dataset.iter_batches(
-                batch_size=None, batch_format="pyarrow", prefetch_batches=0
-            ):
-                arrived.put(block)
-                if stopped.is_set():
-                    break
-            arrived.put(_END)
-        except BaseException as error:  # raised again in the caller's thread, below
-            arrived.put(error)
-
-    ending.clear()
-    consumer = threading.Thread(target=consume, daemon=True)
-    consumer.start()
-    try:
-        while True:
-            try:
-                item = arrived.get(timeout=0.5)
-            except queue.Empty:
-                yield SCHEMA.empty_table()
-                continue
-            if item is _END:
-                return
-            if isinstance(item, BaseException):
-                raise item
-            rows = steps.finished(item)
-            meter.count(rows)
-            yield rows
-    finally:
-        stopped.set()  # the caller is done: blocks in flight are the last
-        with suppress(queue.Empty):
-            while True:  # the thread may be waiting for room in the queue
-                arrived.get_nowait()
-        consumer.join(2.0)  # it should end before Ray is shut down

@@ -8,11 +8,12 @@ where everything that a model wrote is text: Arrow infers no types from it.
 
 import asyncio
 import json
+import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import ray
@@ -29,7 +30,7 @@ from apigen_ray.prompting.sampler import PromptSampler, PromptSpec, Task
 from apigen_ray.prompting.seed_pool import LAG
 from apigen_ray.records import Reason, Stage, Style
 from apigen_ray.report.activity import AGREE
-from apigen_ray.run_folder.event_log import forward_logs
+from apigen_ray.run_folder.event_log import ForwardingHandler, forward_logs
 from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.stages.agreement import AgreementSettings, Solver
 from apigen_ray.stages.check import CheckSettings
@@ -44,6 +45,8 @@ from apigen_ray.stages.execute.rest import RestCaller, RestSettings
 from apigen_ray.stages.execute.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
 from apigen_ray.stages.grounding import GroundingSettings
 from apigen_ray.stages.judge import Judge, Rule
+
+BlockStage: TypeAlias = Callable[[pa.Table], Awaitable[pa.Table]]
 
 ENDING_POLL_S = 1.0
 """How often generating actors check whether the run is ending."""
@@ -98,6 +101,13 @@ def _client(endpoint: Endpoint, coordinator: RemoteCoordinator) -> CachingModel:
     return CachingModel(model, endpoint, coordinator)
 
 
+def _forward_logs(coordinator: RemoteCoordinator) -> None:
+    """Send what this process logs to the coordinator, once, however many stages run in it."""
+    handlers = logging.getLogger("apigen_ray").handlers
+    if not any(isinstance(handler, ForwardingHandler) for handler in handlers):
+        forward_logs(coordinator.log)
+
+
 class GenerateBlock:
     """Generation and stage 1: from prompts to checked rows."""
 
@@ -109,7 +119,7 @@ class GenerateBlock:
         check: CheckSettings,
         pools: tuple[RemotePools, str],
     ) -> None:
-        forward_logs(coordinator.log)
+        _forward_logs(coordinator)
         self._sampler: PromptSampler = ray.get(sampler)
         self._samplers: dict[int, asyncio.Task[PromptSampler | None]] = {}
         self._pools, self._owner = pools
@@ -158,11 +168,24 @@ class GenerateBlock:
         self._model.end("the run is ending")
 
 
+class Stages:
+    """Several stages, one after the other, in one process."""
+
+    def __init__(self, *stages: tuple[Callable[..., BlockStage], tuple[Any, ...]]) -> None:
+        self._stages = [stage(*arguments) for stage, arguments in stages]
+
+    async def __call__(self, block: pa.Table) -> pa.Table:
+        """Process a block."""
+        for stage in self._stages:
+            block = await stage(block)
+        return block
+
+
 class ExecuteBlock:
     """Stage 2."""
 
     def __init__(self, executor: Executor, coordinator: RemoteCoordinator) -> None:
-        forward_logs(coordinator.log)
+        _forward_logs(coordinator)
         self._settings = executor.settings
         self._coordinator = coordinator
         self._crash_guard = CrashGuard("execute", coordinator)
@@ -203,9 +226,10 @@ class JudgeBlock:
         grounding: GroundingSettings,
         coordinator: RemoteCoordinator,
     ) -> None:
-        forward_logs(coordinator.log)
+        _forward_logs(coordinator)
         self._judges = [
-            Judge(endpoint.name, _client(endpoint, coordinator)) for endpoint in endpoints
+            Judge(endpoint.name, _client(endpoint, coordinator), endpoint.lists_requests)
+            for endpoint in endpoints
         ]
         self._rule = rule
         self._grounding = grounding
@@ -226,7 +250,7 @@ class AgreeBlock:
     def __init__(
         self, panel: Panel, executor: Executor | None, coordinator: RemoteCoordinator
     ) -> None:
-        forward_logs(coordinator.log)
+        _forward_logs(coordinator)
         self._solvers = [
             Solver(endpoint.name, _client(endpoint, coordinator)) for endpoint in panel.endpoints
         ]

@@ -112,14 +112,19 @@ class RemoteCoordinator:
 class RemotePools:
     """The pools of a run's rounds: made by the driver, used by the generating actors."""
 
-    def __init__(self) -> None:
-        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        options = {"num_cpus": 0, "scheduling_strategy": here, "max_concurrency": 10_000}
-        self._actor = ray.remote(Pools).options(**options).remote()
+    def __init__(self, *, needed: bool = True) -> None:
+        """Start the actor, if prompts of later rounds are to wait in it."""
+        self._actor = None
+        if needed:
+            here = NodeAffinitySchedulingStrategy(
+                ray.get_runtime_context().get_node_id(), soft=False
+            )
+            options = {"num_cpus": 0, "scheduling_strategy": here, "max_concurrency": 10_000}
+            self._actor = ray.remote(Pools).options(**options).remote()
 
     async def of(self, owner: str, round_: int) -> tuple[Seed, ...] | None:
         """Wait for the pairs of a pool; None if it does not come, or not in time."""
-        if round_ < LAG:
+        if self._actor is None or round_ < LAG:
             return ()
         try:
             found = await asyncio.wait_for(self._actor.of.remote(owner, round_), POOL_TIMEOUT_S)
@@ -129,9 +134,10 @@ class RemotePools:
 
     def publish(self, pool: Pool) -> None:
         """Make a pool available to those that wait for it."""
-        # In a list: Ray replaces a bare reference by its value.
-        self._actor.publish.remote(pool.owner, pool.round, [ray.put(pool.pairs)])
+        if self._actor:  # in a list: Ray replaces a bare reference by its value
+            self._actor.publish.remote(pool.owner, pool.round, [ray.put(pool.pairs)])
 
     def close(self) -> None:
         """Release those that wait: no more pools will come."""
-        self._actor.close.remote()
+        if self._actor:
+            self._actor.close.remote()

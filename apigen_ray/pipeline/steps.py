@@ -14,11 +14,13 @@ import pyarrow.compute
 from apigen_ray import strict_json
 from apigen_ray.errors import InfrastructureError
 from apigen_ray.models import Model
+from apigen_ray.pipeline.chains import chain_of
 from apigen_ray.pipeline.charges import charged, shares
 from apigen_ray.pipeline.conversations import conversation_of, executed_turns, mismatches_of
 from apigen_ray.pipeline.poison_rows import CRASH_LIMIT
 from apigen_ray.pipeline.verdicts import voted_row, with_findings
 from apigen_ray.prompting.pair_schema import calls_schema, schema_of
+from apigen_ray.prompting.prompts import Prompt
 from apigen_ray.prompting.sampler import PromptSampler, Task, point_id
 from apigen_ray.prompting.templates import texts
 from apigen_ray.records import (
@@ -26,11 +28,11 @@ from apigen_ray.records import (
     JsonObject,
     Outcome,
     Pair,
-    Prompt,
     Reason,
     Rejected,
     Reply,
     Stage,
+    Style,
 )
 from apigen_ray.run_folder.event_log import log_context
 from apigen_ray.run_folder.rows import (
@@ -51,7 +53,7 @@ from apigen_ray.stages.execute.dispatch import (
     ExecuteSettings,
     execute,
     execute_twice,
-    result_form,
+    result_forms,
 )
 from apigen_ray.stages.grounding import (
     GroundingSettings,
@@ -95,7 +97,7 @@ async def generate_step(
             prompt_id=prompt.id,
             tried=tried,
             strategy=prompt.strategy,
-            **tool_columns(prompt.tools),
+            **tool_columns(prompt.tools, returns=prompt.style is Style.SEQUENTIAL),
             round_=task.spec.round,
         )
         rows[point] = with_values(row, messages_hash=hashed)
@@ -163,8 +165,9 @@ async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) 
 
     async def executed() -> list[Row]:
         run = execute_twice if settings.check_determinism else execute
-        done = await run(_pair(row).calls, runner)
-        results = strict_json.dumps([result_form(result) for result in done.results])
+        chain = chain_of(row, runner)
+        done = await run(_pair(row).calls, chain or runner)
+        results = strict_json.dumps(result_forms(done.results, chain.arguments if chain else {}))
         seconds = done.seconds if done.results else None  # there was no call
         ran = with_values(row, execution_results=results, execute_s=seconds)
         if row["messages"]:
@@ -225,17 +228,20 @@ async def agree_step(
 
     async def run(calls: Sequence[Call]) -> list[JsonObject]:
         assert runner is not None
-        return [result_form(result) for result in (await execute(calls, runner)).results]
+        chain = chain_of(row, runner)
+        done = await execute(calls, chain or runner)
+        return result_forms(done.results, chain.arguments if chain else {})
 
     async def agreed() -> list[Row]:
         tools = [read_tool(form) for form in json.loads(row["tools"])]
+        chained = row["style"] == Style.SEQUENTIAL
         found = await agree(
             _pair(row),
             json.loads(row["execution_results"] or "[]"),
             tools,
             solvers,
             settings,
-            schema=calls_schema(tools) if with_schema else None,
+            schema=calls_schema(tools, chained=chained) if with_schema else None,
             run=run if runner else None,
             sample=row["id"],
         )

@@ -6,7 +6,8 @@ from apigen_ray.records import Json, JsonObject, Reason, Rejected, Stage
 from apigen_ray.run_folder.rows import Row, rejected_row, with_values
 from apigen_ray.stages.check import no_completion
 from apigen_ray.stages.grounding import Examined
-from apigen_ray.stages.judge import Ballot, Vote
+from apigen_ray.stages.judge import Ballot
+from apigen_ray.stages.verdict import Vote
 
 
 def with_findings(row: Row, examined: Examined | None) -> Row:

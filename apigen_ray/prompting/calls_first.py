@@ -11,10 +11,12 @@ from functools import cached_property
 from random import Random
 
 from apigen_ray import strict_json
+from apigen_ray.prompting.prompts import Prompt
 from apigen_ray.prompting.sampler import ONE_TOOL_STYLES, PromptSpec, Sampler
 from apigen_ray.prompting.templates import GENERATOR
-from apigen_ray.records import Call, JsonObject, Message, Prompt, Seed, Style, Tool
+from apigen_ray.records import Call, Json, JsonObject, Message, Seed, Style, Tool
 from apigen_ray.tools.prompt_text import one_line
+from apigen_ray.tools.references import read_reference, references_of
 
 MOST_CALLS = 3
 """Of a parallel query. The paper's own have two to four; tiny models lose a value of the fourth."""
@@ -38,6 +40,8 @@ class CallsFirstSampler:
     """Draws tools and examples as for the other strategy."""
     calls: Mapping[str, Sequence[Call]]
     """The calls that may be asked about, by the name of their tool; none that failed when run."""
+    chains: Sequence[tuple[Call, ...]] = ()
+    """Calls of which one refers to the result of another; none that failed, either."""
 
     def prompt(self, spec: PromptSpec) -> Prompt:
         """The prompt of a spec: the same for the same spec, whoever draws it, and when."""
@@ -64,7 +68,7 @@ class CallsFirstSampler:
 
     def with_pool(self, pairs: Sequence[Seed]) -> "CallsFirstSampler":
         """The sampler of a round, whose pool holds `pairs` besides the seeds."""
-        return CallsFirstSampler(self.sampler.with_pool(pairs), self.calls)
+        return replace(self, sampler=self.sampler.with_pool(pairs))
 
     @cached_property
     def _brief(self) -> Sampler:
@@ -75,6 +79,8 @@ class CallsFirstSampler:
     def _draw(self, spec: PromptSpec, random: Random) -> tuple[tuple[Tool, ...], tuple[Call, ...]]:
         """The tools shown, and calls: of these tools, or where none may fit, of another."""
         tools = self.sampler.draw_tools(spec, random)
+        if spec.style is Style.SEQUENTIAL:
+            return self._draw_chain(tools, random)
         callable_ = [tool for tool in tools if self.calls.get(tool.name)]
         if spec.style is Style.IRRELEVANCE:
             return tools, (self._call_of_another(tools, random),)
@@ -90,6 +96,20 @@ class CallsFirstSampler:
                 random.sample(known, min(len(known), random.randint(2, MOST_CALLS)))
             )
         return self._draw_of_several(tools, callable_, random)
+
+    def _draw_chain(
+        self, tools: tuple[Tool, ...], random: Random
+    ) -> tuple[tuple[Tool, ...], tuple[Call, ...]]:
+        """A chain of calls, preferably in a category of the tools, which make room for its own."""
+        known = {tool.name: tool for tool in self.sampler.tools}
+        categories = {tool.category for tool in tools}
+        near = [c for c in self.chains if known[c[0].name].category in categories]
+        calls = random.choice(near or self.chains)
+        own = [known[name] for name in dict.fromkeys(call.name for call in calls)]
+        others = [tool for tool in tools if tool not in own]
+        shown = own + others[: max(0, len(tools) - len(own))]
+        random.shuffle(shown)
+        return tuple(shown), calls
 
     def _draw_of_several(
         self, tools: tuple[Tool, ...], callable_: Sequence[Tool], random: Random
@@ -122,7 +142,10 @@ def _messages(
 ) -> Iterator[Message]:
     # Not in the request: a small model would take the voice for something to write about.
     described = GENERATOR.render(f"voices/{voice}.txt")
-    yield Message("system", GENERATOR.render("calls_first.txt", voice=described))
+    instructions = GENERATOR.render("calls_first.txt", voice=described)
+    if references_of(calls):
+        instructions += f"\n\n{GENERATOR.text('calls_first_references.txt')}"
+    yield Message("system", instructions)
     for seed in examples:
         known = {tool.name: tool for tool in seed.tools}
         yield Message("user", _calls_text(seed.pair.calls, known))
@@ -132,10 +155,21 @@ def _messages(
 
 def _calls_text(calls: Sequence[Call], tools: Mapping[str, Tool]) -> str:
     """Calls with what their functions do, an empty line between them."""
-    return "\n\n".join(_call_text(call, tools[call.name]) for call in calls)
+    return "\n\n".join(_call_text(call, tools[call.name], calls) for call in calls)
 
 
-def _call_text(call: Call, tool: Tool) -> str:
+def _call_text(call: Call, tool: Tool, calls: Sequence[Call]) -> str:
     """A call in lines: the values, by the names of their arguments, and what the function does."""
-    values = (f"- {name} = {strict_json.dumps(value)}" for name, value in call.arguments.items())
+    values = (f"- {name} = {_value_text(value, calls)}" for name, value in call.arguments.items())
     return "\n".join([f"{tool.name}: {one_line(tool.description)}", *values])
+
+
+def _value_text(value: Json, calls: Sequence[Call]) -> str:
+    """A value as JSON; one that is referred to, in words."""
+    reference = read_reference(value)
+    if reference is None or reference.call >= len(calls):
+        return strict_json.dumps(value)
+    keys = [step for step in reference.path if isinstance(step, str)]
+    part = f"the {' '.join(keys[-1].split('_'))} that" if keys else "what"
+    name = calls[reference.call].name.replace("_", " ")
+    return f"({part} {name} gives)"

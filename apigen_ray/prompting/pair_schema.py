@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from apigen_ray.prompting.calls_first import QUERY_SCHEMA
-from apigen_ray.records import Json, JsonObject, Prompt, Style, Tool
+from apigen_ray.prompting.prompts import Prompt
+from apigen_ray.records import Json, JsonObject, Style, Tool
 from apigen_ray.stages.check import forbid_extra_properties
+from apigen_ray.tools.references import KEY, SIMPLE_FORM
 from apigen_ray.tools.write_forms import shown_form
 
 MOST_CALLS = 8
@@ -33,19 +35,27 @@ def schema_of(prompt: Prompt) -> JsonObject:
 def pairs_schema(style: Style, tools: Sequence[Tool], count: int) -> JsonObject:
     """`{"pairs": [...]}` with `count` pairs of a style: hosted services need an object at the top.
 
-    The schema may accept less than stage 1 does, but never more, with two exceptions: repeated
-    calls, because no engine supports `uniqueItems`, and texts longer than a limit of `LONG_TEXT`
-    or more.
+    The schema may accept less than stage 1 does, but never more, with three exceptions: repeated
+    calls, because no engine supports `uniqueItems`, texts longer than a limit of `LONG_TEXT` or
+    more, and what a reference refers to.
     """
     query: JsonObject = {"type": "string", "pattern": f"^{CHARACTER}{{1,}}$"}
-    pair = _object(query=query, answers=_answers(style, [_call(tool) for tool in tools]))
+    chained = style is Style.SEQUENTIAL
+    pair = _object(
+        query=query, answers=_answers(style, [_call(tool, chained=chained) for tool in tools])
+    )
     pairs: JsonObject = {"type": "array", "items": pair, "minItems": count, "maxItems": count}
     return _with_definitions(_object(pairs=pairs), tools)
 
 
-def calls_schema(tools: Sequence[Tool]) -> JsonObject:
-    """`{"calls": [...]}` with any number of calls, even none: how a solver answers."""
-    one: Json = {"anyOf": [_call(tool) for tool in tools]}
+def calls_schema(tools: Sequence[Tool], *, chained: bool = False) -> JsonObject:
+    """`{"calls": [...]}` with any number of calls, even none: how a solver answers.
+
+    Args:
+        tools: Those that may be called.
+        chained: Whether arguments may refer to the results of earlier calls.
+    """
+    one: Json = {"anyOf": [_call(tool, chained=chained) for tool in tools]}
     calls: JsonObject = {"type": "array", "items": one, "minItems": 0, "maxItems": MOST_CALLS}
     return _with_definitions(_object(calls=calls), tools)
 
@@ -64,7 +74,7 @@ def _answers(style: Style, calls: Sequence[Json]) -> JsonObject:
             return {"type": "array", "minItems": 0, "maxItems": 0}
         case Style.SIMPLE | Style.MULTIPLE:
             return {"type": "array", "items": one, "minItems": 1, "maxItems": 1}
-        case Style.PARALLEL:
+        case Style.PARALLEL | Style.SEQUENTIAL:
             return {"type": "array", "items": one, "minItems": 2, "maxItems": MOST_CALLS}
         case _:
             # A schema can only say that the second call is of another function than the first.
@@ -79,9 +89,24 @@ def _answers(style: Style, calls: Sequence[Json]) -> JsonObject:
             }
 
 
-def _call(tool: Tool) -> JsonObject:
+REFERENCE: JsonObject = {
+    "type": "object",
+    "properties": {KEY: {"type": "string", "pattern": SIMPLE_FORM}},
+    "required": [KEY],
+    "additionalProperties": False,
+}
+"""What may stand in the place of an argument."""
+
+
+def _call(tool: Tool, *, chained: bool = False) -> JsonObject:
     parameters = shown_form(tool)["parameters"]
     assert isinstance(parameters, dict)
+    declared = parameters.get("properties")
+    if chained and isinstance(declared, dict):
+        either: JsonObject = {
+            name: {"anyOf": [schema, REFERENCE]} for name, schema in declared.items()
+        }
+        parameters = parameters | {"properties": either}
     arguments = _form(
         {k: v for k, v in forbid_extra_properties(parameters).items() if k != "$defs"}, tool.name
     )

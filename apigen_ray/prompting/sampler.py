@@ -17,11 +17,16 @@ from pydantic import Field, model_validator
 
 from apigen_ray import strict_json
 from apigen_ray.models.settings import Settings
+from apigen_ray.prompting.prompts import Prompt
 from apigen_ray.prompting.templates import GENERATOR, VOICES
-from apigen_ray.records import JsonObject, Message, Prompt, Seed, Style, Tool
+from apigen_ray.records import JsonObject, Message, Seed, Style, Tool
 from apigen_ray.run_folder.rows import pair_form
+from apigen_ray.tools.links import Link, links_from, links_of
 from apigen_ray.tools.prompt_text import tools_text
 from apigen_ray.tools.write_forms import prompt_form
+
+LONGER_CHAIN = 0.3
+"""How often a chain of calls may go over three tools."""
 
 ONE_TOOL_STYLES = (Style.SIMPLE, Style.PARALLEL)
 
@@ -172,7 +177,7 @@ class Sampler:
             style=GENERATOR.render(f"styles/{spec.style}.txt"),
             voice=GENERATOR.render(f"voices/{voice}.txt"),
             examples=_listed([pair_form(seed.pair) for seed in examples]),
-            tools=tools_text([prompt_form(tool, EXAMPLE_CALLS[spec.style]) for tool in tools]),
+            tools=tools_text(_shown(tools, spec.style)),
             count=str(spec.count),
         )
         return Prompt(
@@ -219,6 +224,8 @@ class Sampler:
         category = spec.category or random.choice(list(self._by_category))
         first = random.choice(self._by_category[category])
         shown = [first]
+        if spec.style is Style.SEQUENTIAL:
+            shown = self._draw_chain(category, random)
         wanted = 1 if spec.style in ONE_TOOL_STYLES else self.settings.tools_shown.draw(random)
         while len(shown) < min(wanted, len(self.tools)):
             near = [tool for tool in self._by_category[first.category] if tool not in shown]
@@ -230,6 +237,26 @@ class Sampler:
         random.shuffle(shown)
         return tuple(shown)
 
+    def _draw_chain(self, category: str, random: Random) -> list[Tool]:
+        """Two tools, or three, each with a result that fits an argument of the next.
+
+        The first is of the category, if one of it has such a result.
+        """
+        near = {tool.name for tool in self._by_category[category]}
+        starts = sorted(self._links_from)
+        name = random.choice([each for each in starts if each in near] or starts)
+        names = [name]
+        for _ in range(1 + (random.random() < LONGER_CHAIN)):
+            following = [x for x in self._links_from.get(names[-1], ()) if x.target not in names]
+            if following:
+                names.append(random.choice(sorted({link.target for link in following})))
+        known = {tool.name: tool for tool in self.tools}
+        return [known[each] for each in names]
+
+    @cached_property
+    def _links_from(self) -> Mapping[str, Sequence[Link]]:
+        return links_from(links_of(self.tools))
+
     def draw_examples(self, style: Style, tools: Sequence[Tool], random: Random) -> list[Seed]:
         """Seeds of the same style, preferably over tools of the same categories."""
         wanted = self.settings.examples.draw(random)
@@ -240,6 +267,11 @@ class Sampler:
             far = [s for s in self._seeds_by_style.get(style, []) if s.id not in near]
             drawn += random.sample(far, min(wanted - len(drawn), len(far)))
         return drawn
+
+
+def _shown(tools: Sequence[Tool], style: Style) -> list[JsonObject]:
+    chained = style is Style.SEQUENTIAL
+    return [prompt_form(tool, EXAMPLE_CALLS[style], returns=chained) for tool in tools]
 
 
 def _listed(items: Sequence[JsonObject]) -> str:

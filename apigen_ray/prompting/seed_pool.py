@@ -35,6 +35,11 @@ COLUMNS = ("id", "model", "style", "round", "query", "answers", "tools", "outcom
 """The columns that a pool is made from."""
 
 
+def need_pools(tasks: Iterable[Sequence[Task]]) -> bool:
+    """Whether any of the prompts, a list for each model, shows verified pairs."""
+    return any(task.spec.round >= LAG for asked in tasks for task in asked)
+
+
 def _word(value: Any) -> Any:
     """The word behind a boolean: YAML reads `on` and `off` as such."""
     return {True: "per_model", False: "off"}[value] if isinstance(value, bool) else value

@@ -6,6 +6,7 @@ trains on a coerced call trains on a wrong one.
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from pydantic_core import to_json
@@ -26,6 +27,8 @@ from apigen_ray.records import (
 )
 from apigen_ray.run_folder.rows import calls_form
 from apigen_ray.stages.arguments import Flaw, check_arguments
+from apigen_ray.stages.references import check_references
+from apigen_ray.tools.references import references_of, referring
 from apigen_ray.tools.validation import SchemaValidator, validator_of
 
 
@@ -38,16 +41,26 @@ class CheckSettings(Settings):
     """`lossless` turns `"9.8"` into 9.8 where a number belongs, and records it in the row."""
 
 
-Signatures: TypeAlias = Mapping[str, SchemaValidator]
-"""What the arguments of each tool must satisfy, by the tool's name."""
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What goes into a call of a tool, and what comes out of it."""
+
+    arguments: SchemaValidator
+    returns: JsonObject | None
+    """The schema of its result, where it is known."""
 
 
-def signatures_of(tools: Iterable[Tool]) -> Signatures:
+Signatures: TypeAlias = Mapping[str, Signature]
+"""The signature of each tool, by its name."""
+
+
+def signatures_of(tools: Iterable[Tool]) -> dict[str, Signature]:
     """The signatures of tools; arguments that a tool doesn't declare are refused."""
-    return {
-        tool.name: validator_of(to_json(forbid_extra_properties(tool.parameters)).decode())
-        for tool in tools
-    }
+    return {tool.name: Signature(_validator(tool.parameters), tool.returns) for tool in tools}
+
+
+def _validator(parameters: JsonObject) -> SchemaValidator:
+    return validator_of(to_json(forbid_extra_properties(parameters)).decode())
 
 
 _COMPOSING = ("allOf", "anyOf", "oneOf", "if", "$ref", "$dynamicRef", "dependentSchemas")
@@ -227,11 +240,16 @@ def _calls(
         raise Flaw(Reason.EMPTY_QUERY, "query: is empty")
     if not answers and style is not Style.IRRELEVANCE:
         raise Flaw(Reason.NO_CALLS, "answers: no call where at least one is needed")
-    return check_calls(answers, signatures, settings)
+    return check_calls(answers, signatures, settings, chained=style is Style.SEQUENTIAL)
 
 
 def check_calls(
-    answers: Sequence[Json], signatures: Signatures, settings: CheckSettings, place: str = "calls"
+    answers: Sequence[Json],
+    signatures: Signatures,
+    settings: CheckSettings,
+    place: str = "calls",
+    *,
+    chained: bool = False,
 ) -> tuple[list[Call], list[str]]:
     """The calls that are made together, and what was coerced in them.
 
@@ -240,6 +258,7 @@ def check_calls(
         signatures: Those of the tools shown.
         settings: How strict to be.
         place: What details call the list.
+        chained: Whether arguments may refer to the results of earlier calls.
 
     Raises:
         Flaw: of the first call that has one.
@@ -249,7 +268,10 @@ def check_calls(
     seen: dict[str, int] = {}
     for index, answer in enumerate(answers):
         where = f"{place}[{index}]"
-        call, changed = _call(answer, where, signatures, settings)
+        call, changed = _call(answer, where, signatures, settings, chained=chained)
+        if chained:
+            earlier = [(made.name, signatures[made.name].returns) for made in calls]
+            check_references(call.arguments, signatures[call.name].arguments, earlier, where)
         coerced += changed
         calls.append(call)
         if len(answers) > 1:
@@ -261,7 +283,7 @@ def check_calls(
 
 
 def _call(
-    answer: Json, where: str, signatures: Signatures, settings: CheckSettings
+    answer: Json, where: str, signatures: Signatures, settings: CheckSettings, *, chained: bool
 ) -> tuple[Call, list[str]]:
     if not isinstance(answer, dict):
         raise Flaw(Reason.WRONG_TYPE, f"{where}: {_shown(answer)} is not of type 'object'")
@@ -269,8 +291,11 @@ def _call(
     arguments = _field(answer, "arguments", dict, where)
     if name not in signatures:
         raise Flaw(Reason.UNKNOWN_FUNCTION, f"{where}.name: {_shown(name)} was not shown")
+    validator = signatures[name].arguments
+    if chained:
+        validator = referring(validator)
     arguments, coerced = check_arguments(
-        arguments, signatures[name], where, coerce=settings.coerce == "lossless"
+        arguments, validator, where, coerce=settings.coerce == "lossless"
     )
     return Call(name, arguments), coerced
 
@@ -300,6 +325,8 @@ def _check_style(calls: Sequence[Call], style: Style | None) -> None:
         wanted = "calls of at least two functions"
     elif style is Style.IRRELEVANCE and calls:
         wanted = "no call"
+    elif style is Style.SEQUENTIAL and not references_of(calls):
+        wanted = "an argument that refers to an earlier result"
     if wanted:
         got = f"{len(calls)} calls of {functions} functions"
         raise Flaw(Reason.STYLE_MISMATCH, f"answers: {style} needs {wanted}, not {got}")

@@ -14,52 +14,18 @@ from apigen_ray.models.templates import Templates
 from apigen_ray.records import Json, JsonObject, Message, Pair, Reply
 from apigen_ray.stages.conversation import Messages, turns_of
 from apigen_ray.stages.similarity import sentences
+from apigen_ray.stages.verdict import PLAIN_VERDICT, VERDICT, Vote, read_verdict
 from apigen_ray.tools.prompt_text import tools_text
+from apigen_ray.tools.references import references_of
 
 TEMPLATES = Templates("apigen_ray.stages")
-TEMPLATE_NAMES = ("judge_system.txt", "judge.txt", "judge_conversation.txt", "judge_again.txt")
+TEMPLATE_NAMES = (
+    "judge_system.txt", "judge_format.txt", "judge_format_plain.txt", "judge.txt",
+    "judge_references.txt", "judge_conversation.txt", "judge_again.txt",
+)  # fmt: skip
 
 RESULT_CHARACTERS = 2000
 """A longer result is cut for the judge, who is told that results may be truncated."""
-
-VERDICT_CHARACTERS = 20_000
-"""Only the end of an answer is searched for a verdict, which bounds the time that takes."""
-
-MOST_REQUESTS = 16
-"""A weak model whose output is held to the schema would list requests without an end."""
-
-_REQUEST: JsonObject = {
-    "type": "object",
-    "properties": {
-        "request": {"type": "string"},
-        "calls": {"type": "array", "items": {"type": "integer"}},
-    },
-    "required": ["request", "calls"],
-    "additionalProperties": False,
-}
-VERDICT: JsonObject = {
-    "type": "object",
-    "properties": {
-        "requests": {"type": "array", "items": _REQUEST, "maxItems": MOST_REQUESTS},
-        "thought": {"type": "string"},
-        "pass": {"type": "string", "enum": ["yes", "no"]},
-    },
-    "required": ["requests", "thought", "pass"],
-    "additionalProperties": False,
-}
-"""The schema of an answer, for judges with structured output; what the verdict rests on comes
-first: each request of the query, with the numbers of the calls that fulfil it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Vote:
-    """One judge's verdict on a data point."""
-
-    judge: str
-    passed: bool
-    thought: str
-    reasoning: str = ""
-    """What the judge wrote before its answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +38,16 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """A judging model, and its label for the vote."""
+    """A judging model, its label for the vote, and whether it lists the query's requests first."""
 
     name: str
     model: Model
+    lists_requests: bool = True
+
+    @property
+    def schema(self) -> JsonObject:
+        """The schema of its answers."""
+        return VERDICT if self.lists_requests else PLAIN_VERDICT
 
 
 class JudgeAuditSettings(Settings):
@@ -121,8 +93,7 @@ async def vote(
             pair,
             tools,
             results,
-            each.model,
-            each.name,
+            each,
             sample=sample,
             findings=findings,
             conversation=conversation,
@@ -150,8 +121,7 @@ async def judge(
     pair: Pair,
     tools: Sequence[Json],
     results: Sequence[JsonObject],
-    model: Model,
-    name: str,
+    asked: Judge,
     *,
     sample: str,
     findings: Sequence[str] = (),
@@ -165,8 +135,7 @@ async def judge(
         pair: The query and its calls.
         tools: The tools that were shown, as rows hold them.
         results: One result a call, as rows hold them.
-        model: The judging model.
-        name: Its label, for the vote.
+        asked: The judge.
         sample: The id of the data point: the cache keeps equal questions about others apart.
         findings: What was found without a model, in sentences.
         conversation: The messages, where there is more than a query and its calls.
@@ -175,19 +144,22 @@ async def judge(
         EndpointError: if the judge can't be reached.
     """
     if conversation is None:
-        messages = judge_messages(pair, tools, results, findings)
+        request = _request(pair, tools, results, findings)
     else:
-        messages = conversation_messages(conversation, tools, results, findings)
+        request = _conversation_request(conversation, tools, results, findings)
+    messages = _prompt(request, lists_requests=asked.lists_requests)
     replies: list[Reply] = []
     attempts_left = 2
     while attempts_left:
-        reply = await model.complete(messages, VERDICT, sample=f"{sample}/{len(replies)}")
+        reply = await asked.model.complete(
+            messages, asked.schema, sample=f"{sample}/{len(replies)}"
+        )
         replies.append(reply)
         attempts_left -= not reply.reused
         verdict = read_verdict(reply.text, len(pair.calls) if conversation is None else 0)
         if verdict and not _repeats_the_format(verdict[1]):
             passed, thought = verdict
-            return Judgement(Vote(name, passed, thought, reply.reasoning), tuple(replies))
+            return Judgement(Vote(asked.name, passed, thought, reply.reasoning), tuple(replies))
         again = Message("user", TEMPLATES.render("judge_again.txt"))
         messages = [*messages[:2], Message("assistant", reply.text), again]
     return Judgement(None, tuple(replies))
@@ -198,33 +170,51 @@ def judge_messages(
     tools: Sequence[Json],
     results: Sequence[JsonObject],
     findings: Sequence[str] = (),
+    *,
+    lists_requests: bool = True,
 ) -> list[Message]:
     """The judge's prompt (after appendix B.2 of the paper): what never changes comes first."""
-    text = TEMPLATES.render(
+    return _prompt(_request(pair, tools, results, findings), lists_requests=lists_requests)
+
+
+def _prompt(request: str, *, lists_requests: bool) -> list[Message]:
+    name = "judge_format.txt" if lists_requests else "judge_format_plain.txt"
+    system = TEMPLATES.render("judge_system.txt", format=TEMPLATES.text(name))
+    return [Message("system", system), Message("user", request)]
+
+
+def _request(
+    pair: Pair, tools: Sequence[Json], results: Sequence[JsonObject], findings: Sequence[str]
+) -> str:
+    return TEMPLATES.render(
         "judge.txt",
         tools=tools_text(tools).replace("</", "<\\/"),
         query=_inert(pair.query),
         calls=_listed(_inert(call) for call in _numbered(pair)),
         results=_listed(_cut(_inert(_without_time(result))) for result in results),
+        references=_references_note(pair),
         findings=_findings_block(findings),
     )
-    return [Message("system", TEMPLATES.text("judge_system.txt")), Message("user", text)]
 
 
-def conversation_messages(
+def _conversation_request(
     conversation: Messages,
     tools: Sequence[Json],
     results: Sequence[JsonObject],
-    findings: Sequence[str] = (),
-) -> list[Message]:
-    """The judge's prompt for a conversation: a line for each message, and for its results."""
-    text = TEMPLATES.render(
+    findings: Sequence[str],
+) -> str:
+    """A line for each message, and for its results."""
+    return TEMPLATES.render(
         "judge_conversation.txt",
         tools=tools_text(tools).replace("</", "<\\/"),
         messages="\n".join(_lines(conversation, iter(results))),
         findings=_findings_block(findings),
     )
-    return [Message("system", TEMPLATES.text("judge_system.txt")), Message("user", text)]
+
+
+def _references_note(pair: Pair) -> str:
+    """What references are; nothing at all where there are none."""
+    return f"{TEMPLATES.text('judge_references.txt')}\n" if references_of(pair.calls) else ""
 
 
 def _lines(conversation: Messages, results: Iterator[JsonObject]) -> Iterator[str]:
@@ -280,58 +270,6 @@ def _cut(text: str) -> str:
 
 def _repeats_the_format(thought: str) -> bool:
     """Whether a thought is nothing but our own words about the format: then it judged nothing."""
-    *_, output_format = TEMPLATES.text("judge_system.txt").split("\n\n")
+    names = ("judge_format.txt", "judge_format_plain.txt", "judge_again.txt")
     own = sentences(thought)
-    return bool(own) and own <= sentences(output_format) | sentences(
-        TEMPLATES.text("judge_again.txt")
-    )
-
-
-def read_verdict(text: str, calls: int = 0) -> tuple[bool, str] | None:
-    """The *last* verdict of the text, with its thought: one that the judge quotes comes earlier.
-
-    A yes is a no where the judge's own list of the query's requests leaves one of them without a
-    call, or a call without a request. It counts as it is where there is no such list.
-
-    Args:
-        text: The answer.
-        calls: How many calls the judge was shown; without any, its list is not looked at.
-    """
-    verdict = None
-    for value in strict_json.embedded(text[-VERDICT_CHARACTERS:], "{"):
-        assert isinstance(value, dict)
-        passed = _passed(value.get("pass"))
-        if passed is not None:
-            thought = str(value.get("thought") or "")
-            gap = _gap(value.get("requests"), calls) if passed else None
-            verdict = (False, f"{gap} {thought}".strip()) if gap else (passed, thought)
-    return verdict
-
-
-def _gap(requests: Json, calls: int) -> str | None:
-    """What a list of requests leaves over, in a sentence; None if nothing."""
-    if not calls or not isinstance(requests, list) or not requests:
-        return None
-    named: set[Json] = set()
-    for each in requests:
-        match each:
-            case {"request": str(request), "calls": list(numbers)}:
-                fulfilling = {
-                    n
-                    for n in numbers
-                    if isinstance(n, int) and not isinstance(n, bool) and 1 <= n <= calls
-                }
-            case _:
-                return None
-        if not fulfilling:
-            return f"No call is named for this request: {request}."
-        named |= fulfilling
-    idle = [number for number in range(1, calls + 1) if number not in named]
-    return f"No request is named for call {idle[0]}." if idle else None
-
-
-def _passed(value: object) -> bool | None:
-    if isinstance(value, bool):
-        return value
-    words = {"yes": True, "true": True, "no": False, "false": False}
-    return words.get(value.strip().lower()) if isinstance(value, str) else None
+    return bool(own) and own <= {one for name in names for one in sentences(TEMPLATES.text(name))}

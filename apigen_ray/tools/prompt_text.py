@@ -5,6 +5,8 @@
     - compounding ("yearly" | "monthly", default "yearly"): How often interest is added.
     - notes (string, optional): For the record.
     e.g. {"principal": 1000, "rate": 0.05, "years": 3}
+    returns (number): The sum at the end.      (where calls may refer to it)
+    result e.g. 1157.63
 
 A parameter whose schema says more than that is given as JSON Schema in the same place, and so are
 the parameters as a whole where they refer to definitions or depend on each other.
@@ -40,7 +42,19 @@ def tool_text(tool: Mapping[str, Any]) -> str:
     examples = parameters.get("examples")
     if isinstance(examples, list) and examples:
         lines += [f"e.g. {json.dumps(example, ensure_ascii=False)}" for example in examples]
+    if isinstance(returns := tool.get("returns"), dict):
+        lines += _result_lines(returns)
     return "\n".join(lines)
+
+
+def _result_lines(returns: JsonObject) -> Iterator[str]:
+    """What a tool returns, and the shortest example of it."""
+    schema = {k: v for k, v in compact_schema(returns).items() if k not in ("examples", "default")}
+    text = one_line(str(schema.get("description") or ""))
+    yield f"returns ({_type_text(schema)}){f': {text}' if text else ''}"
+    examples = returns.get("examples")
+    if isinstance(examples, list) and examples:
+        yield f"result e.g. {min((json.dumps(e, ensure_ascii=False) for e in examples), key=len)}"
 
 
 def _is_plain(parameters: Mapping[str, Any]) -> bool:

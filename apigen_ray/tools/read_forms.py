@@ -1,8 +1,8 @@
 """Read tool lists in the common forms into one `Tool` record; `write_forms` is the way back.
 
-- ours: `{"name", "description", "parameters"?: JSON Schema, "category"?, "backend"?}`
+- ours: `{"name", "description", "parameters"?: JSON Schema, "category"?, "backend"?, "returns"?}`
 - OpenAI: the same inside `{"type": "function", "function": {...}}`, or beside `type`
-- Anthropic and MCP: `input_schema` or `inputSchema` in place of `parameters`
+- Anthropic and MCP: `input_schema` or `inputSchema` in place of `parameters`, `outputSchema`
 - xLAM: flat parameters `{name: {"type": "str, optional", "description", "default"}}`
 - BFCL: JSON Schema with Python's type names (`dict`, `float`, `tuple`, `any`)
 """
@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from apigen_ray.errors import BadInput
-from apigen_ray.records import Tool
+from apigen_ray.records import JsonObject, Tool
 from apigen_ray.tools.backends import UnreadableBackend, read_backend
 from apigen_ray.tools.parameters import NotParameters, read_parameters
-from apigen_ray.tools.schemas import InvalidSchema, check_schema
+from apigen_ray.tools.schemas import InvalidSchema, check_schema, usable_returns
 
 _PARAMETERS = ("parameters", "input_schema", "inputSchema")
+_RETURNS = ("returns", "outputSchema", "output_schema")
 _LIKE_PARAMETERS = re.compile(
     r"(?!output|return|response)(?:.*_)?(?:args?$|arguments?$|input|param|propert)", re.IGNORECASE
 )
@@ -85,7 +86,14 @@ def read_tool(value: object) -> Tool:
         parameters=parameters,
         category=str(value.get("category") or "Other"),
         backend=backend,
+        returns=_returns(value),
     )
+
+
+def _returns(value: Mapping[str, Any]) -> JsonObject | None:
+    """The schema of the result; None if there is none, or it is none that can be used."""
+    written = next((value[key] for key in _RETURNS if isinstance(value.get(key), Mapping)), None)
+    return usable_returns(written)
 
 
 def _written_parameters(value: Mapping[str, Any]) -> object:

@@ -171,6 +171,10 @@ def mapped(schema: Mapping[str, Any], change: Callable[[JsonObject], JsonObject]
     return result
 
 
+MAX_RETURNS = 20_000
+"""Characters of the schema of a result: it stands in prompts, where calls may refer to it."""
+
+
 class InvalidSchema(ValueError):
     """The value is not JSON Schema 2020-12; the message says where and why."""
 
@@ -182,6 +186,20 @@ def check_schema(schema: JsonObject) -> None:
         InvalidSchema: saying what is wrong.
     """
     _validator(schema)
+
+
+def usable_returns(written: Mapping[str, Any] | None) -> JsonObject | None:
+    """The schema of a result; None if it says nothing or is not valid: nothing depends on it."""
+    if not written:
+        return None
+    try:
+        returns = to_draft_2020_12(written)
+        if len(json.dumps(returns)) > MAX_RETURNS:
+            return None
+        check_schema(returns)
+    except (InvalidSchema, TypeError, ValueError, RecursionError):
+        return None
+    return returns
 
 
 def _validator(schema: JsonObject) -> jsonschema_rs.Draft202012Validator:

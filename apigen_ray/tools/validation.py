@@ -50,22 +50,22 @@ class SchemaValidator:
     """Checks whether values satisfy a schema, and says what is wrong with those that don't."""
 
     def __init__(self, schema: JsonObject) -> None:
-        self._schema = schema
+        self.schema = schema
 
     @cached_property
     def _quick(self) -> jsonschema_rs.Draft202012Validator | None:
         with contextlib.suppress(jsonschema_rs.ValidationError, jsonschema_rs.ReferencingError):
             return jsonschema_rs.Draft202012Validator(
-                self._schema, retriever=no_retrieval, pattern_options=ENGINE
+                self.schema, retriever=no_retrieval, pattern_options=ENGINE
             )
         return None
 
     @cached_property
     def _plain(self) -> Validator | None:
-        return None if '"patternProperties"' in json.dumps(self._schema) else _strict(self._schema)
+        return None if '"patternProperties"' in json.dumps(self.schema) else _strict(self.schema)
 
     def _strict_for(self, value: Json) -> Validator:
-        return self._plain or _strict(_of_names(self._schema, set(_names(value))))
+        return self._plain or _strict(_of_names(self.schema, set(_names(value))))
 
     def accepts(self, value: Json) -> bool:
         """Whether the value satisfies the schema; uses the fast validator where it can."""

@@ -22,7 +22,13 @@ def own_form(tool: Tool) -> JsonObject:
         "parameters": tool.parameters,
         "category": tool.category,
     }
-    return form | ({"backend": backend_form(tool.backend)} if tool.backend else {})
+    if tool.backend:
+        form["backend"] = backend_form(tool.backend)
+    return _with_returns(form, tool)
+
+
+def _with_returns(form: JsonObject, tool: Tool) -> JsonObject:
+    return form if tool.returns is None else form | {"returns": tool.returns}
 
 
 def xlam_form(tool: Tool) -> JsonObject:
@@ -75,13 +81,23 @@ def _inlined(schema: JsonObject, defs: Mapping[str, Any], inside: frozenset[str]
     return _inlined(defs[name], defs, inside | {name}) | result
 
 
-def shown_form(tool: Tool) -> JsonObject:
-    """The form for judges and data sets: without the example calls."""
+def shown_form(tool: Tool, *, returns: bool = False) -> JsonObject:
+    """The form for judges and data sets: without the example calls.
+
+    Args:
+        tool: The tool.
+        returns: Whether calls may refer to what it returns.
+    """
     parameters = {key: value for key, value in tool.parameters.items() if key != "examples"}
-    return {"name": tool.name, "description": tool.description, "parameters": parameters}
+    form: JsonObject = {
+        "name": tool.name,
+        "description": tool.description,
+        "parameters": parameters,
+    }
+    return _with_returns(form, tool) if returns else form
 
 
-def prompt_form(tool: Tool, calls: int = 1) -> JsonObject:
+def prompt_form(tool: Tool, calls: int = 1, *, returns: bool = False) -> JsonObject:
     """The form a generator sees: what a judge does, and the shortest of the example calls.
 
     They show how values are written. More than are asked for cost tokens, and would be copied.
@@ -89,8 +105,9 @@ def prompt_form(tool: Tool, calls: int = 1) -> JsonObject:
     Args:
         tool: The tool.
         calls: How many example calls are shown.
+        returns: Whether calls may refer to what it returns.
     """
-    form = shown_form(tool)
+    form = shown_form(tool, returns=returns)
     examples = tool.parameters.get("examples")
     if isinstance(examples, list) and examples and isinstance(form["parameters"], dict):
         shortest = sorted(examples, key=lambda call: len(strict_json.dumps(call)))[:calls]
@@ -98,9 +115,9 @@ def prompt_form(tool: Tool, calls: int = 1) -> JsonObject:
     return form
 
 
-def tool_columns(tools: Sequence[Tool]) -> dict[str, str]:
-    """The columns of a row that record which tools were shown."""
+def tool_columns(tools: Sequence[Tool], *, returns: bool = False) -> dict[str, str]:
+    """The columns of a row that record which tools were shown, and how (see `shown_form`)."""
     return {
-        "tools": strict_json.dumps([shown_form(tool) for tool in tools]),
+        "tools": strict_json.dumps([shown_form(tool, returns=returns) for tool in tools]),
         "categories": strict_json.dumps(sorted({tool.category for tool in tools})),
     }

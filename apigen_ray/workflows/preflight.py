@@ -102,7 +102,7 @@ def _model(
     with log_folder() as logs, endpoints_of({key: model}, console, UPath(logs)) as endpoints:
         trial = None
         if key in judge_settings(config):
-            trial = judge_trial(config, found.seeds)
+            trial = judge_trial(config, found.seeds, lists_requests=endpoints[key].lists_requests)
         elif key in solver_settings(config):
             trial = solver_trial(config, found.seeds)
         elif found.library:

@@ -26,7 +26,7 @@ from apigen_ray.pipeline.session import node_count, ray_session
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.pipeline.vllm_engine import engines
 from apigen_ray.prompting.sampler import ONE_TOOL_STYLES
-from apigen_ray.records import JsonObject, PythonBackend, RestBackend, VirtualBackend
+from apigen_ray.records import JsonObject, PythonBackend, RestBackend, Style, VirtualBackend
 from apigen_ray.run_folder.event_log import forwarding_logs
 from apigen_ray.run_folder.owned_folders import log_folder
 from apigen_ray.run_folder.storage import is_local
@@ -43,6 +43,7 @@ from apigen_ray.stages.execute.sandbox import (
     pack,
 )
 from apigen_ray.tools.library import Library
+from apigen_ray.tools.links import links_of
 from apigen_ray.workflows.mcp_servers import prepare_servers, started, tools_of
 
 NO_SERVERS: McpServers = {}
@@ -61,6 +62,12 @@ def check_styles(config: RunConfig, library: Library) -> None:
     for style, wanted in config.points.items():
         if wanted and style not in ONE_TOOL_STYLES and len(library.tools) < 2:
             raise BadInput(f"points.{style}: this style shows several tools, and there is only one")
+    if config.points.get(Style.SEQUENTIAL) and not links_of(library.tools):
+        raise BadInput(
+            "points.sequential: no tool's result fits an argument of another: tools need `returns`,"
+            " the schema of their results (of Python functions: a return type, and an example in "
+            "the docstring)"
+        )
 
 
 def judge_settings(config: RunConfig) -> dict[str, ModelSettings]:

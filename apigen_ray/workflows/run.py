@@ -20,7 +20,7 @@ from apigen_ray.pipeline.operators import Executor
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.calls_first import CallsFirstSampler
 from apigen_ray.prompting.sampler import PromptSampler, Sampler, Task
-from apigen_ray.prompting.seed_pool import SeedPools
+from apigen_ray.prompting.seed_pool import SeedPools, need_pools
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import JsonObject, Seed
 from apigen_ray.report.activity import Activity
@@ -31,7 +31,7 @@ from apigen_ray.run_folder.store import REPLIES, RunFolder, clear
 from apigen_ray.tools.library import Library, load_library
 from apigen_ray.workflows.audit.judge_audit import Pairs, audit_judges, choosing_pairs
 from apigen_ray.workflows.collect import collect
-from apigen_ray.workflows.drawn_calls import drawn_calls
+from apigen_ray.workflows.drawn_calls import Drawing
 from apigen_ray.workflows.finish import RunResult, finish
 from apigen_ray.workflows.manifest import check_same_run, identity_of, manifest_of
 from apigen_ray.workflows.prepare import (
@@ -164,7 +164,8 @@ class _Session:
     def generate(self, tasks: Mapping[str, Sequence[Task]], run_plan: RunPlan) -> bool:
         """Ask for data points and commit them; returns False if that was stopped."""
         self.folder.write_json("manifest.json", {"requested": run_plan.requested} | self.manifest)
-        feedback, pools = self._feedback(tasks, run_plan), RemotePools()
+        feedback = self._feedback(tasks, run_plan)
+        pools = RemotePools(needed=need_pools(tasks.values()))
         committed = partial(_publish_pools, feedback, pools)
         committed(SCHEMA.empty_table())  # those that an earlier attempt has made
         with closing(self._rows(tasks, feedback, pools)) as rows:
@@ -201,16 +202,17 @@ class _Session:
         sampler = Sampler(library.tools, seeds, config.sampling, config.seed)
         if config.strategy == "query_and_calls":
             return sampler
-        calls = drawn_calls(
+        drawing = Drawing(
             self.folder,
             config,
             library.tools,
             seeds,
-            executor=self.executor,
-            coordinator=self.coordinator,
-            console=self.console,
+            self.executor,
+            self.coordinator,
+            self.console,
         )
-        return CallsFirstSampler(sampler, calls)
+        drawn = drawing.drawn()
+        return CallsFirstSampler(sampler, drawn.calls, drawn.chains)
 
     def _feedback(self, tasks: Mapping[str, Sequence[Task]], run_plan: RunPlan) -> SeedPools:
         rounds = {model: specs[-1].round + 1 for model, specs in run_plan.specs.items()}

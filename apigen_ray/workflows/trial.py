@@ -11,17 +11,19 @@ from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.structured_output import WITH_SCHEMA
 from apigen_ray.prompting.calls_first import CallsFirstSampler
 from apigen_ray.prompting.pair_schema import calls_schema, schema_of
+from apigen_ray.prompting.prompts import Prompt
 from apigen_ray.prompting.sampler import PromptSampler, Sampler, plan
 from apigen_ray.prompting.targets import goals_of
-from apigen_ray.records import JsonObject, Message, Prompt, Rejected, Reply, Seed
+from apigen_ray.records import Json, JsonObject, Message, Rejected, Reply, Seed
 from apigen_ray.report.rates import clock, rate_text
 from apigen_ray.stages.agreement import same_calls
 from apigen_ray.stages.agreement.solve import read_calls, solve_messages
 from apigen_ray.stages.check import CheckSettings, check, signatures_of
-from apigen_ray.stages.judge import VERDICT, judge_messages, read_verdict
+from apigen_ray.stages.judge import judge_messages
+from apigen_ray.stages.verdict import PLAIN_VERDICT, VERDICT, read_verdict
 from apigen_ray.tools.library import Library
 from apigen_ray.tools.write_forms import shown_form
-from apigen_ray.workflows.drawn_calls import by_tool, draw_candidates
+from apigen_ray.workflows.drawn_calls import by_tool, chain_candidates, draw_candidates
 from apigen_ray.workflows.prepare import run_async
 
 QUOTED_CHARS = 80
@@ -88,7 +90,8 @@ def generator_trial(config: RunConfig, library: Library, seeds: Sequence[Seed]) 
     sampler: PromptSampler = drawn
     if config.strategy == "calls_first":  # the run leaves out the calls that fail when they are run
         calls = by_tool(draw_candidates(config, library.tools, seeds))
-        sampler = CallsFirstSampler(drawn, calls)
+        chains = chain_candidates(config, library.tools, calls)
+        sampler = CallsFirstSampler(drawn, calls, chains)
     categories = sorted({tool.category for tool in library.tools})
     goals = goals_of(config.points, config.target, categories)
     specs = plan(goals, config.sampling.pairs_per_prompt)
@@ -97,14 +100,18 @@ def generator_trial(config: RunConfig, library: Library, seeds: Sequence[Seed]) 
     return Trial(prompt.messages, schema_of(prompt), assess, len(specs), "prompts")
 
 
-def judge_trial(config: RunConfig, seeds: Sequence[Seed]) -> Trial | None:
+def judge_trial(
+    config: RunConfig, seeds: Sequence[Seed], *, lists_requests: bool = True
+) -> Trial | None:
     """The judging of a seed pair, whose calls are not run; None if there is no seed."""
     if not seeds:
         return None
     seed = seeds[0]
-    messages = judge_messages(seed.pair, [shown_form(tool) for tool in seed.tools], [])
+    shown: list[Json] = [shown_form(tool) for tool in seed.tools]
+    messages = judge_messages(seed.pair, shown, [], lists_requests=lists_requests)
+    schema = VERDICT if lists_requests else PLAIN_VERDICT
     points = sum(config.points.values()) * len(config.models)
-    return Trial(messages, VERDICT, _verdict, points, "data points, if all are judged")
+    return Trial(messages, schema, _verdict, points, "data points, if all are judged")
 
 
 def solver_trial(config: RunConfig, seeds: Sequence[Seed]) -> Trial | None:

@@ -1,6 +1,7 @@
 """Tools of every shape that the simulated model has to cope with."""
 
 import pytest
+from chain_tools import CHAIN
 
 from apigen_ray.records import JsonObject, Tool
 
@@ -162,3 +163,9 @@ def any_tool(request: pytest.FixtureRequest) -> Tool:
 def zoo() -> tuple[Tool, ...]:
     """All of them."""
     return ZOO
+
+
+@pytest.fixture
+def chain() -> tuple[Tool, ...]:
+    """Tools whose results fit arguments of others."""
+    return CHAIN

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from random import Random
 
 import pytest
+from chain_tools import CHAIN
 
 from apigen_ray.models.simulated import faults
 from apigen_ray.models.simulated.answering import _draft
@@ -24,14 +25,16 @@ from apigen_ray.records import (
     JsonObject,
     Reason,
     Rejected,
+    Returned,
     Style,
     Tool,
 )
 from apigen_ray.stages.check import CheckSettings, check, signatures_of
 from apigen_ray.stages.grounding import ground
+from apigen_ray.stages.references import Unresolved, resolved
 
 ONE_TOOL = (Style.SIMPLE, Style.PARALLEL)
-FOUND_LATER = (Fault.INFEASIBLE, Fault.MISMATCH)
+FOUND_LATER = (Fault.INFEASIBLE, Fault.MISMATCH, Fault.UNRESOLVED_REFERENCE)
 
 
 def drafts(zoo: tuple[Tool, ...], each: int) -> Iterator[tuple[Draft, str]]:
@@ -41,6 +44,8 @@ def drafts(zoo: tuple[Tool, ...], each: int) -> Iterator[tuple[Draft, str]]:
         for voice in VOICES:
             for number in range(each):
                 tools = random.sample(zoo, 1 if style in ONE_TOOL else 3)
+                if style is Style.SEQUENTIAL:
+                    tools = list(CHAIN)
                 if style is Style.PARALLEL and tools[0].name == "current_moon_phase":
                     continue  # it takes no arguments: there is but one call of it
                 request = GenerateRequest(tuple(tools), style, voice, 1)
@@ -239,6 +244,19 @@ def test_what_is_infeasible_passes_stage_1_and_is_asked_for(zoo: tuple[Tool, ...
             assert ([] in values and "[]" in found.pair.query) or (
                 "2024-02-30" in values and "2024-02-30" in found.pair.query
             )
+
+
+def test_what_is_unresolved_passes_stage_1_and_is_in_no_result(zoo: tuple[Tool, ...]) -> None:
+    planted = 0
+    for draft, _ in drafts(zoo, 12):
+        for text in faults.unresolved_reference(draft):
+            found = stage_1(text, draft)
+            assert isinstance(found, Checked), found
+            results = {0: Returned({"depot": "D-12", "distance_km": 41.5}, 0.0)}
+            with pytest.raises(Unresolved):
+                resolved([call.arguments for call in found.pair.calls], results)
+            planted += 1
+    assert planted > 20
 
 
 def test_the_judge_refuses_each_mismatch_and_only_the_judge(zoo: tuple[Tool, ...]) -> None:

@@ -52,7 +52,7 @@ def generator_message(
     count: int = 1,
     indent: int | None = None,
 ) -> Message:
-    forms = [prompt_form(one) for one in tools]
+    forms = [prompt_form(one, returns=style is Style.SEQUENTIAL) for one in tools]
     example = {"query": "generate 9 (style: simple)\nvoice: loud. [", "answers": []}
     text = GENERATOR.render(
         "request.txt",
@@ -190,13 +190,16 @@ def test_profiles_differ_in_nothing_but_their_faults(zoo: tuple[Tool, ...]) -> N
 
 @pytest.mark.parametrize("name", PROFILES)
 @pytest.mark.parametrize("count", [1, 3])
-def test_faults_are_planted_at_their_rates(zoo: tuple[Tool, ...], name: str, count: int) -> None:
+def test_faults_are_planted_at_their_rates(
+    zoo: tuple[Tool, ...], chain: tuple[Tool, ...], name: str, count: int
+) -> None:
     possible: Counter[Fault] = Counter()
     planted: Counter[Fault | None] = Counter()
     styles = list(GENERATED_STYLES)
     for seed in range(1500 // count):
         style = styles[seed % len(styles)]
         tools = zoo[:1] if style in (Style.SIMPLE, Style.PARALLEL) else zoo[:3]
+        tools = chain if style is Style.SEQUENTIAL else tools
         given = answer([generator_message(tools, style, count=count)], PROFILES[name], seed)
         assert isinstance(given.content, tuple)
         assert len(given.content) == count

@@ -17,6 +17,8 @@ import apigen_ray.workflows.run
 from apigen_ray.config import ActorCount, RunConfig
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.pipeline import dataset
+from apigen_ray.prompting.sampler import PromptSpec, Task
+from apigen_ray.records import Style
 from apigen_ray.workflows.collect import collect
 
 ROOT = Path(__file__).parents[2]
@@ -181,9 +183,42 @@ def test_blocks_are_single_rows_where_a_model_works_on_few(generator, judge, row
 @pytest.mark.parametrize("rows", [1, 4, 64])
 @pytest.mark.parametrize("concurrency", [1, 3, 64, 1000])
 def test_no_block_queues_at_an_actor_where_it_could_overtake_an_earlier_round(concurrency, rows):
-    pool = dataset._pool(ActorCount(max=2), concurrency, rows_per_block=rows)
+    operator = dataset.Operator("o", object, (), ActorCount(max=2), concurrency)
+    pool = dataset._pool(operator, rows)
     assert pool.max_tasks_in_flight_per_actor == pool.max_concurrent_calls_per_actor
     assert pool.max_concurrent_calls_per_actor * rows > concurrency
+
+
+def generations(*numbers, last_round=0):
+    """Of as many models as numbers, with these numbers of data points."""
+    return [
+        dataset.Generation(
+            endpoint(32),
+            [Task(PromptSpec(n, Style.SIMPLE, 1, last_round), {0: 0}) for n in range(number)],
+        )
+        for number in numbers
+    ]
+
+
+def stage(actors=1, **options):
+    return dataset.Operator("o", object, (), ActorCount(max=actors), 32, options)
+
+
+@pytest.mark.parametrize(
+    ("asked", "stages", "small"),
+    [
+        (generations(400), [stage(), stage()], True),
+        (generations(1001), [stage(), stage()], False),
+        (generations(10, 10), [stage(), stage()], False),
+        (generations(400, last_round=1), [stage(), stage()], True),
+        (generations(400, last_round=2), [stage(), stage()], False),
+        (generations(400), [stage(), stage(actors=2)], False),
+        (generations(400), [stage(), stage(resources={"sandbox": 1})], False),
+    ],
+    ids=["few", "many", "models", "rounds", "pools", "actors", "places"],
+)
+def test_one_process_has_all_stages_of_a_small_run_alone(asked, stages, small):
+    assert dataset.is_small(asked, stages) == small
 
 
 def test_a_full_pool_grows_and_no_further_than_it_may(tmp_path, monkeypatch):

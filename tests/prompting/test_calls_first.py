@@ -8,6 +8,7 @@ import pytest
 
 from apigen_ray.prompting.calls_first import CallsFirstSampler
 from apigen_ray.prompting.draw_calls import draw_calls
+from apigen_ray.prompting.draw_chains import draw_chains
 from apigen_ray.prompting.pair_schema import schema_of
 from apigen_ray.prompting.sampler import PromptSpec, Sampler, SamplingSettings
 from apigen_ray.prompting.seeds import load_seeds
@@ -25,7 +26,8 @@ def sampler():
     calls = defaultdict(list)
     for tool in tools[::2]:  # the others can't be called
         calls[tool.name] = list(draw_calls(tool, (), 6, Random(tool.name)))
-    return CallsFirstSampler(Sampler(tools, seeds, SamplingSettings(), 0), calls)
+    chains = draw_chains(tools, calls, 40, Random(0))
+    return CallsFirstSampler(Sampler(tools, seeds, SamplingSettings(), 0), calls, chains)
 
 
 def prompts(sampler, style):
@@ -55,6 +57,17 @@ def test_the_prompt_has_every_value_and_asks_for_the_query_alone(sampler):
         request = prompt.messages[-1].content
         assert all(f"- {name} = " in request for name in call.arguments)
         assert schema_of(prompt)["required"] == ["query"]
+
+
+def test_what_a_chain_refers_to_is_said_in_words(sampler):
+    for prompt in prompts(sampler, Style.SEQUENTIAL):
+        first, second = prompt.calls
+        request = prompt.messages[-1].content
+        assert "$ref" not in request
+        assert f"{first.name.replace('_', ' ')} gives)" in request
+        assert "in round brackets" in prompt.messages[0].content
+        assert {first.name, second.name} <= {tool.name for tool in prompt.tools}
+        assert len(prompt.tools) == len({tool.name for tool in prompt.tools}) <= 4
 
 
 def test_an_irrelevant_query_is_that_of_a_tool_of_a_category_not_shown(sampler):

@@ -34,7 +34,7 @@ def test_every_call_of_the_library_satisfies_its_schema_and_none_comes_twice(lib
     for each in library:
         calls = draw_calls(each, (), 6, Random(each.name))
         assert calls
-        accepts = signatures_of([each])[each.name].accepts
+        accepts = signatures_of([each])[each.name].arguments.accepts
         assert all(accepts(call.arguments) for call in calls)
         texts = [json.dumps(call.arguments, sort_keys=True) for call in calls]
         assert len(set(texts)) == len(texts)

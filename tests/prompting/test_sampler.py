@@ -10,9 +10,12 @@ from apigen_ray.prompting import templates as prompts
 from apigen_ray.prompting.sampler import Cell, PromptSpec, Range, Sampler, SamplingSettings, plan
 from apigen_ray.records import GENERATED_STYLES, Call, Pair, Seed, Style, Tool
 
+TEXT = {"type": "string"}
+
 
 def tool(name, category):
-    return Tool(name, f"Does {name}.", {"type": "object", "properties": {}}, category)
+    parameters = {"type": "object", "properties": {"size": TEXT}}
+    return Tool(name, f"Does {name}.", parameters, category, returns={"properties": {"size": TEXT}})
 
 
 TOOLS = tuple(tool(f"big{i}", "Big") for i in range(30)) + tuple(
@@ -61,6 +64,22 @@ def test_styles_show_as_many_tools_as_they_should(sampler):
     }
     assert shown[Style.SIMPLE] == shown[Style.PARALLEL] == {1}
     assert shown[Style.MULTIPLE] == shown[Style.PARALLEL_MULTIPLE] == {2, 3, 4}
+    assert shown[Style.SEQUENTIAL] == {2, 3, 4}
+
+
+def test_a_chain_s_tools_are_shown_with_what_they_return():
+    library = (
+        Tool("a", "A.", {"type": "object", "properties": {}}, "X", returns={"type": "string"}),
+        tool("pair", "X"),
+        tool("other", "Y"),
+        Tool("b", "B.", {"type": "object", "properties": {}}, "Y"),
+    )
+    drawn = Sampler(library, SEEDS, SamplingSettings(tools_shown=Range(min=2, max=2)), seed=1)
+    prompts = [drawn.prompt(PromptSpec(i, Style.SEQUENTIAL, 1)) for i in range(20)]
+    assert {frozenset(t.name for t in p.tools) for p in prompts} == {frozenset(["pair", "other"])}
+    assert all("returns (" in prompt.messages[1].content for prompt in prompts)
+    plain = drawn.prompt(PromptSpec(0, Style.MULTIPLE, 1))
+    assert "returns (" not in plain.messages[1].content
 
 
 def test_no_tool_is_shown_twice(sampler):

@@ -1,11 +1,8 @@
 """The trusted seeds are right, and seeds in the forms that are in use are read."""
 
 import calendar
-import importlib
 import json
-import pkgutil
 import re
-import sys
 from collections import Counter
 from copy import deepcopy
 from pathlib import Path
@@ -25,31 +22,6 @@ SEEDS = ROOT / "configs" / "seeds.jsonl"
 ROWS = [json.loads(line) for line in SEEDS.read_text(encoding="utf-8").splitlines()]
 MAIN_STYLES = ("simple", "multiple", "parallel", "parallel_multiple")
 each_row = pytest.mark.parametrize("row", ROWS, ids=lambda row: row["id"])
-
-
-@pytest.fixture(scope="module")
-def library():
-    return load_library([str(SANDBOX / "tools")])
-
-
-@pytest.fixture(scope="module")
-def tools(library):
-    return library.by_name()
-
-
-@pytest.fixture(scope="module")
-def functions():
-    """The functions of the package `tools`, which no other test gets to see."""
-    sys.path.insert(0, str(SANDBOX))
-    try:
-        package = importlib.import_module("tools")
-        found = [info.name for info in pkgutil.iter_modules(package.__path__, "tools.")]
-        modules = [importlib.import_module(name) for name in found]
-        return {name: getattr(module, name) for module in modules for name in module.__all__}
-    finally:
-        sys.path.remove(str(SANDBOX))
-        for name in [name for name in sys.modules if name.split(".")[0] == "tools"]:
-            del sys.modules[name]
 
 
 # --- the trusted seeds
@@ -430,7 +402,7 @@ def test_tools_are_named_and_a_given_style_wins(known, tmp_path):
         (_own(tools=[{"name": "f", "parameters": 5}]), "parameters: must be"),
         (_own(tools="get_weather, find_radio"), "expected value"),
         (_own(tools=[]), "must name the tools that were shown"),
-        (_own(style="sequential"), "'sequential' is not a valid Style"),
+        (_own(style="serial"), "'serial' is not a valid Style"),
         (_own(answers='[{"name": "get_weather"'), "EOF while parsing an object"),
         ('{"query": "Weather', "not JSON"),
         ("[1, 2]", "not a JSON object"),

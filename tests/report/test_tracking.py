@@ -24,6 +24,12 @@ def artifacts(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # where MLflow puts what is no number
 
 
+@pytest.fixture(scope="module")
+def uri(tmp_path_factory):
+    """A database for all tests: MLflow takes seconds to make one."""
+    return f"sqlite:///{tmp_path_factory.mktemp('mlflow')}/mlflow.db"
+
+
 def to(uri, experiment="e"):
     return TrackSettings.model_validate({"mlflow": {"uri": uri, "experiment": experiment}})
 
@@ -45,8 +51,7 @@ def tracked(uri, experiment="e"):
     return client, client.search_runs([found.experiment_id])
 
 
-def test_a_run_and_its_resume_are_one_run_there_with_the_numbers_of_the_report(tmp_path):
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
+def test_a_run_and_its_resume_are_one_run_there_with_the_numbers_of_the_report(tmp_path, uri):
     out = tmp_path / "out"
     assert concluded(out, [row("a"), row("b", "error")], 3, to(uri))[0] == 1
     client, (first,) = tracked(uri)
@@ -67,11 +72,10 @@ def test_a_run_and_its_resume_are_one_run_there_with_the_numbers_of_the_report(t
     assert names == {"manifest.json", "stats.json", "report.html"}
 
 
-def test_another_experiment_gets_a_run_of_its_own(tmp_path):
-    uri = f"sqlite:///{tmp_path}/mlflow.db"
-    concluded(tmp_path / "out", [row("a")], 2, to(uri))
+def test_another_experiment_gets_a_run_of_its_own(tmp_path, uri):
+    concluded(tmp_path / "out", [row("a")], 2, to(uri, "one"))
     concluded(tmp_path / "out", [row("b")], 2, to(uri, "other"))
-    assert len(tracked(uri)[1]) == len(tracked(uri, "other")[1]) == 1
+    assert len(tracked(uri, "one")[1]) == len(tracked(uri, "other")[1]) == 1
 
 
 @pytest.mark.parametrize("uri", ["http://127.0.0.1:9", "gopher://host"])

@@ -7,15 +7,8 @@ import jsonschema
 import pytest
 
 from apigen_ray.records import Call, Message, Pair, Reply
-from apigen_ray.stages.judge import (
-    VERDICT,
-    Judge,
-    decided,
-    judge,
-    judge_messages,
-    read_verdict,
-    vote,
-)
+from apigen_ray.stages.judge import Judge, decided, judge, judge_messages, vote
+from apigen_ray.stages.verdict import PLAIN_VERDICT, VERDICT, read_verdict
 
 PAIR = Pair("What is it?", (Call("f", {"x": 1}),))
 
@@ -83,10 +76,18 @@ def listing(*requests):
         (listing(("the sum", [1])), 1, None),
         (listing(("the sum", [1]), ("the mean", [1])), 1, None),
         (listing(("both sums", [1, 2])), 2, None),
-        (listing(("the sum", [1]), ("the mean", [])), 1, "No call is named for this request: the"),
-        (listing(("the sum", [1]), ("the mean", [3])), 2, "No call is named for this request: the"),
+        (
+            listing(("the sum", [1]), ("the mean", [])),
+            1,
+            'No call is named for the request "the mean"',
+        ),
+        (
+            listing(("the sum", [1]), ("the mean", [3])),
+            2,
+            'No call is named for the request "the mean"',
+        ),
         (listing(("the sum", [2])), 2, "No request is named for call 1."),
-        (listing(("the sum", [True])), 1, "No call is named for this request: the sum."),
+        (listing(("the sum", [True])), 1, 'No call is named for the request "the sum".'),
         ([], 1, None),  # no list
         (None, 1, None),
         (["the sum"], 1, None),
@@ -103,9 +104,25 @@ def test_a_request_without_a_call_or_a_call_without_a_request_is_a_no(requests, 
 
 async def test_a_yes_that_its_own_list_contradicts_is_no_vote_for_the_pair():
     text = json.dumps({"requests": listing(("a", [1]), ("b", [])), "thought": "", "pass": "yes"})
-    judgement = await judge(PAIR, [], [], Scripted(text), "j", sample="p")
+    judgement = await judge(PAIR, [], [], Judge("j", Scripted(text)), sample="p")
     assert judgement.vote.passed is False
-    assert judgement.vote.thought == "No call is named for this request: b."
+    assert judgement.vote.thought == 'No call is named for the request "b".'
+
+
+async def test_a_judge_too_small_to_list_requests_is_asked_as_in_the_paper():
+    class Plain(Scripted):
+        async def complete(self, messages, schema=None, *, sample=""):
+            assert schema == PLAIN_VERDICT
+            return await super().complete(messages, VERDICT, sample=sample)
+
+    model = Plain("Hm.", '{"thought": "Fine.", "pass": "yes"}')
+    judgement = await judge(PAIR, [], [], Judge("j", model, lists_requests=False), sample="p")
+    assert judgement.vote.passed
+    system, asked, *_ = model.asked[1]
+    assert "two keys" in system.content
+    assert asked == judge_messages(PAIR, [], [])[1]
+    assert "requests" not in system.content
+    assert '"requests"' in judge_messages(PAIR, [], [])[0].content
 
 
 def test_calls_have_the_numbers_by_which_a_judge_names_them():
@@ -124,7 +141,7 @@ def test_an_endless_nest_is_read_in_no_time():
 
 async def test_an_unreadable_answer_is_asked_again_once_and_all_is_paid_for():
     model = Scripted("Hm.", '{"thought": "t", "pass": "no"}')
-    judgement = await judge(PAIR, [], [], model, "j", sample="p")
+    judgement = await judge(PAIR, [], [], Judge("j", model), sample="p")
     assert judgement.vote.passed is False
     assert len(judgement.replies) == 2
     roles = [message.role for message in model.asked[1]]
@@ -132,7 +149,7 @@ async def test_an_unreadable_answer_is_asked_again_once_and_all_is_paid_for():
 
 
 async def test_two_unreadable_answers_are_no_vote():
-    judgement = await judge(PAIR, [], [], Scripted("Hm.", "Hm."), "j", sample="p")
+    judgement = await judge(PAIR, [], [], Judge("j", Scripted("Hm.", "Hm.")), sample="p")
     assert judgement.vote is None
     assert len(judgement.replies) == 2
 
@@ -141,7 +158,7 @@ async def test_unreadable_answers_of_an_earlier_attempt_are_not_the_last_word():
     kept = replace(Reply("Hm.", "stop", 10, 5, 0.001, 0.1, 1), reused=True)
     model = Scripted("Hm.", '{"pass": "yes"}')
     model.kept = [kept, kept]
-    judgement = await judge(PAIR, [], [], model, "j", sample="p")
+    judgement = await judge(PAIR, [], [], Judge("j", model), sample="p")
     assert judgement.vote.passed
     assert len(judgement.replies) == 4
     assert len(set(model.samples)) == 4
@@ -210,6 +227,6 @@ async def test_what_a_judge_reasoned_is_in_its_vote_and_gives_no_verdict():
     reasoned = '{"thought": "not yet", "pass": "yes"}'
     verdict = Reply('{"thought": "t", "pass": "no"}', "stop", 10, 5, 0.001, 0.1, 1)
     judging.kept = [replace(verdict, reasoning=reasoned)]
-    found = await judge(PAIR, [], [], judging, "j", sample="p")
+    found = await judge(PAIR, [], [], Judge("j", judging), sample="p")
     assert found.vote is not None
     assert (found.vote.passed, found.vote.reasoning) == (False, reasoned)

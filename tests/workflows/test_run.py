@@ -229,12 +229,18 @@ def test_a_target_that_cannot_be_met_is_said_to_be(tmp_path):
             r"\$NO_SUCH_KEY is not set",
         ),
         ({"points": {"multiple": 1}, "tools": ["{tmp}/one.py"], "seeds": []}, "only one"),
+        (
+            {"points": {"sequential": 1}, "tools": ["{tmp}/two.py"], "seeds": []},
+            "points.sequential: no tool's result fits an argument of another",
+        ),
         ({"tools": ["{tmp}/list.jsonl"], "seeds": []}, "f: no backend"),
         ({"seeds": ["{tmp}/seeds.jsonl"]}, "seeds.jsonl:1: tools: tool 'f': parameters: must be"),
     ],
 )
 def test_bad_input_is_found_before_anything_is_paid_for(change, message, tmp_path):
     (tmp_path / "one.py").write_text('def f(x: int) -> int:\n    """Do."""\n    return x\n')
+    again = 'def g(y: int) -> str:\n    """Do."""\n    return "y"\n'
+    (tmp_path / "two.py").write_text((tmp_path / "one.py").read_text() + again)
     (tmp_path / "list.jsonl").write_text('{"name": "f"}\n')
     seed = {"query": "x", "answers": [{"name": "f", "arguments": {}}]}
     seed["tools"] = [{"name": "f", "parameters": 5}]

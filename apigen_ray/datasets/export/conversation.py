@@ -10,6 +10,7 @@ import msgspec
 
 from apigen_ray.records import JsonObject
 from apigen_ray.stages.conversation import NO_CALL, turns_of
+from apigen_ray.tools.references import end_of_group
 
 
 class Until(StrEnum):
@@ -38,14 +39,42 @@ AS_IT_IS = View()
 
 def pair_messages(query: str, calls: Sequence[JsonObject]) -> list[JsonObject]:
     """A query and its calls as messages."""
+    return [{"role": "user", "content": query}, _reply(calls)]
+
+
+def _reply(calls: Sequence[JsonObject], first: int = 0) -> JsonObject:
     reply: JsonObject = {"role": "assistant", "content": "" if calls else NO_CALL}
     if calls:
         reply["tool_calls"] = [
             # nine letters and digits, as Mistral's templates demand
             {"id": f"call{place:05}", "type": "function", "function": dict(call)}
-            for place, call in enumerate(calls)
+            for place, call in enumerate(calls, first)
         ]
-    return [{"role": "user", "content": query}, reply]
+    return reply
+
+
+def chain_messages(
+    query: str, calls: Sequence[JsonObject], results: Sequence[Any]
+) -> list[JsonObject]:
+    """A query and calls that refer to results as messages: a turn for all that can be called then.
+
+    Args:
+        query: What the user asks.
+        calls: The calls, with references.
+        results: What each returned, as rows hold it: with the arguments it was run with.
+    """
+    made: list[JsonObject] = [
+        call | {"arguments": result["arguments"]} if "arguments" in result else call
+        for call, result in zip(calls, results, strict=True)
+    ]
+    arguments = [call["arguments"] for call in calls]
+    messages: list[JsonObject] = [{"role": "user", "content": query}]
+    start = 0
+    while start < len(made):
+        end = end_of_group(arguments, start)
+        messages.append(_reply(made[start:end], start))
+        start = end
+    return messages
 
 
 def seen(

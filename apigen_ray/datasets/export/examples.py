@@ -12,8 +12,14 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
-from apigen_ray.datasets.export.conversation import AS_IT_IS, View, pair_messages, seen
-from apigen_ray.records import JsonObject, Outcome
+from apigen_ray.datasets.export.conversation import (
+    AS_IT_IS,
+    View,
+    chain_messages,
+    pair_messages,
+    seen,
+)
+from apigen_ray.records import JsonObject, Outcome, Style
 from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder
 
@@ -105,9 +111,13 @@ def _example(row: Mapping[str, Any], view: View) -> Example:
     results = msgspec.json.decode(row.get("execution_results") or "[]")
     thought = row.get("reasoning") if view.reasoning else None
     conversation: Sequence[JsonObject] = ()
-    if row.get("messages") or view.until or thought:
+    chained = row.get("style") == Style.SEQUENTIAL and bool(results)
+    if row.get("messages") or view.until or thought or chained:
         known = row.get("messages")
-        messages = msgspec.json.decode(known) if known else pair_messages(row["query"], calls)
+        if chained and not known:
+            messages = chain_messages(row["query"], calls, results)
+        else:
+            messages = msgspec.json.decode(known) if known else pair_messages(row["query"], calls)
         if thought and not known:
             messages[-1]["reasoning_content"] = thought
         conversation = seen(messages, results, view)
@@ -115,12 +125,24 @@ def _example(row: Mapping[str, Any], view: View) -> Example:
         id=row["id"],
         query=row["query"],
         calls=calls,
-        tools=texts_of(row.get("tools", "[]")),
+        tools=_tools(row.get("tools", "[]"), row.get("style")),
         style=row.get("style"),
         conversation=conversation,
         results=results,
         pass_rate=_pass_rate(row.get("solutions")),
     )
+
+
+def _tools(listed: str, style: str | None) -> list[str]:
+    """The tools of a row, without what they return: calls refer to nothing in messages."""
+    if style != Style.SEQUENTIAL:
+        return texts_of(listed)
+    return [text(_without_returns(tool)) for tool in msgspec.json.decode(listed)]
+
+
+def _without_returns(tool: JsonObject) -> JsonObject:
+    """A tool as rows of other styles hold it."""
+    return {key: value for key, value in tool.items() if key != "returns"}
 
 
 def _pass_rate(solutions: str | None) -> float | None:

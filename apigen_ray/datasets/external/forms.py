@@ -26,6 +26,7 @@ from apigen_ray.datasets.external.tasks import task_messages, task_tools
 from apigen_ray.datasets.external.unreadable import Unreadable, text_or_json
 from apigen_ray.records import Json, JsonObject, Reason, Style
 from apigen_ray.stages.conversation import NO_CALL, is_pair, query_of, turns_of
+from apigen_ray.tools.references import has_references
 
 
 class ExternalRow(NamedTuple):
@@ -66,7 +67,9 @@ def read_row(row: Mapping[str, Any], answers: Mapping[str, Json]) -> ExternalRow
         return found._replace(completion=text)
     if listed := _conversation(row, id_, answers):
         return _of_conversation(found, listed)
-    return found._replace(pair=_of_columns(row, id_, answers))
+    columns = _of_columns(row, id_, answers)
+    refers = style is None and has_references(columns.get("answers"))
+    return found._replace(pair=columns, style=Style.SEQUENTIAL if refers else style)
 
 
 def _is_completion(row: Mapping[str, Any]) -> bool:

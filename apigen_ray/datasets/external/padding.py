@@ -67,7 +67,8 @@ def _unpadded(call: Any, signatures: Signatures, padded: Padding) -> JsonObject 
         return None
     bare = without_nulls(arguments)
     name = call.get("name")
-    validator = signatures.get(name) if isinstance(name, str) else None
+    signature = signatures.get(name) if isinstance(name, str) else None
+    validator = signature.arguments if signature else None
     accepted = validator is not None and validator.accepts(arguments)
     if padded == "drop all":  # though a null that the schema wants was no padding
         wanted = accepted and validator is not None and not validator.accepts(bare)

@@ -37,6 +37,7 @@ from apigen_ray.run_folder.rows import (
 )
 from apigen_ray.stages.check import (
     CheckSettings,
+    Signature,
     Signatures,
     check,
     check_pair,
@@ -45,7 +46,6 @@ from apigen_ray.stages.check import (
 )
 from apigen_ray.stages.conversation import Messages, check_conversation
 from apigen_ray.tools.read_forms import UnreadableTool, read_tool
-from apigen_ray.tools.validation import SchemaValidator
 from apigen_ray.tools.write_forms import shown_form
 
 log = logging.getLogger(__name__)
@@ -335,7 +335,7 @@ def _known(tool: Tool) -> _Known:
 
 
 def _shown(known: Sequence[_Known]) -> _Shown:
-    signatures: dict[str, SchemaValidator] = {}
+    signatures: dict[str, Signature] = {}
     for one in known:
         signatures |= one.signature
     text = f"[{', '.join([one.text for one in known])}]"

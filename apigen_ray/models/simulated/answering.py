@@ -14,6 +14,7 @@ from random import Random
 from typing import Literal, TypeAlias
 
 from apigen_ray.models.simulated import cleaning, faults
+from apigen_ray.models.simulated.chains import draw_chain
 from apigen_ray.models.simulated.drawing import draw_call
 from apigen_ray.models.simulated.faults import Draft
 from apigen_ray.models.simulated.judging import Known, objection
@@ -255,6 +256,8 @@ def _calls(random: Random, request: GenerateRequest) -> list[Call]:
             chosen = []
         case Style.SIMPLE | Style.MULTIPLE:
             chosen = tools[:1]
+        case Style.SEQUENTIAL:
+            return draw_chain(random, tools)
         case Style.PARALLEL:
             chosen = tools[:1] * random.randint(2, 3)
         case _:

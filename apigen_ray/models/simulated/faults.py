@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from apigen_ray.models.simulated.chains import misreferring, unresolvable
 from apigen_ray.models.simulated.judging import objection
+from apigen_ray.models.simulated.outside import impossible, outside
 from apigen_ray.models.simulated.profiles import Fault
 from apigen_ray.models.simulated.schemas import (
     Schema,
@@ -22,7 +24,7 @@ from apigen_ray.models.simulated.schemas import (
     types,
 )
 from apigen_ray.records import Call, Json, JsonObject, Style, Tool
-from apigen_ray.tools.patterns import matches
+from apigen_ray.tools.references import has_references
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +54,13 @@ class Draft:
         return self.with_call(index, call_form(Call(self.calls[index].name, arguments)))
 
     def arguments(self) -> Iterator[tuple[int, Tool, str, Json, Schema]]:
-        """Every argument given: call index, tool, name, value, and its schema."""
+        """Every argument with a value: call index, tool, name, value, and its schema."""
         for index, call in enumerate(self.calls):
             tool = self.tools[call.name]
             declared = properties(tool)
             for name, value in call.arguments.items():
-                yield index, tool, name, value, declared[name]
+                if not has_references(value):
+                    yield index, tool, name, value, declared[name]
 
 
 Ways = Iterator[str]
@@ -206,58 +209,11 @@ def constraint(draft: Draft) -> Ways:
     """Give a value of the right type that the schema rules out."""
     for index, tool, name, value, schema in draft.arguments():
         for branch in branches(schema, tool.parameters):
-            for outside in _outside(value, branch):
-                changed = {**draft.calls[index].arguments, name: outside}
+            for ruled_out in outside(value, branch):
+                changed = {**draft.calls[index].arguments, name: ruled_out}
                 # Another branch of the schema, or a looser keyword, may still allow it.
                 if not accepts(tool, changed):
                     yield draft.with_arguments(index, changed)
-
-
-def _outside(value: Json, schema: Schema) -> Iterator[Json]:
-    """Values of the type of `value` that a constraint of the schema rules out."""
-    match value:
-        case bool() | None:
-            return
-        case int() | float():
-            yield from _outside_number(value, schema)
-        case str():
-            yield from _outside_text(value, schema)
-        case list() if types(schema) == ("array",):
-            if smallest := schema.get("minItems"):
-                yield value[: smallest - 1]
-            if (largest := schema.get("maxItems")) and value:
-                yield [*value, *[value[-1]] * (largest + 1 - len(value))]
-
-
-def _outside_number(value: float, schema: Schema) -> Iterator[Json]:
-    if set(types(schema)) - {"integer", "number"} or not types(schema):
-        return
-    if "enum" in schema:
-        yield max(schema["enum"]) + 1
-        return
-    for keyword, step in (("minimum", -1), ("maximum", 1)):
-        if keyword in schema:
-            yield schema[keyword] + step
-    for keyword in ("exclusiveMinimum", "exclusiveMaximum"):
-        if keyword in schema:
-            yield schema[keyword]
-
-
-def _outside_text(value: str, schema: Schema) -> Iterator[Json]:
-    if types(schema) not in (("string",), ()):
-        return
-    if "enum" in schema:
-        if all(isinstance(allowed, str) for allowed in schema["enum"]):
-            yield f"{value}_other"
-        return
-    if types(schema) != ("string",):
-        return
-    if pattern := schema.get("pattern"):
-        yield from (text for text in ("?", "not this", "~ 0") if not matches(pattern, text))
-    if smallest := schema.get("minLength"):
-        yield value[: smallest - 1]
-    if largest := schema.get("maxLength"):
-        yield value + "x" * (largest + 1 - len(value))
 
 
 def duplicate_key(draft: Draft) -> Ways:
@@ -272,7 +228,7 @@ def duplicate_key(draft: Draft) -> Ways:
 
 def duplicate_call(draft: Draft) -> Ways:
     """Make one of several calls twice."""
-    if draft.style in (Style.PARALLEL, Style.PARALLEL_MULTIPLE):
+    if draft.style in (Style.PARALLEL, Style.PARALLEL_MULTIPLE, Style.SEQUENTIAL):
         for call in draft.calls:
             yield draft.answering([call_form(c) for c in (*draft.calls, call)])
 
@@ -280,14 +236,11 @@ def duplicate_call(draft: Draft) -> Ways:
 def style_mismatch(draft: Draft) -> Ways:
     """Make more or fewer calls than the style has."""
     match draft.style:
-        case Style.PARALLEL | Style.PARALLEL_MULTIPLE:
+        case Style.PARALLEL | Style.PARALLEL_MULTIPLE | Style.SEQUENTIAL:
             yield draft.answering([call_form(draft.calls[0])])
         case _:
             for spare in draft.spares:
                 yield draft.answering([call_form(call) for call in (*draft.calls, spare)])
-
-
-_NO_SUCH_DAY = "2024-02-30"
 
 
 def infeasible(draft: Draft) -> Ways:
@@ -295,20 +248,15 @@ def infeasible(draft: Draft) -> Ways:
     for index, call in enumerate(draft.calls):
         tool = draft.tools[call.name]
         for name, schema in properties(tool).items():
+            if has_references(call.arguments.get(name)):
+                continue
             for branch in branches(schema, tool.parameters):
-                for value in _impossible(branch):
+                for value in impossible(branch):
                     changed = Call(call.name, {**call.arguments, name: value})
                     if accepts(tool, changed.arguments) and changed not in draft.calls:
                         calls = (*draft.calls[:index], changed, *draft.calls[index + 1 :])
                         answers: list[Json] = [call_form(call) for call in calls]
                         yield dumps({"query": draft.ask(calls), "answers": answers})
-
-
-def _impossible(schema: Schema) -> Iterator[Json]:
-    if schema.get("format") == "date":
-        yield _NO_SUCH_DAY
-    if types(schema) == ("array",) and "minItems" not in schema:
-        yield []
 
 
 def mismatch(draft: Draft) -> Ways:
@@ -319,6 +267,18 @@ def mismatch(draft: Draft) -> Ways:
             query = draft.ask((*draft.calls[:index], spare, *draft.calls[index + 1 :]))
             if objection(query, draft.calls, tuple(draft.tools.values())):
                 yield dumps({"query": query, "answers": answers})
+
+
+def bad_reference(draft: Draft) -> Ways:
+    """Refer to the result of no earlier call."""
+    for index, name, wrong in misreferring(draft.calls):
+        yield draft.with_arguments(index, {**draft.calls[index].arguments, name: wrong})
+
+
+def unresolved_reference(draft: Draft) -> Ways:
+    """Refer to what an earlier result could have, and does not."""
+    for index, name, wrong in unresolvable(draft.calls, tuple(draft.tools.values())):
+        yield draft.with_arguments(index, {**draft.calls[index].arguments, name: wrong})
 
 
 OF_COMPLETIONS: Mapping[Fault, Callable[[Random, str], str]] = {
@@ -340,4 +300,6 @@ OF_PAIRS: Mapping[Fault, Callable[[Draft], Ways]] = {
     Fault.STYLE_MISMATCH: style_mismatch,
     Fault.INFEASIBLE: infeasible,
     Fault.MISMATCH: mismatch,
+    Fault.BAD_REFERENCE: bad_reference,
+    Fault.UNRESOLVED_REFERENCE: unresolved_reference,
 }

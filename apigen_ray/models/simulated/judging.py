@@ -15,6 +15,7 @@ from apigen_ray.errors import BadInput
 from apigen_ray.models.simulated.writing import task
 from apigen_ray.records import Call, Json, Tool
 from apigen_ray.run_folder.remote_files import local_copy
+from apigen_ray.tools.references import has_references
 
 Known: TypeAlias = Mapping[str, frozenset[str]]
 """The calls of queries that are known by heart."""
@@ -59,7 +60,7 @@ def objection(
         if call in calls[:index]:
             return f"The call of {call.name} is made twice."
         for argument, value in call.arguments.items():
-            if not stated.holds(value):
+            if not has_references(value) and not stated.holds(value):
                 return f"The query does not give the value of {argument} for {call.name}."
     return None
 

@@ -33,6 +33,8 @@ class Fault(StrEnum):
     """A well-formed call that no implementation can execute (`raised`)."""
     MISMATCH = "mismatch"
     """Query and calls disagree (`judged_no`; `ungrounded` if no value of a call is asked for)."""
+    BAD_REFERENCE = "bad_reference"
+    UNRESOLVED_REFERENCE = "unresolved_reference"
 
 
 class Profile(Settings):
@@ -72,8 +74,10 @@ _DEFAULT_RATES = {
     Fault.DUPLICATE_KEY: 0.005,
     Fault.DUPLICATE_CALL: 0.02,
     Fault.STYLE_MISMATCH: 0.015,
-    Fault.INFEASIBLE: 0.1,  # of tools with dates or lists, which few are
+    Fault.INFEASIBLE: 0.07,  # of tools with dates or lists, which few are
     Fault.MISMATCH: 0.03,
+    Fault.BAD_REFERENCE: 0.02,
+    Fault.UNRESOLVED_REFERENCE: 0.015,
 }
 
 _DEFAULT = Profile(faults=_DEFAULT_RATES, judge_unreadable=0.02, clean_wrong=0.1)

@@ -112,6 +112,9 @@ def _query_request(instructions: str, text: str) -> QueryRequest:
         properties: dict[str, Any] = {}
         for line in lines:
             argument, _, rest = line.removeprefix("- ").partition(" = ")
+            if rest.startswith("("):  # what an earlier call gives, in words
+                arguments[argument] = rest.strip("()")
+                continue
             arguments[argument], end = json.JSONDecoder().raw_decode(rest)
             properties[argument] = {"description": rest[end:].strip(" ()")}
         tools.append(Tool(name, description, {"properties": properties}, ""))

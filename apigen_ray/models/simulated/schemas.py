@@ -5,6 +5,7 @@ from typing import Any
 
 from apigen_ray.records import JsonObject, Tool
 from apigen_ray.strict_json import canonical
+from apigen_ray.tools.references import has_references, referring
 from apigen_ray.tools.validation import validator_of
 
 Schema = dict[str, Any]
@@ -54,5 +55,8 @@ def types(schema: Schema) -> tuple[str, ...]:
 
 
 def accepts(tool: Tool, arguments: JsonObject) -> bool:
-    """Whether the arguments satisfy the tool's schema."""
-    return validator_of(canonical(tool.parameters)).accepts(arguments)
+    """Whether the arguments satisfy the tool's schema; a reference may stand for any value."""
+    validator = validator_of(canonical(tool.parameters))
+    if has_references(arguments):
+        validator = referring(validator)
+    return validator.accepts(arguments)

@@ -29,15 +29,20 @@ def _tool(block: str) -> Tool:
     if found is None:
         raise ValueError(f"not a tool: {head[:100]!r}")
     parameters: dict[str, Any] = {"type": "object", "properties": {}, "required": []}
+    returns: JsonObject | None = None
     for line in lines:
         if line.startswith("parameters: "):
             parameters = json.loads(line.removeprefix("parameters: "))
         elif line.startswith("e.g. "):
             example = json.loads(line.removeprefix("e.g. "))
             parameters.setdefault("examples", []).append(example)
+        elif line.startswith("returns ("):
+            returns, _ = _type(line.removeprefix("returns ("))
+        elif line.startswith("result e.g. "):
+            returns = (returns or {}) | {"examples": [json.loads(line[len("result e.g. ") :])]}
         else:
             _read_parameter(line, parameters)
-    return Tool(found[1], found[2], parameters, "")
+    return Tool(found[1], found[2], parameters, "", returns=returns)
 
 
 def _read_parameter(line: str, parameters: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from random import Random
 
 from apigen_ray.records import Call, Json, Tool
+from apigen_ray.tools.references import read_reference
 
 
 class Verbatim(str):
@@ -129,7 +130,14 @@ def _arguments(random: Random, voice: str, call: Call) -> list[str]:
     return pieces
 
 
+_STEPS = ("first", "second", "third")
+
+
 def _shown(value: Json) -> str:
+    if reference := read_reference(value):
+        keys = [step for step in reference.path if isinstance(step, str)]
+        part = f"the {_words(keys[-1])} in " if keys else ""
+        return f"{part}the {_STEPS[reference.call]} result"
     if not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
     # Quotes show where a text of several words begins and ends.

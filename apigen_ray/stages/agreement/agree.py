@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import cycle, islice
 from typing import Annotated, Literal, TypeAlias
 
@@ -13,8 +14,15 @@ from apigen_ray.models.clients import ModelSettings, check_names
 from apigen_ray.models.settings import Settings
 from apigen_ray.models.simulated import SimulatedEndpoint
 from apigen_ray.records import Call, JsonObject, Pair, Rejected, Reply, Tool
-from apigen_ray.stages.agreement.compare import Ran, all_matched, differing, equal_results
+from apigen_ray.stages.agreement.compare import (
+    Ran,
+    all_matched,
+    differing,
+    equal_results,
+    same_calls,
+)
 from apigen_ray.stages.agreement.solve import Solved, solve
+from apigen_ray.tools.references import references_of
 
 Run: TypeAlias = Callable[[Sequence[Call]], Awaitable[Sequence[JsonObject]]]
 """Runs calls, and returns one result a call, as rows hold them."""
@@ -107,13 +115,14 @@ async def agree(
         InfrastructureError: if a solver can't be reached, or the sandbox is lost.
     """
     by_name = {tool.name: tool for tool in tools}
+    chained = bool(references_of(pair.calls))
+
+    native = settings.native_tools and not chained  # which has no place for references
+    asked_for = partial(solve, schema=schema, native=native, chained=chained)
 
     async def ask(index: int, solver: Solver) -> tuple[Solution, Reply]:
         id_ = f"{sample}/solve/{index}"
-        native = settings.native_tools
-        solved = await solve(
-            pair.query, tools, solver.model, schema=schema, native=native, sample=id_
-        )
+        solved = await asked_for(pair.query, tools, solver.model, sample=id_)
         agrees = await _compare(pair.calls, results, solved, by_name, run)
         return Solution(solver.name, solved.calls, agrees), solved.reply
 
@@ -140,10 +149,14 @@ async def _compare(
     theirs = solved.calls
     if isinstance(theirs, Rejected) or len(theirs) != len(calls):
         return None
+    can_run = run is not None and len(results) == len(calls)
+    if references_of(calls):
+        ran = await run(theirs) if run is not None and can_run else None
+        return _compare_chains(calls, results, theirs, ran, tools)
     own, other = differing(calls, theirs, tools)
     if not own:
         return "calls"
-    if run is None or len(results) != len(calls):
+    if run is None or not can_run:
         return None
     ours = [Ran(calls[index], results[index]) for index in own]
     different = [theirs[index] for index in other]
@@ -151,3 +164,30 @@ async def _compare(
         return None
     returned = [*map(Ran, different, await run(different))]
     return "results" if all_matched(ours, returned, equal_results) else None
+
+
+def _compare_chains(
+    calls: Sequence[Call],
+    results: Sequence[JsonObject],
+    theirs: Sequence[Call],
+    returned: Sequence[JsonObject] | None,
+    tools: Mapping[str, Tool],
+) -> Literal["calls", "results"] | None:
+    """The same for calls that refer to results: by the values that these gave.
+
+    In another order of the calls, the same reference means something else: without results, the
+    order has to be the same.
+    """
+    if returned is None:
+        pairs = zip(calls, theirs, strict=True)
+        return "calls" if all(same_calls([a], [b], tools) for a, b in pairs) else None
+    ours = [*map(_as_run, calls, results)]
+    others = [*map(_as_run, theirs, returned)]
+    if same_calls([ran.call for ran in ours], [ran.call for ran in others], tools):
+        return "calls"
+    return "results" if all_matched(ours, others, equal_results) else None
+
+
+def _as_run(call: Call, result: JsonObject) -> Ran:
+    arguments = result.get("arguments")
+    return Ran(Call(call.name, arguments) if isinstance(arguments, dict) else call, result)

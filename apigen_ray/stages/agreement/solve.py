@@ -23,7 +23,7 @@ from apigen_ray.tools.prompt_text import tools_text
 from apigen_ray.tools.write_forms import shown_form
 
 TEMPLATES = Templates("apigen_ray.stages.agreement")
-TEMPLATE_NAMES = ("solve_system.txt", "solve.txt")
+TEMPLATE_NAMES = ("solve_system.txt", "solve.txt", "solve_references.txt")
 
 _LENIENT = CheckSettings(strict=False, coerce="lossless")
 """A code fence, or `"9.8"` for 9.8, is a slip of the solver: it says nothing about the row."""
@@ -47,6 +47,7 @@ async def solve(
     schema: JsonObject | None,
     native: bool,
     sample: str,
+    chained: bool = False,
 ) -> Solved:
     """Ask a model for the calls that answer a query.
 
@@ -57,6 +58,7 @@ async def solve(
         schema: Of its answer, `{"calls": [...]}`, if it is constrained; not used with `native`.
         native: Give the tools in the request's own field, and read the reply's tool calls.
         sample: Keeps replies to equal requests apart in the cache.
+        chained: Whether calls may refer to the results of earlier ones.
 
     Raises:
         EndpointError: if the solver can't be reached.
@@ -64,24 +66,27 @@ async def solve(
     if native:
         reply = await model.complete([Message("user", query)], sample=sample, tools=_native(tools))
     else:
-        reply = await model.complete(solve_messages(query, tools), schema, sample=sample)
+        messages = solve_messages(query, tools, chained=chained)
+        reply = await model.complete(messages, schema, sample=sample)
     lost = no_completion(reply)
-    return Solved(lost or read_calls(reply.text, tools, prose_is_no_call=native), reply)
+    calls = lost or read_calls(reply.text, tools, prose_is_no_call=native, chained=chained)
+    return Solved(calls, reply)
 
 
-def solve_messages(query: str, tools: Sequence[Tool]) -> list[Message]:
+def solve_messages(query: str, tools: Sequence[Tool], *, chained: bool = False) -> list[Message]:
     """The prompt: what never changes comes first."""
-    shown: list[Json] = [shown_form(tool) for tool in tools]
+    shown: list[Json] = [shown_form(tool, returns=chained) for tool in tools]
     text = TEMPLATES.render(
         "solve.txt",
         tools=tools_text(shown).replace("</", "<\\/"),
         query=strict_json.dumps(query).replace("</", "<\\/"),
+        references=f"{TEMPLATES.text('solve_references.txt')}\n" if chained else "",
     )
     return [Message("system", TEMPLATES.text("solve_system.txt")), Message("user", text)]
 
 
 def read_calls(
-    text: str, tools: Sequence[Tool], *, prose_is_no_call: bool = False
+    text: str, tools: Sequence[Tool], *, prose_is_no_call: bool = False, chained: bool = False
 ) -> tuple[Call, ...] | Rejected:
     """The calls in an answer: `{"calls": [...]}`, a list of calls, or one call.
 
@@ -89,6 +94,7 @@ def read_calls(
         text: The answer.
         tools: Those that may be called.
         prose_is_no_call: Whether a text without JSON means that nothing is called.
+        chained: Whether calls may refer to the results of earlier ones: then one of them has to.
     """
     found = _last_json(text)
     if found is None and prose_is_no_call:
@@ -104,7 +110,7 @@ def read_calls(
     answers: Json = [_renamed(call, names) for call in found] if isinstance(found, list) else found
     checked = check_pair(
         {"query": "-", "answers": answers},
-        style=None if answers else Style.IRRELEVANCE,
+        style=Style.SEQUENTIAL if chained else None if answers else Style.IRRELEVANCE,
         signatures=signatures_of(tools),
         settings=_LENIENT,
     )

@@ -1,11 +1,12 @@
 """Stage 2 (paper §3.2): run the calls for real, and record their results."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from apigen_ray.models.settings import Settings
 from apigen_ray.records import (
@@ -20,6 +21,7 @@ from apigen_ray.records import (
     VirtualBackend,
 )
 from apigen_ray.stages.execute.mcp import McpCaller, McpTools
+from apigen_ray.stages.execute.mcp.servers import Lease
 from apigen_ray.stages.execute.rest import RestCaller
 from apigen_ray.stages.execute.rest.envelopes import ErrorPattern, error_in
 from apigen_ray.stages.execute.sandbox import Sandbox
@@ -46,6 +48,10 @@ class ExecuteSettings(Settings):
     errors: tuple[ErrorPattern, ...] = PYTHON_ERRORS
     """How to recognise a Python tool's result that reports an error instead of raising it;
     `rest.errors` does the same for REST tools."""
+
+
+Run: TypeAlias = Callable[[Sequence[Call]], Awaitable[list[CallResult]]]
+"""Runs some of the calls of a data point, in order: one result a call."""
 
 
 class Runner(Protocol):
@@ -110,23 +116,32 @@ class Dispatcher:
 
         The data point keeps its MCP servers from its first call to its last.
         """
-        results: list[CallResult] = []
+        async with self.data_point(calls) as run:
+            return await run(calls)
+
+    @asynccontextmanager
+    async def data_point(self, calls: Sequence[Call]) -> AsyncIterator[Run]:
+        """What runs the calls of a data point, some at a time: it keeps its MCP servers."""
         async with AsyncExitStack() as stack:
             lease = None
             if self._mcp and any(call.name in self._mcp_tools.tools for call in calls):
                 lease = await stack.enter_async_context(self._mcp.data_point())
-            for kind, group in groupby(calls, key=self._kind):
-                if kind == "python":
-                    sandbox = await self._open_sandbox()
-                    returned = await sandbox.run(list(group))
-                    results += [_checked(result, self._errors) for result in returned]
-                    continue
-                for call in group:
-                    if lease is not None and kind == "mcp":
-                        results.append(_checked(await lease.call(call), self._errors))
-                    else:
-                        backend = self._rest_tools[call.name]
-                        results.append(await self._rest.call(backend, call.arguments))
+            yield partial(self._run, lease)
+
+    async def _run(self, lease: Lease | None, calls: Sequence[Call]) -> list[CallResult]:
+        results: list[CallResult] = []
+        for kind, group in groupby(calls, key=self._kind):
+            if kind == "python":
+                sandbox = await self._open_sandbox()
+                returned = await sandbox.run(list(group))
+                results += [_checked(result, self._errors) for result in returned]
+                continue
+            for call in group:
+                if lease is not None and kind == "mcp":
+                    results.append(_checked(await lease.call(call), self._errors))
+                else:
+                    backend = self._rest_tools[call.name]
+                    results.append(await self._rest.call(backend, call.arguments))
         return results
 
     def _kind(self, call: Call) -> str:
@@ -157,7 +172,15 @@ async def execute(calls: Sequence[Call], runner: Runner) -> Executed:
     return Executed(tuple(results), time.monotonic() - start)
 
 
-async def execute_twice(calls: Sequence[Call], runner: Dispatcher) -> Executed:
+class RepeatableRunner(Runner, Protocol):
+    """A runner that knows which calls it may run again."""
+
+    def repeatable(self, call: Call) -> bool:
+        """Whether the call can be run again without harm."""
+        ...
+
+
+async def execute_twice(calls: Sequence[Call], runner: RepeatableRunner) -> Executed:
     """Like `execute`, but run the calls again and mark the results that differ.
 
     Raises:
@@ -188,6 +211,22 @@ def _checked(result: CallResult, errors: Sequence[ErrorPattern]) -> CallResult:
     if error is None:
         return result
     return Failed(Reason.ERROR_IN_BODY, f"returned an error: {error[:500]}", result.seconds)
+
+
+def result_forms(
+    results: Iterable[CallResult], arguments: Mapping[int, JsonObject]
+) -> list[JsonObject]:
+    """Results as rows hold them, with the arguments that took values from earlier results.
+
+    Args:
+        results: One a call.
+        arguments: What calls with references were run with, by their index.
+    """
+    forms: list[JsonObject] = []
+    for index, result in enumerate(results):
+        form = result_form(result)
+        forms.append(form | {"arguments": arguments[index]} if index in arguments else form)
+    return forms
 
 
 def result_form(result: CallResult) -> JsonObject:

@@ -14,6 +14,7 @@ from apigen_ray.stages.grounding.text import (
     vocabulary,
     words_of,
 )
+from apigen_ray.tools.references import read_reference
 
 _EXAMPLE = re.compile(
     r"\(?\b(?:e\.?g\.?|for example|for instance|such as|example|examples|like|eg|i\.e\.)[,:]?\s"
@@ -59,7 +60,7 @@ def literals(index: int, call: Call, tool: Tool | None) -> Iterator[Literal]:
 
 
 def _walk(value: Json, schema: JsonObject, path: str, name: str) -> Iterator[Literal]:
-    if _is_explained(value, schema):
+    if _is_explained(value, schema) or read_reference(value):
         return
     own = schema.get("description")
     if isinstance(value, str) and value[:1] in ("[", "{"):

@@ -8,6 +8,7 @@ from apigen_ray.stages.grounding.literals import Literal, choices, literals, top
 from apigen_ray.stages.grounding.matching import Support, support
 from apigen_ray.stages.grounding.reading import Reading
 from apigen_ray.stages.grounding.text import nearly_equal
+from apigen_ray.tools.references import has_references
 
 _MANY = 4
 """As many different values, each of them common, don't stand together in a query by chance."""
@@ -40,8 +41,9 @@ def ground(
     """Look every literal value of the calls up in the query and the system prompt.
 
     Enums, booleans, null, defaults and what the documentation states (other than as an example)
-    are not looked up. Words that nearly every query has support a value weakly: enough for the
-    value, not for the call.
+    are not looked up, nor is what refers to an earlier result: a call with such a value has one
+    that follows. Words that nearly every query has support a value weakly: enough for the value,
+    not for the call.
     """
     reading = Reading(query, system or "")
     findings: list[Finding] = []
@@ -56,7 +58,7 @@ def ground(
         ]
         count += len(found)
         findings += [Finding(each.path, each.value) for each, how in found if not how]
-        best = _best(found)
+        best = Support.STRONG if has_references(call.arguments) else _best(found)
         if best is Support.NONE or (
             best is Support.WEAK
             and len({literal.value for literal, how in found if how}) < _MANY

@@ -18,7 +18,12 @@ from apigen_ray.records import Backend, Json, JsonObject, Tool
 from apigen_ray.run_folder.remote_files import no_such_file
 from apigen_ray.tools.backends import UnreadableBackend, backend_form, read_backend
 from apigen_ray.tools.importers.names import unique
-from apigen_ray.tools.schemas import InvalidSchema, check_schema, without_bad_examples
+from apigen_ray.tools.schemas import (
+    InvalidSchema,
+    check_schema,
+    usable_returns,
+    without_bad_examples,
+)
 from apigen_ray.tools.write_forms import own_form
 
 MAX_SCHEMA_CHARACTERS = 200_000
@@ -94,6 +99,8 @@ class Found:
     backend: Backend | None = None
     original_name: str | None = None
     """Its name in the source, if `name` differs."""
+    returns: JsonObject | None = None
+    """The schema of its results, where the source has one."""
 
 
 Finding: TypeAlias = Found | Refused | Note
@@ -148,7 +155,14 @@ def gather(findings: Iterable[Finding]) -> Import:
                     result.refused.append(Refused(checked.where, RefusalReason.DUPLICATE, detail))
     names = unique([(found.name, found.scope) for found in kept])
     for name, found in zip(names, kept, strict=True):
-        tool = Tool(name, found.description, found.parameters, found.category, found.backend)
+        tool = Tool(
+            name,
+            found.description,
+            found.parameters,
+            found.category,
+            found.backend,
+            found.returns,
+        )
         result.imported.append(Imported(tool, found.source, found.original_name or found.name))
     return result
 
@@ -179,7 +193,8 @@ def _checked(found: Found, notes: list[Note]) -> Found | Refused:
     except UnreadableBackend as error:
         return Refused(found.where, RefusalReason.BAD_BACKEND, f"{found.name}: {error}")
     description = found.description.encode(errors="replace").decode()
-    return replace(found, description=description, parameters=parameters, backend=backend)
+    found = replace(found, description=description, parameters=parameters, backend=backend)
+    return replace(found, returns=usable_returns(found.returns))
 
 
 def write_import(result: Import, out: Path) -> Path:

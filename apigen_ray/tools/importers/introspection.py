@@ -131,7 +131,43 @@ def describe(name: str, function: Function) -> dict[str, Any]:
         parameters["examples"] = examples
     texts = (doc.short_description, doc.long_description)
     description = " ".join(" ".join(text.split()) for text in texts if text)
-    return {"name": name, "description": description, "parameters": parameters}
+    described = {"name": name, "description": description, "parameters": parameters}
+    returns = _returns(function, doc)
+    return described | ({"returns": returns} if returns else {})
+
+
+def _returns(function: Function, doc: docstring_parser.Docstring) -> dict[str, Any] | None:
+    """The schema of what a function returns, with what its docstring says and shows of it."""
+    hint = get_type_hints(function, include_extras=True).get("return")
+    try:
+        if hint is None or _foreign(hint):
+            return None
+        model = create_model("Result", value=(_with_keywords(hint), ...))
+        schema = _without_titles(model.model_json_schema(mode="serialization"))
+    except Exception:
+        return None
+    returns = schema["properties"]["value"] | ({"$defs": d} if (d := schema.get("$defs")) else {})
+    if doc.returns and doc.returns.description:
+        returns.setdefault("description", " ".join(doc.returns.description.split()))
+    if examples := _example_results(function):
+        returns["examples"] = examples
+    return dict(returns)
+
+
+def _example_results(function: Function) -> list[Any]:
+    """What the docstring's doctest calls of the function return, as JSON."""
+    found: list[Any] = []
+    try:
+        examples = doctest.DocTestParser().get_examples(inspect.getdoc(function) or "")
+    except ValueError:  # one that was never run
+        return []
+    for example in examples:
+        # What is not a literal, or is no JSON, is no result that can be shown.
+        with contextlib.suppress(SyntaxError, ValueError, TypeError):
+            node = ast.parse(example.source, mode="eval").body
+            if isinstance(node, ast.Call) and getattr(node.func, "id", None) == function.__name__:
+                found.append(json.loads(json.dumps(ast.literal_eval(example.want.strip()))))
+    return found
 
 
 def _schema(function: Function, signature: inspect.Signature) -> dict[str, Any]:

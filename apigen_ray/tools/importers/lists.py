@@ -82,6 +82,7 @@ def _tool(where: str, value: Any, source: str, category: str) -> Finding:
         parameters=tool.parameters,
         category=own or category,
         backend=tool.backend,
+        returns=tool.returns,
         original_name=original if isinstance(original, str) else None,
     )
 
@@ -100,8 +101,13 @@ def _in_known_form(value: Any) -> tuple[Any, str | None]:
             form = {"name": name, "description": text, "parameters": described}
             return form, category_of("seal_tools", field)
         case {"name": name, "query_parameters": parameters}:  # NESTFUL
-            form = {"name": name, "description": value.get("description"), "parameters": parameters}
-            return form, None
+            outputs = value.get("output_parameters")
+            return {
+                "name": name,
+                "description": value.get("description"),
+                "parameters": parameters,
+                "returns": {"type": "object", "properties": outputs} if outputs else None,
+            }, None
         case {"name": str(), "category": str(category)}:
             return value, category if category in CATEGORIES else None
     return value, None

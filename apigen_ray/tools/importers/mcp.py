@@ -137,6 +137,7 @@ def read_listed(
             parameters=parameters,
             category=category,
             backend=_backend(server, name, schema) if server else None,
+            returns=returns if isinstance(returns := tool.get("outputSchema"), dict) else None,
         )
 
 

@@ -49,6 +49,7 @@ def read_python(root: Path) -> tuple[list[Tool], list[str]]:
             parameters=item["parameters"],
             category=item["category"],
             backend=PythonBackend(item["module"], item["function"]),
+            returns=item.get("returns"),
         )
         for item in described["tools"]
     ]
@@ -83,6 +84,7 @@ def import_python(sources: Sequence[str]) -> Iterator[Finding]:
                 parameters=tool.parameters,
                 category=tool.category,
                 backend=tool.backend,
+                returns=tool.returns,
             )
 
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 
 from apigen_ray import strict_json
 from apigen_ray.pipeline.operators import Executor
-from apigen_ray.records import Json, Rejected
+from apigen_ray.records import Json, Rejected, Style
 from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.stages.check import CheckSettings, check_pair, signatures_of
-from apigen_ray.stages.execute.dispatch import Dispatcher, execute, result_form
+from apigen_ray.stages.execute.chained import ChainedRunner
+from apigen_ray.stages.execute.dispatch import Dispatcher, execute, result_forms
 from apigen_ray.stages.execute.rest import RestCaller
 from apigen_ray.stages.execute.sandbox import Sandbox, open_sandbox
 from apigen_ray.stages.grounding import Examined, GroundingSettings, cover, examine
@@ -61,8 +62,12 @@ class Runner:
 
     async def run(self, case: Case) -> Case:
         """The case with what its calls returned."""
-        done = await execute(case.pair.calls, self._dispatcher)
-        return replace(case, results=tuple(map(result_form, done.results)))
+        chain = None
+        if case.style is Style.SEQUENTIAL:
+            chain = ChainedRunner(self._dispatcher, signatures_of(case.tools))
+        done = await execute(case.pair.calls, chain or self._dispatcher)
+        results = result_forms(done.results, chain.arguments if chain else {})
+        return replace(case, results=tuple(results))
 
 
 @asynccontextmanager
@@ -137,7 +142,8 @@ def examined(case: Case, reject: str) -> Examined | None:
 
 def shown(case: Case) -> list[Json]:
     """The tools of a case, as rows hold them."""
-    return [shown_form(tool) for tool in case.tools]
+    chained = case.style is Style.SEQUENTIAL
+    return [shown_form(tool, returns=chained) for tool in case.tools]
 
 
 def returned(case: Case) -> Sequence[str] | None:

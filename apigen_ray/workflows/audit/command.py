@@ -256,5 +256,5 @@ class _Request:
                 client = client_of(endpoint, self.notices.append)
                 model = CachingModel(client, endpoint, LocalCache(cache))
                 stack.push_async_callback(model.close)
-                judges.append(Judge(endpoint.name, model))
+                judges.append(Judge(endpoint.name, model, endpoint.lists_requests))
             return await hear(judges, asked, config.votes, self._reject)

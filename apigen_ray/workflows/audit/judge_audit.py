@@ -157,7 +157,7 @@ async def _audit(
         for endpoint in endpoints.values():
             model = CachingModel(client_of(endpoint, notices.append), endpoint, cache)
             stack.push_async_callback(model.close)
-            judges.append(Judge(endpoint.name, model))
+            judges.append(Judge(endpoint.name, model, endpoint.lists_requests))
         hearing = await hear(judges, asked, config.votes, reject)
     return Audit(
         source="seeds of the run",

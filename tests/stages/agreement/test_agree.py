@@ -1,5 +1,7 @@
 """Solvers are asked until it is certain whether enough agree, and no further."""
 
+import json
+
 import pytest
 
 from apigen_ray.config import RunConfig
@@ -189,3 +191,61 @@ def test_settings_say_what_is_wrong():
     with pytest.raises(ValueError, match="a simulated model can't solve queries"):
         settings(models=[{"kind": "simulated"}])
     assert RunConfig.model_fields["agreement"].default is None
+
+
+CHAIN = Pair(
+    "Add 25 and 17, and 5 to that.",
+    (
+        Call("math.add", {"a": 25, "b": 17}),
+        Call("math.add", {"a": {"$ref": "calls[0].result"}, "b": 5}),
+    ),
+)
+CHAIN_RESULTS = [
+    {"ok": True, "result": 42, "seconds": 0.1},
+    {"ok": True, "result": 47, "seconds": 0.1, "arguments": {"a": 42, "b": 5}},
+]
+
+
+def chained(a, b, reference="calls[0].result", more=5):
+    second = {"a": {"$ref": reference}, "b": more}
+    calls = [
+        {"name": "math.add", "arguments": {"a": a, "b": b}},
+        {"name": "math.add", "arguments": second},
+    ]
+    return json.dumps({"calls": calls})
+
+
+async def run_chain(calls):
+    """Add, with the results of earlier calls."""
+    results = []
+    for call in calls:
+        arguments = {
+            name: results[0]["result"] if isinstance(value, dict) else value
+            for name, value in call.arguments.items()
+        }
+        result = arguments["a"] + arguments["b"]
+        results.append({"ok": True, "result": result, "seconds": 0.1, "arguments": arguments})
+    return results
+
+
+@pytest.mark.parametrize(
+    ("answer", "agreed"),
+    [
+        (chained(25, 17), "1 of 1"),
+        (chained(17, 25), "1 of 1"),  # other arguments, the same results
+        (chained(25, 17, more=6), "0 of 1"),
+        (chained(24, 17), "0 of 1"),
+        (chained(25, 17, "calls[1].result"), "0 of 1"),  # of no earlier call
+        (RIGHT, "0 of 1"),
+    ],
+)
+async def test_chains_agree_by_the_values_that_were_used(answer, agreed):
+    text, _ = await found(
+        answer, pair=CHAIN, results=CHAIN_RESULTS, run=run_chain, samples=1, require=1
+    )
+    assert text == agreed
+
+
+def test_a_solver_is_told_about_references_only_where_there_are_any():
+    assert "$ref" not in solve_messages("x", [ADD])[1].content
+    assert '{"$ref": "calls[0].result"}' in solve_messages("x", [ADD], chained=True)[1].content

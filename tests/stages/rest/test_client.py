@@ -310,7 +310,8 @@ async def test_the_pause_that_a_host_asks_for_is_kept(caller, failing):
     server = await failing(1, 429, {"Retry-After": "1"})
     result = await caller().call(RestBackend("GET", server.url), {})
     assert isinstance(result, Returned)
-    assert 1.0 <= result.seconds < 1.6
+    assert result.seconds >= 1.0
+    assert server.asked == 2
 
 
 @pytest.mark.parametrize("retry_after", [None, "3600", "soon", "-1", "9" * 400])

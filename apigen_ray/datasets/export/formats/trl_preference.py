@@ -23,12 +23,14 @@ from apigen_ray.datasets.export.examples import (
     texts_of,
 )
 from apigen_ray.datasets.export.formats.dpo import REJECTED
-from apigen_ray.records import JsonObject, Outcome
+from apigen_ray.records import JsonObject, Outcome, Style
 from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder, digest
 from apigen_ray.stages.conversation import turns_of
 
-COLUMNS = ("id", "query", "answers", "tools", "messages", "outcome", "reason", "detail")
+COLUMNS = (
+    "id", "style", "query", "answers", "tools", "messages", "outcome", "reason", "detail",
+)  # fmt: skip
 KEYS: dict[str, Kind] = {
     "id": "text",
     "prompt": "list",
@@ -81,6 +83,8 @@ def _key(prompt: list[JsonObject], row: Mapping[str, Any]) -> str:
 def _asked_and_made(row: Mapping[str, Any]) -> tuple[list[JsonObject], JsonObject] | None:
     """The messages before the first calls, and the message with these; None if there is none."""
     messages = json.loads(row["messages"]) if row["messages"] else None
+    if row["style"] == Style.SEQUENTIAL and messages is None:
+        return None  # what is rejected has no values in the place of its references
     if messages is None:
         calls = json.loads(row["answers"] or "[]")
         whole = isinstance(calls, list) and all(

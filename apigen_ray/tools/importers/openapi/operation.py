@@ -88,7 +88,31 @@ class _Operation:
             parameters=parameters | ({"$defs": defs} if defs else {}),
             category=self._document.category,
             backend=self._backend(keys),
+            returns=self._returns(),
         )
+
+    def _returns(self) -> dict[str, Any] | None:
+        """The schema of what the operation answers with if it succeeds, where there is one."""
+        responses = self._operation.get("responses")
+        if not isinstance(responses, dict):
+            return None
+        for status in ("200", "201", "202", "2XX", "default"):
+            for written, response in responses.items():
+                if str(written).upper() == status:
+                    return self._response(response)
+        return None
+
+    def _response(self, written: Any) -> dict[str, Any] | None:
+        try:
+            response, base = self._document.resolve(written, self._place.base)
+            content = response.get("content") or {}
+            media = content[_media_type(content)]
+            schema = self._schemas.converted(media["schema"], base)
+            examples, defs = declared_examples(media), self._schemas.closure(schema)
+        except (Unusable, AttributeError, KeyError, TypeError, RecursionError):
+            return None  # unreadable, or no JSON: nothing can refer to a part of it
+        shown = {"examples": examples[:1]} if examples else {}
+        return schema | shown | ({"$defs": defs} if defs else {})
 
     def _name(self) -> str:
         name = self._operation.get("operationId")
