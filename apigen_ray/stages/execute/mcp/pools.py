@@ -72,7 +72,10 @@ class FreshServers:
         if self._idle:
             self._idle.cancel()
         try:
-            running = await self._take()
+            try:
+                running = await self._take()
+            except SandboxLost:  # nothing has been called yet: another box may do
+                running = await self._take()
             try:
                 yield running
             finally:

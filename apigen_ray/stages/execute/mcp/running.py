@@ -119,9 +119,17 @@ class Boxes:
     """Makes boxes for a server, which share its files."""
 
     def __init__(
-        self, server: PreparedServer, settings: SandboxSettings, env: Mapping[str, str]
+        self,
+        server: PreparedServer,
+        settings: SandboxSettings,
+        env: Mapping[str, str],
+        turns: asyncio.Semaphore | None = None,
     ) -> None:
-        """Take the server, the sandbox of the run, and where keys come from."""
+        """Take the server, the sandbox of the run, where keys come from, and whose turn it is.
+
+        Boxes import what servers need: too many at once would all be late.
+        """
+        self._turns = turns or asyncio.Semaphore(1)
         self.server = server
         self._settings = settings
         self._env = {
@@ -170,9 +178,10 @@ class Boxes:
         filled = self.server.settings.filled
         command = tuple(filled(word, self._arguments_env) for word in self.server.command)
         server = replace(self.server, command=command)
-        return await Box.open(
-            transport, settings, server, root=root, env=self._env, preload=preload
-        )
+        async with self._turns:
+            return await Box.open(
+                transport, settings, server, root=root, env=self._env, preload=preload
+            )
 
     def close(self) -> None:
         """Remove the files."""

@@ -17,7 +17,9 @@ from apigen_ray.stages.execute.rest.caller import HIDDEN, forms_of
 from apigen_ray.stages.execute.rest.settings import RestSettings
 from apigen_ray.stages.execute.sandbox.settings import SandboxSettings
 
-LONGEST_FORM = 4
+STARTS = 2
+"""How many boxes of all servers start at once."""
+SHORTEST_KEY = 4
 """A shorter value of a variable is no key, and would be replaced where it means something else."""
 
 
@@ -50,6 +52,7 @@ class McpCaller:
         self._env = env
         self._servers: dict[str, Servers] = {}
         self._slots = asyncio.Semaphore(sandbox.slots)
+        self._turns = asyncio.Semaphore(STARTS)
         self._secrets = _secrets(known, env)
         self._tape: Tape | None = None
 
@@ -96,7 +99,7 @@ class McpCaller:
         imported = [backend for backend in self._known.tools.values() if backend.server == name]
         if server.settings.url is not None:
             return HttpServer(server, imported, self._rest, self._env)
-        boxes = Boxes(server, self._sandbox, self._env)
+        boxes = Boxes(server, self._sandbox, self._env, self._turns)
         kind = FreshServers if server.settings.is_fresh else SharedServer
         return kind(boxes, imported, self._sandbox.slots)
 
@@ -133,7 +136,7 @@ class Lease:
 
 def _secrets(known: McpTools, env: Mapping[str, str]) -> tuple[str, ...]:
     names = {name for server in known.servers.values() for name in server.settings.variables}
-    return tuple(env[name] for name in sorted(names) if len(env.get(name, "")) >= LONGEST_FORM)
+    return tuple(env[name] for name in sorted(names) if len(env.get(name, "")) >= SHORTEST_KEY)
 
 
 def redacted(result: CallResult, secrets: tuple[str, ...]) -> CallResult:
