@@ -5,6 +5,7 @@ backtranslation (Li et al., arXiv 2308.06259): the side that can be wrong in man
 the one that any model can write is generated. The rows pass all stages as others do.
 """
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -54,7 +55,7 @@ class CallsFirstSampler:
             style = Style.SIMPLE
         else:
             given, style = calls, spec.style
-        examples = self._brief.draw_examples(style, tools, Random(f"{drawn_from}:pool"))
+        examples = self._draw_examples(style, tools, given, Random(f"{drawn_from}:pool"))
         voice = random.choice(self.sampler.settings.voices)
         return Prompt(
             id=f"{spec.index:06d}",
@@ -69,6 +70,25 @@ class CallsFirstSampler:
     def with_pool(self, pairs: Sequence[Seed]) -> "CallsFirstSampler":
         """The sampler of a round, whose pool holds `pairs` besides the seeds."""
         return replace(self, sampler=self.sampler.with_pool(pairs))
+
+    def _draw_examples(
+        self, style: Style, tools: Sequence[Tool], calls: Sequence[Call], random: Random
+    ) -> list[Seed]:
+        """Examples of the style; the last is of the same tools, if that is wanted."""
+        examples = self._brief.draw_examples(style, tools, random)
+        own = self._by_called.get(_called(calls)) if self.sampler.settings.own_example else None
+        if not own or not examples:
+            return examples
+        last = random.choice(own)
+        return [*[seed for seed in examples if seed.id != last.id][: len(examples) - 1], last]
+
+    @cached_property
+    def _by_called(self) -> dict[tuple[str, ...], list[Seed]]:
+        """The brief seeds by the tools that they call."""
+        seeds: dict[tuple[str, ...], list[Seed]] = defaultdict(list)
+        for seed in self._brief.seeds:
+            seeds[_called(seed.pair.calls)].append(seed)
+        return seeds
 
     @cached_property
     def _brief(self) -> Sampler:
@@ -129,6 +149,11 @@ class CallsFirstSampler:
         far = [tool for tool in hidden if tool.category not in categories]
         near = [tool for tool in hidden if tool not in shown]
         return random.choice(self.calls[random.choice(far or near).name])
+
+
+def _called(calls: Sequence[Call]) -> tuple[str, ...]:
+    """The names of the tools that calls are of, one for each call."""
+    return tuple(sorted(call.name for call in calls))
 
 
 def _length(seed: Seed) -> int:

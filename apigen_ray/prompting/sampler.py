@@ -60,6 +60,9 @@ class SamplingSettings(Settings):
     """How many tools are shown in the styles that show several."""
     examples: Range = Range(min=1, max=2)
     """How many seed pairs are shown."""
+    own_example: bool = False
+    """With `calls_first`: the last example calls the same tools as the calls that are asked about,
+    where a seed does. A small model follows it closely, so queries become more alike."""
     pairs_per_prompt: Annotated[int, Field(ge=1, le=32)] = 1
     """How many data points one prompt asks for (paper, appendix B.1)."""
     voices: Annotated[tuple[str, ...], Field(min_length=1)] = VOICES

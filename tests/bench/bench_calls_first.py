@@ -22,10 +22,11 @@ from apigen_ray.models.clients import client_of
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.local import LocalEndpoint, local_servers
 from apigen_ray.prompting.calls_first import QUERY_SCHEMA, CallsFirstSampler
+from apigen_ray.prompting.prompts import Prompt
 from apigen_ray.prompting.sampler import Cell, Range, Sampler, plan
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.prompting.templates import texts
-from apigen_ray.records import Call, Pair, Prompt, Reply, Style
+from apigen_ray.records import Call, Pair, Reply, Style
 from apigen_ray.stages.copied import copied
 from apigen_ray.stages.grounding import GroundingSettings, examine
 from apigen_ray.strict_json import leaves
@@ -42,13 +43,15 @@ class Way:
 
     name: str
     examples: int = 3
+    own_example: bool = False
     few_values: bool = False
     temperatures: tuple[float, ...] = (0.0,)
     """Of the attempts: another is made while the query is not exact."""
 
 
 WAYS = [
-    Way("as configured"),
+    Way("3 examples, temperature 0"),
+    Way("the last example of the same tool", own_example=True),
     Way("no example", examples=0),
     Way("6 examples", examples=6),
     Way("temperature 0.7", temperatures=(0.7,)),
@@ -73,7 +76,10 @@ class Drawn:
 
     def prompts(self, way: Way, count: int) -> Iterator[Prompt]:
         sampling = self.config.sampling.model_copy(
-            update={"examples": Range(min=way.examples, max=way.examples)}
+            update={
+                "examples": Range(min=way.examples, max=way.examples),
+                "own_example": way.own_example,
+            }
         )
         calls = [call for call in self.calls if is_brief(call)] if way.few_values else self.calls
         named = {call.name for call in calls}

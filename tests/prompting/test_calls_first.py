@@ -1,6 +1,7 @@
 """Calls first: the prompt gives the calls, and the answer is the query that they answer."""
 
 from collections import defaultdict
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -114,3 +115,16 @@ def test_a_completion_without_a_query_fails_stage_1(sampler, completion, reason)
     )
     assert isinstance(found, Rejected)
     assert found.reason == reason
+
+
+def test_the_last_example_may_be_of_the_tool_that_is_asked_about(sampler):
+    settings = SamplingSettings(own_example=True, examples={"min": 2, "max": 2})
+    own = replace(sampler, sampler=replace(sampler.sampler, settings=settings))
+    found = prompts(own, Style.SIMPLE)
+    called = {tuple(c.name for c in seed.pair.calls) for seed in own._brief.seeds}
+    shown = [tuple(c.name for c in p.examples[-1].calls) == (p.calls[0].name,) for p in found]
+    wanted = [(p.calls[0].name,) in called for p in found]
+    assert shown == wanted
+    assert 10 < sum(shown) < len(shown)
+    assert {len(p.examples) for p in found} == {2}
+    assert all(p.examples[0] != p.examples[1] for p in found)

@@ -7,12 +7,13 @@ write a statement, a call, or the values alone.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
 from apigen_ray.records import Call, Tool
 from apigen_ray.stages.grounding.coverage import Coverage, Kind
 from apigen_ray.stages.grounding.literals import Literal, alternatives, chosen, topic
-from apigen_ray.stages.grounding.matching import hinted, is_named
+from apigen_ray.stages.grounding.matching import hinted, times_named
 from apigen_ray.stages.grounding.reading import Reading
 from apigen_ray.stages.grounding.text import fold, split_identifier, stem, words_of
 from apigen_ray.strict_json import leaves
@@ -72,9 +73,9 @@ def _forgotten(index: int, call: Call, tool: Tool, reading: Reading) -> Iterator
     for choice in made:
         if not hinted(choice, reading):
             yield f"it does not hint at {choice.path} = {choice.value}"
-    values = {fold(str(value)) for value in leaves(call.arguments)}
+    values = Counter(fold(str(value)) for value in leaves(call.arguments))
     for other in alternatives(call, tool):
-        if fold(str(other.value)) not in values and is_named(other, reading):
+        if times_named(other, reading) > values[fold(str(other.value))]:
             yield f"it speaks of {_shown(other)}, which the call does not choose"
 
 

@@ -65,10 +65,9 @@ def hinted(choice: Literal, reading: Reading) -> bool:
     return isinstance(choice.value, str) and unit(choice.value) in quantities
 
 
-def is_named(choice: Literal, reading: Reading) -> bool:
-    """Whether a query has all words of a choice, as they are."""
-    words = _words_of_choice(choice)
-    return bool(words) and all(word in reading.words for word in words)
+def times_named(choice: Literal, reading: Reading) -> int:
+    """How often a query has all words of a choice, as they are."""
+    return min((reading.words.count(word) for word in _words_of_choice(choice)), default=0)
 
 
 def _words_of_choice(choice: Literal) -> list[str]:

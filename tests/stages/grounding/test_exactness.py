@@ -73,6 +73,11 @@ def test_a_query_of_exactly_these_calls_goes_on(query, call):
         ("Easter Sunday of 2025 in 2024, how many days?", EASTER, "no call uses its '2024'"),
         ("The subnet is 10.42.96.0/20.", SUBNET, "it asks for nothing"),
         ("Where does 10.42.96.0/20 live?", SUBNET, "no word of it says what describe_subnet does"),
+        (
+            "Convert 3.5 stone to stone",
+            Call("convert_mass", {"value": 3.5, "from_unit": "stone"}),
+            "it speaks of 'stone', which the call does not choose",
+        ),
         ("Can you easter_date 2025?", EASTER, "it names easter_date"),
         ("What is note_value, at 174 bpm?", NOTE, "it names note_value"),
         (
