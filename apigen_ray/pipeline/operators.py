@@ -271,8 +271,15 @@ class AgreeBlock:
 
 
 def _report_settled(rows: Sequence[Row], coordinator: RemoteCoordinator) -> None:
-    """Tell the progress of rows that are settled before the last stage."""
-    settled = [row["outcome"] for row in rows if row["outcome"] and row["reason"] != Reason.BUDGET]
+    """Tell the progress of rows that are settled before the last stage.
+
+    Rows without a model are no data points: calls that are tried before they are asked about.
+    """
+    settled = [
+        row["outcome"]
+        for row in rows
+        if row["outcome"] and row["model"] and row["reason"] != Reason.BUDGET
+    ]
     if settled:
         coordinator.report_settled(settled)
 

@@ -1,8 +1,10 @@
 """What the coordinator knows of a run."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 from apigen_ray.models.budget import Limits
+from apigen_ray.pipeline import operators
 from apigen_ray.pipeline.coordinator import STALE_S, Coordinator, InFlightTracker
 from apigen_ray.records import Reply
 
@@ -33,3 +35,16 @@ def test_replies_are_counted_as_they_come_and_only_new_ones_by_their_tokens(tmp_
     assert (activity.replies, activity.output_tokens) == (3, 40)
     assert activity.notices == ("model m: slow",)
     coordinator.close()
+
+
+def test_only_data_points_count_as_progress():
+    told = []
+    coordinator = SimpleNamespace(report_settled=told.append)
+    rows = [
+        {"model": "m", "outcome": "fail_format", "reason": "no_calls"},
+        {"model": "m", "outcome": None, "reason": None},
+        {"model": "", "outcome": "fail_execution", "reason": "raised"},  # a call that was drawn
+        {"model": "m", "outcome": "error", "reason": "budget"},  # is asked for again
+    ]
+    operators._report_settled(rows, coordinator)
+    assert told == [["fail_format"]]
