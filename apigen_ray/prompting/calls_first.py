@@ -25,6 +25,9 @@ MOST_CALLS = 3
 EXAMPLE_CHARACTERS = 260
 """A longer seed is not shown: a prompt for one query shall be short."""
 
+OWN_EXAMPLE_CHARACTERS = 600
+"""As long may one be that calls the same tools."""
+
 QUERY_SCHEMA: JsonObject = {
     "type": "object",
     "properties": {"query": {"type": "string", "minLength": 12}},
@@ -84,10 +87,11 @@ class CallsFirstSampler:
 
     @cached_property
     def _by_called(self) -> dict[tuple[str, ...], list[Seed]]:
-        """The brief seeds by the tools that they call."""
+        """The seeds that are not too long by the tools that they call."""
         seeds: dict[tuple[str, ...], list[Seed]] = defaultdict(list)
-        for seed in self._brief.seeds:
-            seeds[_called(seed.pair.calls)].append(seed)
+        for seed in self.sampler.seeds:
+            if _length(seed) <= OWN_EXAMPLE_CHARACTERS:
+                seeds[_called(seed.pair.calls)].append(seed)
         return seeds
 
     @cached_property

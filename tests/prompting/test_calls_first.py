@@ -121,7 +121,7 @@ def test_the_last_example_may_be_of_the_tool_that_is_asked_about(sampler):
     settings = SamplingSettings(own_example=True, examples={"min": 2, "max": 2})
     own = replace(sampler, sampler=replace(sampler.sampler, settings=settings))
     found = prompts(own, Style.SIMPLE)
-    called = {tuple(c.name for c in seed.pair.calls) for seed in own._brief.seeds}
+    called = own._by_called
     shown = [tuple(c.name for c in p.examples[-1].calls) == (p.calls[0].name,) for p in found]
     wanted = [(p.calls[0].name,) in called for p in found]
     assert shown == wanted
