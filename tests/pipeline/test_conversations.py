@@ -66,7 +66,7 @@ class Adder:
                 results.append(Returned(x + y + self._unsteady * len(self.asked), 0.1))
         return results
 
-    def over_rest(self, call):
+    def may_change(self, call):
         return self._rest
 
 
