@@ -10,10 +10,16 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
-from apigen_ray.records import Call, Tool
+from apigen_ray.records import Call, Json, Tool
 from apigen_ray.stages.grounding.coverage import Coverage, Kind
-from apigen_ray.stages.grounding.literals import Literal, alternatives, chosen, topic
-from apigen_ray.stages.grounding.matching import hinted, times_named
+from apigen_ray.stages.grounding.literals import Literal, alternatives, chosen, literals, topic
+from apigen_ray.stages.grounding.matching import (
+    Support,
+    hinted,
+    is_named,
+    support,
+    times_named,
+)
 from apigen_ray.stages.grounding.reading import Reading
 from apigen_ray.stages.grounding.text import fold, split_identifier, stem, words_of
 from apigen_ray.strict_json import leaves
@@ -27,6 +33,8 @@ _REQUEST = re.compile(
     r"validate|format|approximate|take|need|want)\b",
     re.IGNORECASE,
 )
+_NUMERAL = re.compile(r"\d+(?:[.,]\d+)*")
+_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NUMBER_OF = re.compile(r"(?<![\w.,])(\d[\d,]*(?:\.\d+)?)\s+([a-z]{3,})", re.IGNORECASE)
 
 
@@ -54,7 +62,9 @@ def inexact(
         if not _is_on_topic(call, tool, reading):
             yield f"no word of it says what {call.name} does"
         yield from _forgotten(index, call, tool, reading)
+        yield from _guessed(index, call, tool, reading)
     yield from _confused(calls, query)
+    yield from _miscounted(calls, tools, query)
     if coverage:
         yield from _added(coverage, len(calls))
 
@@ -74,9 +84,24 @@ def _forgotten(index: int, call: Call, tool: Tool, reading: Reading) -> Iterator
         if not hinted(choice, reading):
             yield f"it does not hint at {choice.path} = {choice.value}"
     values = Counter(fold(str(value)) for value in leaves(call.arguments))
+    for choice in made:
+        if (
+            isinstance(choice.value, str)
+            and 0 < times_named(choice, reading) < values[choice.value]
+        ):
+            yield f"it speaks of {choice.value!r} less often than the call"
     for other in alternatives(call, tool):
-        if times_named(other, reading) > values[fold(str(other.value))]:
+        known = values[fold(str(other.value))]
+        if times_named(other, reading) > known or (not known and is_named(other, reading)):
             yield f"it speaks of {_shown(other)}, which the call does not choose"
+
+
+def _guessed(index: int, call: Call, tool: Tool, reading: Reading) -> Iterator[str]:
+    """Dates, times and codes that only may follow from what the query says."""
+    for literal in literals(index, call, tool):
+        is_code = isinstance(literal.value, str) and any(c.isdigit() for c in literal.value)
+        if is_code and support(literal, reading) is not Support.STRONG:
+            yield f"it does not say {literal.path} = {literal.value!r}"
 
 
 def _shown(choice: Literal) -> str:
@@ -98,6 +123,35 @@ def _confused(calls: Sequence[Call], query: str) -> Iterator[str]:
         if said in values and named and said not in named:
             value, name = next(iter(named.items()))
             yield f"it says {match[0]}, and the call has {name} = {value:g}"
+
+
+def _miscounted(calls: Sequence[Call], tools: Mapping[str, Tool], query: str) -> Iterator[str]:
+    """Numerals that the query has more often than the calls, or less often but not in words."""
+    said = Counter(_numerals(query))
+    made = Counter(n for call in calls for leaf in leaves(call.arguments) for n in _numerals(leaf))
+    properties = [tools[c.name].parameters.get("properties") for c in calls if c.name in tools]
+    usual = Counter(
+        numeral
+        for each in properties
+        if isinstance(each, dict)
+        for schema in each.values()
+        if isinstance(schema, dict)
+        for numeral in _numerals(schema.get("default"))
+    )
+    for numeral, count in said.items():
+        if count > made[numeral] + usual[numeral]:
+            yield f"it says {numeral} more often than the calls"
+        elif count < made[numeral]:
+            yield f"it says {numeral} less often than the calls"
+
+
+def _numerals(value: Json) -> Iterator[str]:
+    """The numerals of a value, without sign, leading zeros and thousands separators."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return
+    for match in _NUMERAL.finditer(str(value)):
+        plain = _THOUSANDS.sub("", match[0])
+        yield f"{float(plain):.12g}" if plain.count(".") < 2 and "," not in plain else plain
 
 
 def _added(coverage: Coverage, calls: int) -> Iterator[str]:

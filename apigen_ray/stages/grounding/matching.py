@@ -57,17 +57,27 @@ def support(literal: Literal, reading: Reading) -> Support:
 
 def hinted(choice: Literal, reading: Reading) -> bool:
     """Whether a query speaks of a choice: a word of the value, or of what is answered by yes."""
-    if not isinstance(choice.value, bool) and support(choice, reading):
-        return True
+    if not isinstance(choice.value, bool):
+        found = support(choice, reading)
+        if found is Support.STRONG or (found and len(str(choice.value)) > 1):
+            return True
     if any(_word_stands(word, reading) for word in _words_of_choice(choice)):
         return True
     quantities = {(each.dimension, each.size) for each in reading.numbers.quantities}
-    return isinstance(choice.value, str) and unit(choice.value) in quantities
+    if not isinstance(choice.value, str) or len(choice.value) < 2:
+        return False
+    return unit(choice.value) in quantities
 
 
 def times_named(choice: Literal, reading: Reading) -> int:
     """How often a query has all words of a choice, as they are."""
     return min((reading.words.count(word) for word in _words_of_choice(choice)), default=0)
+
+
+def is_named(choice: Literal, reading: Reading) -> bool:
+    """Whether a query has all words of a choice, perhaps in the plural."""
+    words = _words_of_choice(choice)
+    return bool(words) and all(stem(word) in reading.stems for word in words)
 
 
 def _words_of_choice(choice: Literal) -> list[str]:

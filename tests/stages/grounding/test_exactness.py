@@ -78,6 +78,38 @@ def test_a_query_of_exactly_these_calls_goes_on(query, call):
             Call("convert_mass", {"value": 3.5, "from_unit": "stone"}),
             "it speaks of 'stone', which the call does not choose",
         ),
+        (
+            "convert 65 to knot",
+            Call("convert_speed", {"value": 65, "from_unit": "knot", "to_unit": "knot"}),
+            "it speaks of 'knot' less often than the call",
+        ),
+        (
+            "The luthier says my open string is tuned to 450 Hz. I tune to an A of 450 in this "
+            "orchestra. How far off am I?",
+            Call("find_nearest_note", {"frequency_hz": 450}),
+            "it says 450 more often than the calls",
+        ),
+        (
+            "Solve the equation 2x + 1 = 9 for x.",
+            Call("solve_linear_system", {"coefficients": [[2, 1], [1, -1]], "constants": [9, 1]}),
+            "it says 1 less often than the calls",
+        ),
+        (
+            "The longitude is 54 degrees 51 minutes 51 seconds east. What is it in decimals?",
+            Call("convert_dms_to_decimal", {"degrees": 54, "minutes": 51, "hemisphere": "S"}),
+            "it does not hint at calls[0].arguments.hemisphere = S",
+        ),
+        (
+            "My sister was born on March 1, 2000. Today is August 28, 2022. How many days are left "
+            "until her next birthday?",
+            Call("next_anniversary", {"event_date": "2000-08-04", "today": "2022-08-28"}),
+            "it does not say calls[0].arguments.event_date = '2000-08-04'",
+        ),
+        (
+            "How big can I print a 6000 by 1350 image at 300 dpi, in inches?",
+            Call("print_size", {"width_pixels": 6000, "height_pixels": 1350, "dpi": 300}),
+            "it speaks of 'inch', which the call does not choose",
+        ),
         ("Can you easter_date 2025?", EASTER, "it names easter_date"),
         ("What is note_value, at 174 bpm?", NOTE, "it names note_value"),
         (
