@@ -13,7 +13,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 import pyarrow as pa
 import ray
@@ -46,7 +46,16 @@ from apigen_ray.stages.execute.sandbox import Sandbox, SandboxSettings, ToolCode
 from apigen_ray.stages.grounding import GroundingSettings
 from apigen_ray.stages.judge import Judge, Rule
 
-BlockStage: TypeAlias = Callable[[pa.Table], Awaitable[pa.Table]]
+
+class BlockStage(Protocol):
+    """A stage that processes blocks."""
+
+    crash_guard: CrashGuard
+
+    async def __call__(self, block: pa.Table) -> pa.Table:
+        """Process a block."""
+        ...
+
 
 ENDING_POLL_S = 1.0
 """How often generating actors check whether the run is ending."""
@@ -129,14 +138,14 @@ class GenerateBlock:
         self._name = endpoint.name
         self._check = check
         self._with_schema = endpoint.response_format in WITH_SCHEMA
-        self._crash_guard = CrashGuard(f"generate({endpoint.name})", coordinator)
+        self.crash_guard = CrashGuard(f"generate({endpoint.name})", coordinator)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         """Process a block."""
         self._watch = self._watch or asyncio.create_task(self._watch_for_the_end())
         tasks = [_item_task(item) for item in block.to_pylist()]
         by_prompt = {str(task.spec.index): task for task in tasks}
-        generated = await self._crash_guard.each(by_prompt, self._generate, self._refuse)
+        generated = await self.crash_guard.each(by_prompt, self._generate, self._refuse)
         rows = list(chain.from_iterable(generated))
         _report_settled(rows, self._coordinator)
         return as_table(rows)
@@ -173,6 +182,9 @@ class Stages:
 
     def __init__(self, *stages: tuple[Callable[..., BlockStage], tuple[Any, ...]]) -> None:
         self._stages = [stage(*arguments) for stage, arguments in stages]
+        alone = asyncio.Lock()
+        for each in self._stages:
+            each.crash_guard.alone = alone
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         """Process a block."""
@@ -188,13 +200,13 @@ class ExecuteBlock:
         _forward_logs(coordinator)
         self._settings = executor.settings
         self._coordinator = coordinator
-        self._crash_guard = CrashGuard("execute", coordinator)
+        self.crash_guard = CrashGuard("execute", coordinator)
         self._runner = _dispatcher(executor)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         """Process a block."""
         return await _process(
-            block, self._execute, self._crash_guard, Stage.EXECUTE, self._coordinator
+            block, self._execute, self.crash_guard, Stage.EXECUTE, self._coordinator
         )
 
     async def _execute(self, row: Row) -> Row:
@@ -234,11 +246,11 @@ class JudgeBlock:
         self._rule = rule
         self._grounding = grounding
         self._coordinator = coordinator
-        self._crash_guard = CrashGuard("judge", coordinator)
+        self.crash_guard = CrashGuard("judge", coordinator)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         """Process a block."""
-        return await _process(block, self._judge, self._crash_guard, Stage.JUDGE, self._coordinator)
+        return await _process(block, self._judge, self.crash_guard, Stage.JUDGE, self._coordinator)
 
     async def _judge(self, row: Row) -> Row:
         return await steps.judge_step(row, self._judges, self._rule, self._grounding)
@@ -258,11 +270,11 @@ class AgreeBlock:
         self._with_schema = any(e.response_format in WITH_SCHEMA for e in panel.endpoints)
         self._runner = _dispatcher(executor) if executor else None
         self._coordinator = coordinator
-        self._crash_guard = CrashGuard(AGREE, coordinator)
+        self.crash_guard = CrashGuard(AGREE, coordinator)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         """Process a block."""
-        return await _process(block, self._agree, self._crash_guard, Stage.JUDGE, self._coordinator)
+        return await _process(block, self._agree, self.crash_guard, Stage.JUDGE, self._coordinator)
 
     async def _agree(self, row: Row) -> Row:
         return await steps.agree_step(

@@ -75,7 +75,9 @@ class CrashGuard:
     def __init__(self, stage: str, tracker: CrashTrackerClient) -> None:
         self._stage = stage
         self._tracker = tracker
-        self._alone = asyncio.Lock()
+        self.alone = asyncio.Lock()
+        """Held while a suspect is processed. The guards of one process share it: else the death of
+        one suspect would be held against another."""
 
     async def each(
         self,
@@ -89,7 +91,7 @@ class CrashGuard:
         async def one(id_: str) -> Result:
             if id_ not in suspects:
                 return await step(items[id_])
-            async with self._alone:
+            async with self.alone:
                 if not await self._tracker.begin_alone(self._stage, id_):
                     return await refuse(items[id_])
                 result = await step(items[id_])
