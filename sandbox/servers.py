@@ -40,9 +40,10 @@ import seccomp
 import service
 
 # as in runner.py
-# ruff: noqa: PTH100, PTH102, PTH106, PTH112, PTH118, PTH119, PTH120, PTH123, S606
+# ruff: noqa: PTH100, PTH102, PTH112, PTH118, PTH119, PTH120, PTH123, S606
 
-START, LEARN, END = b"S", b"L", b"E"
+START, LEARN, END, ENDED = b"S", b"L", b"E", b"D"
+LAST_MOMENT_S = 2.0  # for a server that has closed its output to exit
 STREAMS = 3
 DESCRIPTORS = 1024
 NOTED_BYTES = 48 << 10  # what an event has room for
@@ -113,7 +114,9 @@ class Launcher:
             streams.frombytes(data[:size])
         if word in (START, LEARN) and len(streams) == STREAMS:
             self.start(list(streams), learn=word == LEARN)
-        elif word == END:
+        elif word in (END, ENDED):
+            if word == ENDED and self.status is None:
+                self.status = service.await_exit(self.main, LAST_MOMENT_S)
             self.end()
         else:
             self.leave()
@@ -215,12 +218,7 @@ class Launcher:
 
     def leave(self) -> NoReturn:
         """The host is gone."""
-        cleanup.kill_others(self.alone)
-        cleanup.reap(self.alone)
-        cleanup.wipe(self.scratch)
-        with contextlib.suppress(OSError):  # a plain process has a scratch folder of its own
-            os.rmdir(self.scratch[0])
-        os._exit(0)
+        cleanup.leave(self.alone, self.scratch)
 
 
 def prepare(host: int, null: int, configuration: dict[str, Any], scratch: list[str]) -> Launcher:

@@ -16,8 +16,6 @@ from typing import Any, BinaryIO, NoReturn
 import child
 import cleanup
 
-# ruff: noqa: PTH106
-
 LENGTH = struct.Struct("!I")  # before JSON frames and the fork's frames
 GROUP = struct.Struct("!II")  # before a group of calls: their number, and the size of their lines
 ANSWER = struct.Struct("!BidI")  # how it ended, exit status or signal, seconds, text size
@@ -249,17 +247,12 @@ class Service:
 
     def leave(self) -> NoReturn:
         """The host is gone: nobody waits for an answer."""
-        cleanup.kill_others(self.alone)
-        cleanup.reap(self.alone)
-        cleanup.wipe(self.scratch)
-        with contextlib.suppress(OSError):  # a plain process has a scratch folder of its own
-            os.rmdir(self.scratch[0])
-        os._exit(0)
+        cleanup.leave(self.alone, self.scratch)
 
 
-def await_exit(pid: int) -> int | None:
+def await_exit(pid: int, timeout_s: float = 0.1) -> int | None:
     """The wait status of a fork that is about to end; None if it doesn't."""
-    deadline = time.monotonic() + 0.1
+    deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         ended, status = os.waitpid(pid, os.WNOHANG)
         if ended:

@@ -73,7 +73,7 @@ async def test_a_shared_server_that_has_ended_is_started_again(kind):
     [
         ("fail", "too bad", Reason.RAISED, "too bad"),
         ("act", "error", Reason.RAISED, "no such thing"),
-        ("act", "leave", Reason.CRASHED, "last words"),  # its output may end before it does
+        ("act", "leave", Reason.CRASHED, "exited with status 3: last words"),
         ("act", "close", Reason.CRASHED, "closed its output"),
         ("act", "hang", Reason.TIMEOUT, "no result in 1 s"),
         ("act", "spin", Reason.TIMEOUT, "no result in 1 s"),

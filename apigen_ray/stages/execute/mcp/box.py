@@ -23,7 +23,7 @@ from apigen_ray.stages.execute.sandbox.transports.docker import DockerTransport
 from apigen_ray.stages.execute.sandbox.transports.process import ProcessTransport
 from apigen_ray.stages.execute.sandbox.transports.sidecar import SidecarTransport
 
-START, LEARN, END = b"S", b"L", b"E"  # of sandbox/servers.py
+START, LEARN, END, ENDED = b"S", b"L", b"E", b"D"  # of sandbox/servers.py
 CLEAN_UP_S = 15.0
 SCRATCH_MB = 64
 RUNNER = "runner"
@@ -160,14 +160,17 @@ class Box:
         stdin, stdout, stderr = (ours for ours, _ in pairs)
         return stdin, stdout, stderr
 
-    async def end(self) -> Ended:
+    async def end(self, *, is_silent: bool) -> Ended:
         """Kill the server and all that it started, and wipe its scratch.
+
+        Args:
+            is_silent: It has closed its output: it may be about to exit, and is given a moment.
 
         Raises:
             SandboxLost: if the box has ended.
         """
         try:
-            self._channel.send(END)
+            self._channel.send(ENDED if is_silent else END)
         except OSError as error:
             raise SandboxLost("the sandbox of an MCP server has ended") from error
         event = await self._event(CLEAN_UP_S)

@@ -116,7 +116,7 @@ class FreshServers:
 
     def _start_in_new_box(self) -> None:
         self._count += 1
-        self._start(self._in_new_box())
+        self._start(_started(self._boxes, self._imported))
 
     def _start(self, starting: Coroutine[None, None, Running]) -> None:
         task = asyncio.create_task(starting)
@@ -124,16 +124,6 @@ class FreshServers:
         task.add_done_callback(self._tasks.discard)
         task.add_done_callback(_seen)
         self._next.put_nowait(task)
-
-    async def _in_new_box(self) -> Running:
-        box = await self._boxes.open(self._imported)
-        running = Running(self._boxes.server, box)
-        try:
-            await running.start(self._imported)
-        except BaseException:
-            await asyncio.shield(box.close())
-            raise
-        return running
 
     async def _anew(self, before: Running) -> Running:
         """The next server in the same box; in another one if this has not come clean."""
@@ -152,7 +142,7 @@ class FreshServers:
         else:
             return running
         await asyncio.shield(box.close())
-        return await self._in_new_box()
+        return await _started(self._boxes, self._imported)
 
     def _free(self) -> None:
         """Close the boxes whose server waits for a data point."""
@@ -225,15 +215,8 @@ class SharedServer:
             if running is not None and running.is_usable:
                 return running
             self._retire()
-            box = await self._boxes.open(self._imported)
-            running = Running(self._boxes.server, box)
-            try:
-                await running.start(self._imported)
-            except BaseException:
-                await asyncio.shield(box.close())
-                raise
-            self._current = running
-            return running
+            self._current = await _started(self._boxes, self._imported)
+            return self._current
 
     def _retire(self) -> None:
         if self._current is not None:
@@ -241,6 +224,18 @@ class SharedServer:
             self._ends.add(end)
             end.add_done_callback(self._ends.discard)
             self._current = None
+
+
+async def _started(boxes: Boxes, imported: Sequence[McpBackend]) -> Running:
+    """A server that takes calls, in a box of its own."""
+    box = await boxes.open(imported)
+    running = Running(boxes.server, box)
+    try:
+        await running.start(imported)
+    except BaseException:
+        await asyncio.shield(box.close())
+        raise
+    return running
 
 
 def _seen(task: asyncio.Task[Running]) -> None:

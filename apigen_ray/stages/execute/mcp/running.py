@@ -83,7 +83,7 @@ class Running:
             if self._ended is None:
                 if self.session is not None:
                     await self.session.close()
-                self._ended = await self.box.end()
+                self._ended = await self.box.end(is_silent=False)
             return self._ended
 
     async def close(self) -> None:
@@ -109,7 +109,7 @@ class Running:
         await wire.drained()
         async with self._ending:
             if self._ended is None:
-                self._ended = await self.box.end()
+                self._ended = await self.box.end(is_silent=True)
         reason = Reason.MEMORY if self._ended.out_of_memory else Reason.CRASHED
         said = f": {wire.last_words}" if wire.last_words else ""
         return reason, f"the server {self._ended}{said}"
