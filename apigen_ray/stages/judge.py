@@ -14,7 +14,7 @@ from apigen_ray.models.templates import Templates
 from apigen_ray.records import Json, JsonObject, Message, Pair, Reply
 from apigen_ray.stages.conversation import Messages, turns_of
 from apigen_ray.stages.similarity import sentences
-from apigen_ray.stages.verdict import PLAIN_VERDICT, VERDICT, Vote, read_verdict
+from apigen_ray.stages.verdict import Vote, read_verdict, schema_of_verdict
 from apigen_ray.tools.prompt_text import tools_text
 from apigen_ray.tools.references import references_of
 
@@ -47,7 +47,7 @@ class Judge:
     @property
     def schema(self) -> JsonObject:
         """The schema of its answers."""
-        return VERDICT if self.lists_requests else PLAIN_VERDICT
+        return schema_of_verdict(lists_requests=self.lists_requests)
 
 
 class JudgeAuditSettings(Settings):

@@ -45,6 +45,11 @@ PLAIN_VERDICT: JsonObject = {
 """The same without the requests, as in the paper."""
 
 
+def schema_of_verdict(*, lists_requests: bool) -> JsonObject:
+    """The schema that a judge is held to."""
+    return VERDICT if lists_requests else PLAIN_VERDICT
+
+
 @dataclass(frozen=True, slots=True)
 class Vote:
     """One judge's verdict on a data point."""

@@ -20,7 +20,7 @@ from apigen_ray.stages.agreement import same_calls
 from apigen_ray.stages.agreement.solve import read_calls, solve_messages
 from apigen_ray.stages.check import CheckSettings, check, signatures_of
 from apigen_ray.stages.judge import judge_messages
-from apigen_ray.stages.verdict import PLAIN_VERDICT, VERDICT, read_verdict
+from apigen_ray.stages.verdict import read_verdict, schema_of_verdict
 from apigen_ray.tools.library import Library
 from apigen_ray.tools.write_forms import shown_form
 from apigen_ray.workflows.drawn_calls import by_tool, chain_candidates, draw_candidates
@@ -109,7 +109,7 @@ def judge_trial(
     seed = seeds[0]
     shown: list[Json] = [shown_form(tool) for tool in seed.tools]
     messages = judge_messages(seed.pair, shown, [], lists_requests=lists_requests)
-    schema = VERDICT if lists_requests else PLAIN_VERDICT
+    schema = schema_of_verdict(lists_requests=lists_requests)
     points = sum(config.points.values()) * len(config.models)
     return Trial(messages, schema, _verdict, points, "data points, if all are judged")
 

@@ -123,7 +123,12 @@ async def examine_case(case: Case, settings: CheckSettings, runner: Runner | Non
 
 def _grounding(case: Case) -> dict[str, bool]:
     """What the comparison of query and calls finds; nothing where a run would not look."""
-    found = {stage: examined(case, stage.partition(": ")[2]) for stage in GROUNDING}
+    found: dict[str, Examined | None] = {}
+    stricter: Examined | None = None
+    for stage in reversed(GROUNDING):  # what passes one of them passes the looser ones
+        if stricter is None or stricter.rejection:
+            stricter = examined(case, stage.partition(": ")[2])
+        found[stage] = stricter
     refused = {stage: each.rejection is not None for stage, each in found.items() if each}
     strict = found[BY_ARGUMENT]
     if strict is None:
