@@ -17,7 +17,7 @@ from markupsafe import Markup, escape
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import PercentFormatter
+from matplotlib.ticker import LogLocator, NullFormatter, PercentFormatter
 
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason
 from apigen_ray.report.audit_record import Audit
@@ -58,6 +58,8 @@ STYLE: dict[Any, Any] = {
 WIDTH = 4.2
 """In inches, so that a chart is legible at the full width of a phone."""
 LONGEST_LABEL = 24
+MANY_TIMES = 100
+"""The range of an axis on which powers of ten are numbers enough."""
 SHORTEST_S = 1e-4
 """The least that the axis of seconds starts at: points without calls take no time to execute."""
 
@@ -146,6 +148,10 @@ def latencies(seconds: Mapping[str, Sequence[float]]) -> Markup:
         axes.set_xscale("log")
         axes.set_xlim(left=max(axes.get_xlim()[0], SHORTEST_S))
         axes.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+        low, high = axes.get_xlim()
+        if high < MANY_TIMES * low:  # powers of ten alone would leave the axis without a number
+            axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_xlabel("seconds")
         axes.yaxis.set_major_formatter(PercentFormatter(1))
         axes.grid(linewidth=0.5)
