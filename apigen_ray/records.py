@@ -115,6 +115,10 @@ class Reason(StrEnum):
     UNGROUNDED = "ungrounded"
     """No value of a call comes from the query."""
     DISAGREEMENT = "disagreement"
+    ANSWER = "answer"
+    """The final answer does not follow from the results; the calls before it are right."""
+    NOTHING_MISSING = "nothing_missing"
+    """A query that is to leave something out gives all that its calls need."""
 
     ENDPOINT = "endpoint"
     RATE_LIMITED = "rate_limited"
@@ -144,7 +148,8 @@ REASONS_OF: Mapping[Outcome, tuple[Reason, ...]] = {
         Reason.UNRESOLVED_REFERENCE,
     ),
     Outcome.FAIL_SEMANTIC: (
-        Reason.JUDGED_NO, Reason.COPIED, Reason.UNGROUNDED, Reason.DISAGREEMENT,
+        Reason.JUDGED_NO, Reason.COPIED, Reason.UNGROUNDED, Reason.DISAGREEMENT, Reason.ANSWER,
+        Reason.NOTHING_MISSING,
     ),
     Outcome.ERROR: (
         Reason.ENDPOINT, Reason.RATE_LIMITED, Reason.CONTEXT_LENGTH, Reason.SANDBOX,
