@@ -21,13 +21,14 @@ from apigen_ray.report.tracking import MlflowSettings, TrackSettings
 from apigen_ray.run_folder.remote_files import no_such_file, resolve_sources
 from apigen_ray.run_folder.storage import resolve_path
 from apigen_ray.stages.agreement import AgreementSettings
+from apigen_ray.stages.ballot import Rule
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
 from apigen_ray.stages.execute.mcp import McpServer, read_servers
 from apigen_ray.stages.execute.rest import RestSettings
 from apigen_ray.stages.execute.sandbox import EgressSettings, SandboxSettings
 from apigen_ray.stages.grounding import GroundingSettings
-from apigen_ray.stages.judge import JudgeAuditSettings, Rule
+from apigen_ray.stages.judge import JudgeAuditSettings
 
 GRACE_S = 60.0
 SHOWN = 5

@@ -38,9 +38,9 @@ from apigen_ray.pipeline.sidecars import check_sidecars, placement
 from apigen_ray.pipeline.stream import stream
 from apigen_ray.prompting.sampler import PromptSampler, Task
 from apigen_ray.prompting.seed_pool import need_pools
+from apigen_ray.stages.ballot import Rule
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.grounding import GroundingSettings
-from apigen_ray.stages.judge import Rule
 
 MAX_ROWS_PER_BLOCK = 64
 """Even a small block costs about 5 ms of CPU at each operator, and twice that in the driver."""

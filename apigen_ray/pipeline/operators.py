@@ -33,6 +33,7 @@ from apigen_ray.report.activity import AGREE
 from apigen_ray.run_folder.event_log import ForwardingHandler, forward_logs
 from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.stages.agreement import AgreementSettings, Solver
+from apigen_ray.stages.ballot import Judge, Rule
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import (
     NO_MCP_TOOLS,
@@ -44,7 +45,6 @@ from apigen_ray.stages.execute.mcp import McpCaller, McpTools
 from apigen_ray.stages.execute.rest import RestCaller, RestSettings
 from apigen_ray.stages.execute.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
 from apigen_ray.stages.grounding import GroundingSettings
-from apigen_ray.stages.judge import Judge, Rule
 
 
 class BlockStage(Protocol):

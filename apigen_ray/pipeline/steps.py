@@ -46,6 +46,7 @@ from apigen_ray.run_folder.rows import (
 )
 from apigen_ray.run_folder.store import digest
 from apigen_ray.stages.agreement import AgreementSettings, Solution, Solver, agree
+from apigen_ray.stages.ballot import Judge, Rule
 from apigen_ray.stages.check import CheckSettings, check, no_completion, signatures_of
 from apigen_ray.stages.copied import copied
 from apigen_ray.stages.execute.dispatch import (
@@ -60,7 +61,7 @@ from apigen_ray.stages.grounding import (
     examine,
     examine_conversation,
 )
-from apigen_ray.stages.judge import Judge, Rule, vote
+from apigen_ray.stages.judge import vote
 from apigen_ray.tools.read_forms import read_tool
 from apigen_ray.tools.write_forms import tool_columns
 

@@ -4,9 +4,9 @@ from apigen_ray import strict_json
 from apigen_ray.pipeline.charges import charged
 from apigen_ray.records import Json, JsonObject, Reason, Rejected, Stage
 from apigen_ray.run_folder.rows import Row, rejected_row, with_values
+from apigen_ray.stages.ballot import Ballot
 from apigen_ray.stages.check import no_completion
 from apigen_ray.stages.grounding import Examined
-from apigen_ray.stages.judge import Ballot
 from apigen_ray.stages.verdict import Vote
 
 

@@ -1,24 +1,28 @@
 """Stage 3 (paper §3.2): another model judges whether query, calls and results belong together."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated
 
 from pydantic import Field
 
 from apigen_ray import strict_json
-from apigen_ray.models import Model
 from apigen_ray.models.settings import Settings
-from apigen_ray.models.templates import Templates
-from apigen_ray.records import Json, JsonObject, Message, Pair, Reply
+from apigen_ray.records import Json, JsonObject, Message, Pair
+from apigen_ray.stages.ballot import (
+    TEMPLATES,
+    Ballot,
+    Judge,
+    Judgement,
+    Rule,
+    ask_for_verdict,
+    format_text,
+    poll,
+)
 from apigen_ray.stages.conversation import Messages, turns_of
-from apigen_ray.stages.similarity import sentences
-from apigen_ray.stages.verdict import Vote, read_verdict, schema_of_verdict
 from apigen_ray.tools.prompt_text import tools_text
 from apigen_ray.tools.references import references_of
 
-TEMPLATES = Templates("apigen_ray.stages")
 TEMPLATE_NAMES = (
     "judge_system.txt", "judge_format.txt", "judge_format_plain.txt", "judge.txt",
     "judge_references.txt", "judge_conversation.txt", "judge_again.txt",
@@ -28,49 +32,11 @@ RESULT_CHARACTERS = 2000
 """A longer result is cut for the judge, who is told that results may be truncated."""
 
 
-@dataclass(frozen=True, slots=True)
-class Judgement:
-    """The vote, or None if no verdict could be read, and every reply that was paid for."""
-
-    vote: Vote | None
-    replies: tuple[Reply, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Judge:
-    """A judging model, its label for the vote, and whether it lists the query's requests first."""
-
-    name: str
-    model: Model
-    lists_requests: bool = True
-
-    @property
-    def schema(self) -> JsonObject:
-        """The schema of its answers."""
-        return schema_of_verdict(lists_requests=self.lists_requests)
-
-
 class JudgeAuditSettings(Settings):
     """Whether a run asks its judges about pairs that are known to be right or wrong, first."""
 
     pairs: Annotated[int, Field(ge=0)] = 24
     """How many seed pairs, half of them made wrong in known ways; 0 asks about none."""
-
-
-Rule: TypeAlias = Literal["all", "majority", "first"]
-"""How the votes of several judges decide. They are asked in turn, until the result is certain:
-`all` ends with the first no; `majority` when one side has it, and a tie is a no; `first` asks
-another judge only if the verdict of one could not be read."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ballot:
-    """The votes in the order they came, the result, and every reply that was paid for."""
-
-    votes: tuple[Vote, ...]
-    passed: bool | None
-    """None: too few verdicts could be read."""
-    replies: tuple[Reply, ...]
 
 
 async def vote(
@@ -85,36 +51,19 @@ async def vote(
     conversation: Messages | None = None,
 ) -> Ballot:
     """Ask judges until their votes decide; for the arguments, see `judge`."""
-    votes: list[Vote] = []
-    replies: list[Reply] = []
-    passed: bool | None = None
-    for each in judges:
-        judgement = await judge(
+
+    async def ask(asked: Judge) -> Judgement:
+        return await judge(
             pair,
             tools,
             results,
-            each,
+            asked,
             sample=sample,
             findings=findings,
             conversation=conversation,
         )
-        replies += judgement.replies
-        votes += [judgement.vote] if judgement.vote else []
-        passed = decided([vote.passed for vote in votes], len(judges), rule)
-        if passed is not None:
-            break
-    return Ballot(tuple(votes), passed, tuple(replies))
 
-
-def decided(votes: Sequence[bool], judges: int, rule: Rule) -> bool | None:
-    """The result that the votes so far make certain; None if it depends on the other judges."""
-    yes, no = sum(votes), len(votes) - sum(votes)
-    enough_yes, enough_no = {
-        "all": (judges, 1),
-        "majority": (judges // 2 + 1, (judges + 1) // 2),
-        "first": (1, 1),
-    }[rule]
-    return True if yes >= enough_yes else False if no >= enough_no else None
+    return await poll(ask, judges, rule)
 
 
 async def judge(
@@ -127,9 +76,7 @@ async def judge(
     findings: Sequence[str] = (),
     conversation: Messages | None = None,
 ) -> Judgement:
-    """Ask one judge for a verdict; if its answer has none, ask once more.
-
-    Cached answers without a verdict, from an earlier run of the data point, don't count.
+    """Ask one judge for a verdict; see `ask_for_verdict`.
 
     Args:
         pair: The query and its calls.
@@ -148,21 +95,8 @@ async def judge(
     else:
         request = _conversation_request(conversation, tools, results, findings)
     messages = _prompt(request, lists_requests=asked.lists_requests)
-    replies: list[Reply] = []
-    attempts_left = 2
-    while attempts_left:
-        reply = await asked.model.complete(
-            messages, asked.schema, sample=f"{sample}/{len(replies)}"
-        )
-        replies.append(reply)
-        attempts_left -= not reply.reused
-        verdict = read_verdict(reply.text, len(pair.calls) if conversation is None else 0)
-        if verdict and not _repeats_the_format(verdict[1]):
-            passed, thought = verdict
-            return Judgement(Vote(asked.name, passed, thought, reply.reasoning), tuple(replies))
-        again = Message("user", TEMPLATES.render("judge_again.txt"))
-        messages = [*messages[:2], Message("assistant", reply.text), again]
-    return Judgement(None, tuple(replies))
+    calls = len(pair.calls) if conversation is None else 0
+    return await ask_for_verdict(messages, asked, calls=calls, sample=sample)
 
 
 def judge_messages(
@@ -178,8 +112,8 @@ def judge_messages(
 
 
 def _prompt(request: str, *, lists_requests: bool) -> list[Message]:
-    name = "judge_format.txt" if lists_requests else "judge_format_plain.txt"
-    system = TEMPLATES.render("judge_system.txt", format=TEMPLATES.text(name))
+    format_ = format_text(lists_requests=lists_requests)
+    system = TEMPLATES.render("judge_system.txt", format=format_)
     return [Message("system", system), Message("user", request)]
 
 
@@ -266,10 +200,3 @@ def _cut(text: str) -> str:
     if len(text) <= RESULT_CHARACTERS:
         return text
     return f"{text[:RESULT_CHARACTERS]} ... (truncated, {len(text)} characters)"
-
-
-def _repeats_the_format(thought: str) -> bool:
-    """Whether a thought is nothing but our own words about the format: then it judged nothing."""
-    names = ("judge_format.txt", "judge_format_plain.txt", "judge_again.txt")
-    own = sentences(thought)
-    return bool(own) and own <= {one for name in names for one in sentences(TEMPLATES.text(name))}

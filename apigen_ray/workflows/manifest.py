@@ -19,8 +19,8 @@ from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.run_folder.store import RunFolder, digest
 from apigen_ray.stages.agreement.solve import TEMPLATE_NAMES as SOLVE_TEMPLATES
 from apigen_ray.stages.agreement.solve import TEMPLATES as SOLVE
+from apigen_ray.stages.ballot import TEMPLATES as JUDGE
 from apigen_ray.stages.judge import TEMPLATE_NAMES as JUDGE_TEMPLATES
-from apigen_ray.stages.judge import TEMPLATES as JUDGE
 from apigen_ray.tools.write_forms import own_form
 
 _WITHOUT_EFFECT_ON_ROWS = {

@@ -35,8 +35,9 @@ from apigen_ray.models.simulated.reading import (
 from apigen_ray.models.simulated.server import build_app
 from apigen_ray.prompting.templates import GENERATOR
 from apigen_ray.records import GENERATED_STYLES, Call, JsonObject, Message, Pair, Style, Tool
-from apigen_ray.stages.judge import TEMPLATES as JUDGE
-from apigen_ray.stages.judge import judge_messages, read_verdict
+from apigen_ray.stages.ballot import TEMPLATES as JUDGE
+from apigen_ray.stages.judge import judge_messages
+from apigen_ray.stages.verdict import read_verdict
 from apigen_ray.tools.compact_schema import compact_schema
 from apigen_ray.tools.prompt_text import tools_text
 from apigen_ray.tools.write_forms import prompt_form, shown_form

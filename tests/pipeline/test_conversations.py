@@ -8,11 +8,11 @@ from points import point
 from apigen_ray.datasets.external.messages import read_messages
 from apigen_ray.pipeline.steps import execute_step, judge_step
 from apigen_ray.records import Failed, Reason, Reply, Returned, Tool
+from apigen_ray.stages.ballot import Judge
 from apigen_ray.stages.check import CheckSettings, signatures_of
 from apigen_ray.stages.conversation import check_conversation
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
 from apigen_ray.stages.grounding import GroundingSettings
-from apigen_ray.stages.judge import Judge
 
 NUMBERS = {"type": "object", "properties": {"x": {"type": "number"}, "y": {"type": "number"}}}
 ADD = Tool("add", "Add two numbers.", NUMBERS, "Math")

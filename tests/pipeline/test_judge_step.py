@@ -7,8 +7,8 @@ from points import TOOL, point
 
 from apigen_ray.pipeline.steps import judge_step
 from apigen_ray.records import Reply
+from apigen_ray.stages.ballot import Judge
 from apigen_ray.stages.grounding import GroundingSettings
-from apigen_ray.stages.judge import Judge
 
 
 class Yes:

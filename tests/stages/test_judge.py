@@ -7,7 +7,8 @@ import jsonschema
 import pytest
 
 from apigen_ray.records import Call, Message, Pair, Reply
-from apigen_ray.stages.judge import Judge, decided, judge, judge_messages, vote
+from apigen_ray.stages.ballot import Judge, decided
+from apigen_ray.stages.judge import judge, judge_messages, vote
 from apigen_ray.stages.verdict import PLAIN_VERDICT, VERDICT, read_verdict
 
 PAIR = Pair("What is it?", (Call("f", {"x": 1}),))

@@ -15,13 +15,12 @@ import msgspec
 from apigen_ray.datasets.export.conversation import (
     AS_IT_IS,
     View,
-    chain_messages,
-    pair_messages,
     seen,
 )
 from apigen_ray.records import JsonObject, Outcome, Style
 from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.stages.messages import chain_messages, pair_messages
 
 COLUMNS_WITHOUT_TOOLS = ("id", "query", "answers", "outcome")
 COLUMNS = (

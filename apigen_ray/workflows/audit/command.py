@@ -24,9 +24,9 @@ from apigen_ray.report.audit_tables import print_audit
 from apigen_ray.report.quality import Quality
 from apigen_ray.report.refresh import refresh
 from apigen_ray.run_folder.store import REPLIES, RunFolder
+from apigen_ray.stages.ballot import Judge
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.grounding import GroundingSettings
-from apigen_ray.stages.judge import Judge
 from apigen_ray.tools.library import Library, load_library
 from apigen_ray.workflows.audit import sources
 from apigen_ray.workflows.audit.checks import STAGES, Runner, open_runner

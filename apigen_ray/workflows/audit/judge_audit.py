@@ -20,7 +20,7 @@ from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import Seed
 from apigen_ray.report.audit_record import JUDGE_AUDIT, Audit, read_audit
 from apigen_ray.run_folder.store import RunFolder
-from apigen_ray.stages.judge import Judge
+from apigen_ray.stages.ballot import Judge
 from apigen_ray.tools.library import Library
 from apigen_ray.workflows.audit.cases import Case
 from apigen_ray.workflows.audit.checks import Runner, examine_case, open_runner

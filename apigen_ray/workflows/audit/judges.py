@@ -10,7 +10,8 @@ from apigen_ray.records import Reply
 from apigen_ray.report.audit_record import AgreementRecord, JudgeRecord, agreements
 from apigen_ray.report.estimates import differ
 from apigen_ray.report.intervals import Rate
-from apigen_ray.stages.judge import Judge, Rule, decided, judge
+from apigen_ray.stages.ballot import Judge, Rule, decided
+from apigen_ray.stages.judge import judge
 from apigen_ray.stages.verdict import read_verdict
 from apigen_ray.workflows.audit.cases import Case
 from apigen_ray.workflows.audit.checks import examined, shown

@@ -7,11 +7,11 @@ import pytest
 from points import fill
 from rich.console import Console
 
-from apigen_ray.datasets.export.conversation import chain_messages
 from apigen_ray.datasets.export.writing import export
 from apigen_ray.records import Style
 from apigen_ray.run_folder.rows import new_row, with_values
 from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.stages.messages import chain_messages
 from apigen_ray.workflows.verify import verify
 
 PARAMETERS = {"type": "object", "properties": {"x": {"type": "number"}}, "required": ["x"]}

@@ -13,7 +13,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute
 
-from apigen_ray.datasets.export.conversation import View, pair_messages
+from apigen_ray.datasets.export.conversation import View
 from apigen_ray.datasets.export.examples import (
     Format,
     Kind,
@@ -27,6 +27,7 @@ from apigen_ray.records import JsonObject, Outcome, Style
 from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder, digest
 from apigen_ray.stages.conversation import turns_of
+from apigen_ray.stages.messages import pair_messages
 
 COLUMNS = (
     "id", "style", "query", "answers", "tools", "messages", "outcome", "reason", "detail",
