@@ -29,11 +29,9 @@ class Style(StrEnum):
     SEQUENTIAL = "sequential"
     """Several tools shown; a later call takes a value from the result of an earlier one."""
     MULTI_TURN = "multi_turn"
-    """A conversation in which the assistant makes calls more than once: data made elsewhere."""
+    """A conversation in which the assistant makes calls more than once."""
 
 
-GENERATED_STYLES: tuple[Style, ...] = tuple(s for s in Style if s is not Style.MULTI_TURN)
-"""The styles that prompts ask for; conversations come from elsewhere."""
 Strategy: TypeAlias = Literal["query_and_calls", "calls_first"]
 """The model writes both sides, as in the paper, or the query of calls that are drawn."""
 

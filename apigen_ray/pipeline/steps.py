@@ -1,6 +1,6 @@
 """The stages as steps from row to row, which run in the Ray pipeline and, in tests, without Ray.
 
-A step never raises: `_errors_as_rows` turns every exception into rows of outcome `error`. A bad
+A step never raises: `errors_as_rows` turns every exception into rows of outcome `error`. A bad
 sample is a row with a reason, too.
 """
 
@@ -110,7 +110,7 @@ async def generate_step(
         reply = await model.complete(prompt.messages, schema, sample=prompt.id)
         return await check_step(rows, reply, prompt, settings)
 
-    return await _errors_as_rows(list(rows.values()), Stage.GENERATE, generate())
+    return await errors_as_rows(list(rows.values()), Stage.GENERATE, generate())
 
 
 async def check_step(
@@ -150,7 +150,7 @@ async def check_step(
         )
         return [_with_copied(checked_row(r, results[i]), prompt) for i, r in answered.items()]
 
-    return await _errors_as_rows(list(answered.values()), Stage.CHECK, checked())
+    return await errors_as_rows(list(answered.values()), Stage.CHECK, checked())
 
 
 def _with_copied(row: Row, prompt: Prompt) -> Row:
@@ -175,7 +175,7 @@ async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) 
             return [await executed_turns(ran, _pair(row).calls, done.results, runner)]
         return [rejected_row(ran, Stage.EXECUTE, done.rejection) if done.rejection else ran]
 
-    return (await _errors_as_rows([row], Stage.EXECUTE, executed()))[0]
+    return (await errors_as_rows([row], Stage.EXECUTE, executed()))[0]
 
 
 async def judge_step(
@@ -209,7 +209,7 @@ async def judge_step(
         )
         return [voted_row(found, ballot)]
 
-    return (await _errors_as_rows([row], Stage.JUDGE, judged()))[0]
+    return (await errors_as_rows([row], Stage.JUDGE, judged()))[0]
 
 
 async def agree_step(
@@ -253,7 +253,7 @@ async def agree_step(
         detail = f"{found.text} solvers agree; {settings.require} must"
         return [rejected_row(solved, Stage.JUDGE, Rejected(Reason.DISAGREEMENT, detail))]
 
-    return (await _errors_as_rows([row], Stage.JUDGE, agreed()))[0]
+    return (await errors_as_rows([row], Stage.JUDGE, agreed()))[0]
 
 
 def _solution_form(solution: Solution) -> JsonObject:
@@ -270,7 +270,7 @@ def finished(rows: pa.Table) -> pa.Table:
     return with_column(rows, "outcome", outcome)
 
 
-async def _errors_as_rows(
+async def errors_as_rows(
     rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]]
 ) -> list[Row]:
     """The rows that a step returns; if it raises, the rows it was given, as errors.

@@ -14,6 +14,9 @@ MOST_CALLS = 8
 """The most calls in a pair. Without a limit, a model constrained by a schema may write calls until
 its tokens run out."""
 
+MOST_OF_A_TURN = 3
+"""The most calls in a turn of a conversation, which asks for one or two."""
+
 LONG_TEXT = 120
 """A text that may be this long is left unbounded here; stage 1 checks its length."""
 
@@ -74,6 +77,8 @@ def _answers(style: Style, calls: Sequence[Json]) -> JsonObject:
             return {"type": "array", "minItems": 0, "maxItems": 0}
         case Style.SIMPLE | Style.MULTIPLE:
             return {"type": "array", "items": one, "minItems": 1, "maxItems": 1}
+        case Style.MULTI_TURN:
+            return {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_OF_A_TURN}
         case Style.PARALLEL | Style.SEQUENTIAL:
             return {"type": "array", "items": one, "minItems": 2, "maxItems": MOST_CALLS}
         case _:

@@ -39,6 +39,8 @@ class Draft:
     """Further calls, other than `calls`, that could have been asked for."""
     ask: Callable[[Sequence[Call]], str]
     """Words a query for other calls."""
+    said: str = ""
+    """What was said and returned in the turns before."""
 
     def answering(self, answers: Sequence[Json]) -> str:
         """The pair with other answers."""
@@ -226,9 +228,12 @@ def duplicate_key(draft: Draft) -> Ways:
         yield f"{text.removesuffix(ending)}, {dumps({name: value})[1:-1]}{ending}"
 
 
+_ONE_CALL_STYLES = (Style.SIMPLE, Style.MULTIPLE, Style.IRRELEVANCE)
+
+
 def duplicate_call(draft: Draft) -> Ways:
     """Make one of several calls twice."""
-    if draft.style in (Style.PARALLEL, Style.PARALLEL_MULTIPLE, Style.SEQUENTIAL):
+    if draft.style not in _ONE_CALL_STYLES:
         for call in draft.calls:
             yield draft.answering([call_form(c) for c in (*draft.calls, call)])
 
@@ -238,6 +243,8 @@ def style_mismatch(draft: Draft) -> Ways:
     match draft.style:
         case Style.PARALLEL | Style.PARALLEL_MULTIPLE | Style.SEQUENTIAL:
             yield draft.answering([call_form(draft.calls[0])])
+        case Style.MULTI_TURN:
+            return  # any number of calls is right
         case _:
             for spare in draft.spares:
                 yield draft.answering([call_form(call) for call in (*draft.calls, spare)])
@@ -265,7 +272,7 @@ def mismatch(draft: Draft) -> Ways:
     for spare in draft.spares:
         for index in range(max(1, len(draft.calls))):
             query = draft.ask((*draft.calls[:index], spare, *draft.calls[index + 1 :]))
-            if objection(query, draft.calls, tuple(draft.tools.values())):
+            if objection(f"{draft.said}\n{query}", draft.calls, tuple(draft.tools.values())):
                 yield dumps({"query": query, "answers": answers})
 
 

@@ -52,6 +52,8 @@ class Profile(Settings):
     """How often a good pair is rejected."""
     judge_wrong_yes: float = Field(default=0, ge=0, le=1)
     """How often a bad pair is passed."""
+    answer_wrong: float = Field(default=0, ge=0, le=1)
+    """How often a final answer gives a number that no result has."""
     clean_wrong: float = Field(default=0, ge=0, le=1)
     """How often an answer for `tools clean` can't be used."""
     reasoning: Literal["none", "field", "tags"] = "none"
@@ -80,7 +82,7 @@ _DEFAULT_RATES = {
     Fault.UNRESOLVED_REFERENCE: 0.015,
 }
 
-_DEFAULT = Profile(faults=_DEFAULT_RATES, judge_unreadable=0.02, clean_wrong=0.1)
+_DEFAULT = Profile(faults=_DEFAULT_RATES, judge_unreadable=0.02, answer_wrong=0.08, clean_wrong=0.1)
 
 PROFILES: Mapping[str, Profile] = {
     "default": _DEFAULT,
@@ -90,6 +92,7 @@ PROFILES: Mapping[str, Profile] = {
         judge_unreadable=0.05,
         judge_wrong_no=0.03,
         judge_wrong_yes=0.03,
+        answer_wrong=0.2,
         clean_wrong=0.3,
     ),
     "reasoning": _DEFAULT.model_copy(update={"reasoning": "field"}),

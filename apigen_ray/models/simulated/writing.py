@@ -33,6 +33,24 @@ def write_irrelevant(random: Random, voice: str, tools: Sequence[Tool]) -> str:
     return _in_voice(random, voice, [[template.replace("{subject}", subject)]])
 
 
+_LONGEST_SHOWN = 60
+
+
+def write_answer(random: Random, names: Sequence[str], results: Sequence[str]) -> str:
+    """Say what calls returned, each value as it is; only the beginning of a long result."""
+    opening = random.choice(("Here is what I found.", "Done.", "I have looked it up."))
+    lines = [f"{_words(name)}: {_told(text)}." for name, text in zip(names, results, strict=False)]
+    return " ".join([opening, *lines])
+
+
+def _told(result: str) -> str:
+    """The values of a result, without brackets; of a long one, its first words."""
+    plain = re.sub(r"[{}\[\]\"]", "", result)
+    if len(plain) <= _LONGEST_SHOWN:
+        return plain
+    return plain[:_LONGEST_SHOWN].rpartition(" ")[0].rstrip(",:") or "more than can be told here"
+
+
 def task(tool: Tool) -> str:
     """What the tool does, as a request would say it: its description's first sentence."""
     sentence = re.split(r"(?<=[.!?])\s", tool.description.strip())[0].rstrip(".!? ")
