@@ -152,6 +152,8 @@ class RunConfig(Settings):
             raise ValueError("sampling.pairs_per_prompt: calls_first asks for one query a prompt")
         if self.turns.min < 2:
             raise ValueError(f"turns.min: {self.turns.min}: a conversation has at least two turns")
+        if self.strategy == "calls_first" and self.points.get(Style.CLARIFY):
+            raise ValueError("points.clarify: needs `strategy: query_and_calls`")
         check_names(self.models, "models")
         check_names(self.judges, "further_judges")
         if not sum(self.points.values()):

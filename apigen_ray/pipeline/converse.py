@@ -137,8 +137,7 @@ async def _asked(row: Row, cast: Cast) -> list[Row]:
     tools = [read_tool(form) for form in json.loads(row["tools"])]
     messages, model = _messages(row), row["model"]
     number = len(turns_of(messages))
-    voice = cast.turns.voice(row["prompt_id"], number)
-    prompt = follow_up(row["prompt_id"], told(messages), tools, voice)
+    prompt = follow_up(row["prompt_id"], told(messages), tools)
     schema = schema_of(prompt) if model in cast.constrained else None
     reply = await cast.generators[model].complete(
         prompt.messages, schema, sample=f"{row['id']}/turn/{number}"

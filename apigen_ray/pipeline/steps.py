@@ -16,7 +16,13 @@ from apigen_ray.errors import InfrastructureError
 from apigen_ray.models import Model
 from apigen_ray.pipeline.chains import chain_of
 from apigen_ray.pipeline.charges import charged, shares
-from apigen_ray.pipeline.conversations import conversation_of, executed_turns, mismatches_of
+from apigen_ray.pipeline.conversations import (
+    checked,
+    conversation_of,
+    executed_turns,
+    mismatches_of,
+    nothing_missing,
+)
 from apigen_ray.pipeline.poison_rows import CRASH_LIMIT
 from apigen_ray.pipeline.verdicts import voted_row, with_findings
 from apigen_ray.prompting.pair_schema import calls_schema, schema_of
@@ -38,7 +44,6 @@ from apigen_ray.run_folder.event_log import log_context
 from apigen_ray.run_folder.rows import (
     Row,
     calls_form,
-    checked_row,
     new_row,
     rejected_row,
     with_column,
@@ -136,7 +141,7 @@ async def check_step(
         for point, row in rows.items()
     }
 
-    async def checked() -> list[Row]:
+    async def read() -> list[Row]:
         if rejected := no_completion(reply):
             return [rejected_row(row, Stage.CHECK, rejected) for row in answered.values()]
         results = check(
@@ -148,9 +153,9 @@ async def check_step(
             settings=settings,
             calls=prompt.calls,
         )
-        return [_with_copied(checked_row(r, results[i]), prompt) for i, r in answered.items()]
+        return [_with_copied(checked(r, results[i]), prompt) for i, r in answered.items()]
 
-    return await errors_as_rows(list(answered.values()), Stage.CHECK, checked())
+    return await errors_as_rows(list(answered.values()), Stage.CHECK, read())
 
 
 def _with_copied(row: Row, prompt: Prompt) -> Row:
@@ -195,6 +200,8 @@ async def judge_step(
         found = with_findings(row, examined)
         if examined and examined.rejection:  # saves the judge's price
             return [rejected_row(found, Stage.JUDGE, examined.rejection)]
+        if unasked := nothing_missing(row, pair, tools):
+            return [rejected_row(found, Stage.JUDGE, unasked)]
         results = json.loads(row["execution_results"] or "[]")
         findings = (*mismatches_of(row), *(examined.remarks if examined else ()))
         ballot = await vote(
@@ -206,6 +213,7 @@ async def judge_step(
             sample=row["id"],
             findings=findings,
             conversation=conversation,
+            clarified=row["style"] == Style.CLARIFY,
         )
         return [voted_row(found, ballot)]
 

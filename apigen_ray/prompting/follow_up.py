@@ -14,34 +14,27 @@ from apigen_ray.tools.write_forms import prompt_form
 
 @dataclass(frozen=True, slots=True)
 class Turns:
-    """How many turns conversations have, and how their users write."""
+    """How many turns conversations have."""
 
     number: Range
-    voices: Sequence[str]
     seed: int
 
     def wanted(self, prompt_id: str) -> int:
         """How many turns the conversation of a prompt is to have."""
         return self.number.draw(Random(f"{self.seed}:{prompt_id}:turns"))
 
-    def voice(self, prompt_id: str, turn: int) -> str:
-        """How the user writes in one of them."""
-        return Random(f"{self.seed}:{prompt_id}:turns:{turn}").choice(self.voices)
 
-
-def follow_up(id_: str, told: str, tools: Sequence[Tool], voice: str) -> Prompt:
+def follow_up(id_: str, told: str, tools: Sequence[Tool]) -> Prompt:
     """Ask for what the user says next, and the calls that answer it.
 
     Args:
         id_: The id of the prompt.
         told: The conversation so far, as prompts show it.
         tools: The tools of the conversation.
-        voice: How the user writes.
     """
     text = GENERATOR.render(
         "follow_up.txt",
         messages=told,
-        voice=GENERATOR.text(f"voices/{voice}.txt"),
         tools=tools_text([prompt_form(tool, 1) for tool in tools]),
     )
     return Prompt(

@@ -42,11 +42,11 @@ def pairs_schema(style: Style, tools: Sequence[Tool], count: int) -> JsonObject:
     calls, because no engine supports `uniqueItems`, texts longer than a limit of `LONG_TEXT` or
     more, and what a reference refers to.
     """
-    query: JsonObject = {"type": "string", "pattern": f"^{CHARACTER}{{1,}}$"}
+    text: JsonObject = {"type": "string", "pattern": f"^{CHARACTER}{{1,}}$"}
+    said = ("query", "question", "reply") if style is Style.CLARIFY else ("query",)
     chained = style is Style.SEQUENTIAL
-    pair = _object(
-        query=query, answers=_answers(style, [_call(tool, chained=chained) for tool in tools])
-    )
+    answers = _answers(style, [_call(tool, chained=chained) for tool in tools])
+    pair = _object(**dict.fromkeys(said, text), answers=answers)
     pairs: JsonObject = {"type": "array", "items": pair, "minItems": count, "maxItems": count}
     return _with_definitions(_object(pairs=pairs), tools)
 
@@ -75,7 +75,7 @@ def _answers(style: Style, calls: Sequence[Json]) -> JsonObject:
     match style:
         case Style.IRRELEVANCE:
             return {"type": "array", "minItems": 0, "maxItems": 0}
-        case Style.SIMPLE | Style.MULTIPLE:
+        case Style.SIMPLE | Style.MULTIPLE | Style.CLARIFY:
             return {"type": "array", "items": one, "minItems": 1, "maxItems": 1}
         case Style.MULTI_TURN:
             return {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_OF_A_TURN}

@@ -185,7 +185,10 @@ def rejected_row(row: Row, stage: Stage, rejected: Rejected) -> Row:
 
 def pair_form(pair: Pair) -> JsonObject:
     """A pair in the form of prompts and completions."""
-    return {"query": pair.query, "answers": calls_form(pair.calls)}
+    told: JsonObject = {"query": pair.query}
+    if pair.clarification:
+        told |= {"question": pair.clarification.question, "reply": pair.clarification.reply}
+    return told | {"answers": calls_form(pair.calls)}
 
 
 def calls_form(calls: Iterable[Call]) -> list[Json]:

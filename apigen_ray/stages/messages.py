@@ -5,7 +5,8 @@ from itertools import islice
 from typing import Any
 
 from apigen_ray import strict_json
-from apigen_ray.records import JsonObject
+from apigen_ray.records import JsonObject, Pair
+from apigen_ray.run_folder.rows import calls_form
 from apigen_ray.stages.conversation import NO_CALL, turns_of
 from apigen_ray.tools.references import end_of_group
 
@@ -20,6 +21,18 @@ def opening(query: str, calls: Sequence[JsonObject], results: Sequence[Any]) -> 
     if any("arguments" in result for result in results):
         return chain_messages(query, calls, results)
     return pair_messages(query, calls)
+
+
+def clarified_messages(pair: Pair) -> list[JsonObject]:
+    """The messages of a pair with something missing: query, question, reply, calls."""
+    assert pair.clarification is not None
+    made: list[Any] = calls_form(pair.calls)
+    return [
+        {"role": "user", "content": pair.query},
+        {"role": "assistant", "content": pair.clarification.question},
+        {"role": "user", "content": pair.clarification.reply},
+        reply_with_calls(made),
+    ]
 
 
 def reply_with_calls(calls: Sequence[JsonObject], first: int = 0) -> JsonObject:

@@ -112,7 +112,7 @@ def conversing_of(
     if not names and not writer:
         return None
     generators = tuple(endpoints[name] for name in names)
-    turns = Turns(config.turns, config.sampling.voices, config.seed)
+    turns = Turns(config.turns, config.seed)
     return Conversing(
         jury.endpoints, jury.rule, jury.grounding, config.check, turns, writer, generators
     )

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias
 
 from apigen_ray.models.simulated import cleaning, faults
 from apigen_ray.models.simulated.chains import draw_chain
+from apigen_ray.models.simulated.clarifying import draw_omissible, write_clarification
 from apigen_ray.models.simulated.drawing import draw_call
 from apigen_ray.models.simulated.faults import Draft
 from apigen_ray.models.simulated.judging import Known, objection
@@ -217,6 +218,8 @@ def _generate(request: GenerateRequest, profile: Profile, key: str) -> _Text:
     texts, planted = [], []
     for draft in drafts:
         fault = None if whole else _drawn(random, pair_rates)
+        if draft.style is Style.CLARIFY and draft.query == draft.complete:
+            fault = Fault.NOTHING_MISSING  # these calls have nothing that could be left out
         text, entry = _plant(random, draft, fault, whole)
         texts.append(text)
         planted.append(entry)
@@ -266,7 +269,6 @@ def _plant(
 def _draft(request: GenerateRequest, key: str) -> Draft:
     """A faultless pair of the style asked for."""
     random = Random(f"{key}:calls")
-    calls = tuple(_calls(random, request))
 
     def ask(asked: Sequence[Call]) -> str:
         # The same randomness each time: the words change only with the calls.
@@ -275,13 +277,25 @@ def _draft(request: GenerateRequest, key: str) -> Draft:
             return write_irrelevant(words, request.voice, request.tools)
         return write_query(words, request.voice, asked, request.tools)
 
+    missing = None
+    if request.style is Style.CLARIFY:
+        calls, missing = draw_omissible(random, request.tools, ask)
+    else:
+        calls = tuple(_calls(random, request))
+
+    def say(asked: Sequence[Call]) -> JsonObject:
+        if request.style is Style.CLARIFY:
+            return write_clarification(missing or "", asked, ask)
+        return {"query": ask(asked)}
+
     return Draft(
         style=request.style,
         tools={tool.name: tool for tool in request.tools},
-        query=ask(calls),
+        query=str(say(calls)["query"]),
         calls=calls,
         spares=tuple(_spares(random, request, calls)),
-        ask=ask,
+        words=say,
+        complete=ask(calls),
         said=request.said,
     )
 
@@ -292,7 +306,7 @@ def _calls(random: Random, request: GenerateRequest) -> list[Call]:
     match request.style:
         case Style.IRRELEVANCE:
             chosen = []
-        case Style.SIMPLE | Style.MULTIPLE:
+        case Style.SIMPLE | Style.MULTIPLE | Style.CLARIFY:
             chosen = tools[:1]
         case Style.SEQUENTIAL:
             return draw_chain(random, tools)

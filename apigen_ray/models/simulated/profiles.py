@@ -35,6 +35,7 @@ class Fault(StrEnum):
     """Query and calls disagree (`judged_no`; `ungrounded` if no value of a call is asked for)."""
     BAD_REFERENCE = "bad_reference"
     UNRESOLVED_REFERENCE = "unresolved_reference"
+    NOTHING_MISSING = "nothing_missing"
 
 
 class Profile(Settings):
@@ -80,6 +81,7 @@ _DEFAULT_RATES = {
     Fault.MISMATCH: 0.03,
     Fault.BAD_REFERENCE: 0.02,
     Fault.UNRESOLVED_REFERENCE: 0.015,
+    Fault.NOTHING_MISSING: 0.05,
 }
 
 _DEFAULT = Profile(faults=_DEFAULT_RATES, judge_unreadable=0.02, answer_wrong=0.08, clean_wrong=0.1)

@@ -134,7 +134,7 @@ def _tool(text: str) -> Tool:
 def _generate_request(text: str) -> GenerateRequest:
     # Style and voice stand before the examples, whose queries could hold the same words.
     style = _found(r"\(style: (\w+)\)", text)
-    voice = _found(r"voice: (\w+)\.", text)
+    voice = _found(r"voice: (\w+)\.", text) if "voice: " in text else "plain"
     *_, count = re.findall(r"^Now please generate (\d+)", text, re.MULTILINE)
     return GenerateRequest(read_tools(_block("functions", text)), Style(style), voice, int(count))
 

@@ -1,5 +1,6 @@
 """Grounding, reversed: the numbers of a final answer, looked up in what was said and returned."""
 
+import re
 from collections.abc import Iterator, Sequence
 
 from apigen_ray import strict_json
@@ -38,11 +39,25 @@ def unfounded_numbers(answer: str, said: Sequence[str], results: Sequence[Json])
         text[numeral.start : numeral.end].strip()
         for numeral in numerals(text)
         if not _is_list_mark(text, numeral)
+        and not _stands_in(known, text[numeral.start : numeral.end].strip())
         and not any(
             value in counts or reading.numbers.states(value) or _follows(value, exact)
-            for value in numeral.values
+            for value in _whole(text, numeral)
         )
     ]
+
+
+def _whole(text: str, numeral: Numeral) -> list[float]:
+    """What a number can mean as a whole: `1,334` may be 1334 or 1.334, and not 1 and 334."""
+    body = re.match(r"[\d.,' ]*\d", text[numeral.start : numeral.end])
+    parts = re.split(r"[, ']", body[0]) if body else []
+    apart = {float(part) for part in parts if part.isdigit()} if len(parts) > 1 else set[float]()
+    return [value for value in numeral.values if abs(value) not in apart]
+
+
+def _stands_in(known: str, digits: str) -> bool:
+    """Whether a number stands there as it is written."""
+    return re.search(rf"(?<![\w.,]){re.escape(digits)}(?![\w]|[.,]\d)", known) is not None
 
 
 def _follows(value: float, exact: frozenset[float]) -> bool:
