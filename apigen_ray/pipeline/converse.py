@@ -58,10 +58,13 @@ class Cast:
 
 async def converse_step(row: Row, cast: Cast) -> Row:
     """Go on with a row that has passed all stages: its answer, and the turns that it lacks."""
+    has_turns = row["style"] == Style.MULTI_TURN
     if not json.loads(row["answers"] or "[]"):
         return row  # its answer is that no tool fits
+    if cast.writer is None and not has_turns:
+        return row
     row = await _answered(_opened(row), cast)
-    if row["style"] != Style.MULTI_TURN:
+    if not has_turns:
         return row
     wanted = cast.turns.wanted(row["prompt_id"])
     while not row["outcome"] and len(turns_of(_messages(row))) < wanted:

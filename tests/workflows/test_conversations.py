@@ -9,7 +9,7 @@ from example_runs import ROOT, SEEDS, config, go, planted_by, rows, served, stat
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 
 SEED_FILES = [SEEDS, *(str(ROOT / f"configs/seeds-{s}.jsonl") for s in ("sequential", "clarify"))]
-POINTS = {"multi_turn": 14, "clarify": 14, "sequential": 6, "simple": 6}
+POINTS = {"multi_turn": 10, "clarify": 14, "sequential": 4, "simple": 4}
 COVERED_BY_ANOTHER_REASON = {"malformed_json", "prose", "infeasible", "mismatch"}
 """Faults that have no reason of their own name."""
 
@@ -30,14 +30,18 @@ def made(shared_ray, tmp_path_factory):
     return out, planted, answers
 
 
-def test_all_that_is_planted_is_found_and_nothing_else(made):
+def test_all_that_is_planted_is_found_under_its_reason(made):
     out, planted, answers = made
     reasons = Counter(row["reason"] for row in rows(out) if row["reason"])
     assert reasons["answer"] == answers["wrong_again"]
-    assert sum(reasons.values()) == sum(planted["planted"].values()) + answers["wrong_again"]
-    for fault, count in planted["planted"].items():
-        if fault not in COVERED_BY_ANOTHER_REASON:
-            assert reasons[fault] == count, fault
+    count = planted["planted"]
+    for fault in count.keys() - COVERED_BY_ANOTHER_REASON:
+        assert reasons[fault] == count[fault], fault
+    assert reasons["invalid_json"] == count["malformed_json"] + count["prose"]
+    assert reasons["judged_no"] + reasons["ungrounded"] == count["mismatch"]
+    # A chain may give a value that the next tool refuses, and a second call of a tool may have
+    # arguments that no example has: those are no planted faults.
+    assert reasons["raised"] >= count["infeasible"]
 
 
 def test_the_ledger_is_exact(made):
@@ -84,7 +88,7 @@ def test_an_answer_changes_nothing_else_of_a_row(made, tmp_path):
             theirs = with_answers[row["id"]]
             assert [row[key] for key in same] == [theirs[key] for key in same]
             assert row["outcome"] == theirs["outcome"] or theirs["reason"] == "answer"
-            assert (row["messages"] is None) is (row["style"] != "clarify" or not row["query"])
+            assert row["messages"] is None or row["style"] == "clarify"
 
 
 def test_a_conversation_of_one_turn_is_none(tmp_path):

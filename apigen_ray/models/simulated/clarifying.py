@@ -25,7 +25,7 @@ def draw_omissible(
     calls = [call for call in drawn if call is not None]
     for call in calls:
         tool = next(tool for tool in tools if tool.name == call.name)
-        for name in required(tool):
+        for name in sorted(required(tool)):
             rest = ask([_without(call, name)])
             if _is_telling(call.arguments[name]) and objection(rest, [call], tools):
                 return (call,), name
