@@ -142,6 +142,19 @@ def compare(folders: Sequence[str], out: Path) -> int:
     ),
     Argument("--reasoning", "keep the assistant's reasoning", action="store_true"),
     Argument(
+        "--prefixes",
+        "use conversations that failed, up to the last turn that passed all stages; those with a "
+        "bad answer give their calls with --until calls or results",
+        action="store_true",
+    ),
+    Argument(
+        "--weights",
+        "give each message of the assistant a weight: 1, or 0 in wrong turns, beside which right "
+        "ones are kept; OpenAI's fine-tuning takes it as it is, axolotl with "
+        "message_field_training: weight",
+        action="store_true",
+    ),
+    Argument(
         "--json-text",
         "nested parts as JSON text in the Parquet file, for versions of `datasets` before 4.8",
         action="store_true",
@@ -157,6 +170,8 @@ def export(
     until: str | None,
     for_model: str | None,
     reasoning: bool,
+    prefixes: bool,
+    weights: bool,
     json_text: bool,
     out: Path,
     push: str | None,
@@ -174,10 +189,14 @@ def export(
         against,
         until=until,
         reasoning=reasoning,
+        prefixes=prefixes,
+        weights=weights,
         json_text=json_text,
         for_model=for_model,
     )
     print(f"{out}: {exported.written:,} examples ({exported.format})")
+    for kind, count in sorted(exported.derived.items()):
+        print(f"of these, {kind}: {count:,}")
     for cause, count in exported.removed.items():
         print(f"left out, {cause}: {count:,}")
     print_warnings(make_console(), exported.passed_over)

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from apigen_ray.datasets.card import checks, front_matter, simulated_warning
 from apigen_ray.datasets.export.chat_template import load_template
 from apigen_ray.datasets.export.columns import Columns, columns_of
-from apigen_ray.datasets.export.conversation import Until, View
+from apigen_ray.datasets.export.conversation import AS_IT_IS, Until, View
 from apigen_ray.datasets.export.dedup import (
     Cause,
     Removed,
@@ -25,6 +25,9 @@ from apigen_ray.datasets.export.dedup import (
 from apigen_ray.datasets.export.examples import (
     COLUMNS,
     COLUMNS_WITHOUT_TOOLS,
+    MEANINGS,
+    Derived,
+    Example,
     Format,
     Record,
     read_examples,
@@ -32,7 +35,7 @@ from apigen_ray.datasets.export.examples import (
 from apigen_ray.datasets.export.formats import load_format
 from apigen_ray.datasets.export.made_for import ARGUMENTS, fitting
 from apigen_ray.errors import BadInput
-from apigen_ray.records import Outcome
+from apigen_ray.records import Outcome, Style
 from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder
 
@@ -51,6 +54,8 @@ class Exported:
     """A line on each part of the run folder that can't be read."""
     format: str
     """The format that was written: for a model, the one whose arguments its template takes."""
+    derived: Counter[str]
+    """How many of those written are no verified data points, by what they are: see `Derived`."""
 
 
 def export(
@@ -61,6 +66,8 @@ def export(
     *,
     until: Until | str | None = None,
     reasoning: bool = False,
+    weights: bool = False,
+    prefixes: bool = False,
     json_text: bool = False,
     for_model: str | None = None,
 ) -> Exported:
@@ -75,34 +82,63 @@ def export(
         against: Test data; examples that resemble it are left out.
         until: Where examples end: with `calls`, `results` or `answer`; by default, as they are.
         reasoning: Whether the assistant's reasoning is kept, as `reasoning_content`.
+        weights: Whether each of the assistant's messages has a `weight`, 1 or 0; wrong turns have
+            0, and conversations that have right turns beside them are written.
+        prefixes: Whether conversations that failed give the turns before (`right_turns.py`).
         json_text: Whether the Parquet file has nested parts as JSON text: `datasets` before 4.8.
         for_model: A chat template, a folder with one, or a model: see `made_for.py`.
 
     Raises:
         BadInput: if the source is not a run folder or has nothing to export, there is no such
-            format, test data can't be read, or the target is a run folder or can't be written.
+            format, it has no place for what is asked, test data can't be read, or the target is a
+            run folder or can't be written.
     """
     out = Path(out)
-    format_ = load_format(format_name)
-    view, folder = View(_until(until), reasoning), RunFolder(source)
+    view = View(_until(until), reasoning, weights=weights, prefixes=prefixes)
+    format_, folder = _format(format_name, view), RunFolder(source)
     manifest = _manifest(folder, out)
-    removed = _removed(folder, format_, read_test_data(against))
+    removed, derived = _removed(folder, format_, read_test_data(against), view)
     if for_model:
         format_name, format_ = _made_for(for_model, format_name, folder, view, removed)
-    records = format_.records(folder, {found.id for found in removed}, view)
+    without = {found.id for found in removed}
     try:
         written = _write(
-            chain.from_iterable(records), columns_of(format_, json_text=json_text), out
+            _records(folder, format_, without, view), columns_of(format_, json_text=json_text), out
         )
         if not written:
             raise BadInput("; ".join([f"{source}: nothing to export", *folder.passed_over]))
         _write_removed(removed, out)
         causes = Counter(str(found.cause) for found in removed)
-        exported = Exported(written, causes, folder.passed_over, format_name)
+        kinds = Counter(str(kind) for id_, kind in derived.items() if id_ not in without)
+        exported = Exported(written, causes, folder.passed_over, format_name, kinds)
         _write_card(out, format_, exported, manifest, json_text=json_text)
     except OSError as error:
         raise BadInput(f"--out {out}: {error.strerror}") from error
     return exported
+
+
+def _format(name: str, view: View) -> Format:
+    """The format of a name.
+
+    Raises:
+        BadInput: if there is none, or it has no place for what is asked.
+    """
+    format_ = load_format(name)
+    if view.prefixes and not format_.record:
+        raise BadInput(f"--prefixes: {name} is not made of examples, one by one")
+    if view.weights and not format_.weights:
+        raise BadInput(f"--weights: {name} has no messages to learn from")
+    return format_
+
+
+def _records(
+    folder: RunFolder, format_: Format, without: Container[str], view: View
+) -> Iterator[Record]:
+    if format_.records:
+        return chain.from_iterable(format_.records(folder, without))
+    assert format_.record
+    examples = read_examples(folder, COLUMNS, view)
+    return map(format_.record, (each for each in examples if each.id not in without))
 
 
 def _manifest(folder: RunFolder, out: Path) -> Mapping[str, Any]:
@@ -114,12 +150,27 @@ def _manifest(folder: RunFolder, out: Path) -> Mapping[str, Any]:
     return manifest
 
 
-def _removed(folder: RunFolder, format_: Format, tests: TestData) -> list[Removed]:
+def _removed(
+    folder: RunFolder, format_: Format, tests: TestData, view: View
+) -> tuple[list[Removed], dict[str, Derived]]:
+    """The examples to leave out; and those that are derived, by id."""
     columns = COLUMNS if tests.signatures else COLUMNS_WITHOUT_TOOLS
-    removed = clean(chain.from_iterable(read_examples(folder, columns)), tests)
+    derived: dict[str, Derived] = {}
+    several: list[str] = []
+
+    def noted() -> Iterator[Example]:
+        for example in read_examples(folder, columns, view if view.parts else AS_IT_IS):
+            if example.derived:
+                derived[example.id] = example.derived
+                if example.style == Style.MULTI_TURN:
+                    several.append(example.id)
+            yield example
+
+    removed = clean(noted(), tests)
     if not format_.conversations:
-        removed += [Removed(id_, Cause.SEVERAL_TURNS, "") for id_ in _with_several_turns(folder)]
-    return removed
+        ids = {*several, *_with_several_turns(folder)}
+        removed += [Removed(id_, Cause.SEVERAL_TURNS, "") for id_ in ids]
+    return removed, derived
 
 
 def _made_for(
@@ -129,7 +180,7 @@ def _made_for(
     if format_name not in ARGUMENTS:
         raise BadInput(f"--for: needs --format {' or '.join(ARGUMENTS)}, not {format_name}")
     without = {found.id for found in removed}
-    examples = chain.from_iterable(read_examples(folder, COLUMNS, view))
+    examples = read_examples(folder, COLUMNS, view)
     kept = (example for example in examples if example.id not in without)
     found = fitting(kept, load_template(model))
     removed += [Removed(id_, Cause.NOT_RENDERED, why) for id_, why in found.differing.items()]
@@ -182,11 +233,16 @@ def _write_card(
     contents = format_.contents.format(checks=checks(manifest))
     nested = "JSON text" if json_text else "`Json` features (`datasets` 4.8 or newer)"
     left_out = ", ".join(f"{cause} {count:,}" for cause, count in exported.removed.items())
+    derived = "".join(
+        f"{count:,} of them {MEANINGS[Derived(kind)]}.\n"
+        for kind, count in sorted(exported.derived.items())
+    )
     card = f"""{front_matter([{"config_name": "default", "data_files": "train.parquet"}])}
 # Verified function-calling data in the `{exported.format}` format
 {simulated_warning(manifest)}
 {exported.written:,} {contents}.
-Made after APIGen (arXiv 2406.18518). Left out: {left_out or "nothing"} (see `removed.jsonl`).
+{derived}Made after APIGen (arXiv 2406.18518).
+Left out: {left_out or "nothing"} (see `removed.jsonl`).
 
 `train.jsonl` holds the records as they are; `train.parquet` holds the same with nested parts as
 {nested}, so that `load_dataset` adds no key and no null.
