@@ -206,6 +206,11 @@ def test_a_wrong_turn_is_masked_with_what_is_said_on_it(exported, tmp_path):
     assert "1 of them have wrong turns" in (tmp_path / "out/README.md").read_text()
 
 
+def test_a_prefix_ends_before_the_first_wrong_turn(exported):
+    _, records = exported([WRONG_BETWEEN], prefixes=True)
+    assert said(records["w/prefix"]) == [(m["role"], m["content"]) for m in KIEL]
+
+
 def test_nothing_stands_after_the_last_turn_to_learn_from(exported):
     _, records = exported([WRONG_SECOND], weights=True)
     assert said(records["a/prefix"]) == [(m["role"], m["content"]) for m in KIEL]
