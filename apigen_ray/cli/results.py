@@ -148,6 +148,15 @@ def compare(folders: Sequence[str], out: Path) -> int:
         action="store_true",
     ),
     Argument(
+        "--irrelevance",
+        "add so many examples in which no call is right, for each that is written (0.1: one for "
+        "ten): verified queries, without the tool or the parameter that they need, beside tools "
+        "near it that can't answer them",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+    ),
+    Argument(
         "--weights",
         "give each message of the assistant a weight: 1, or 0 in wrong turns, beside which right "
         "ones are kept; OpenAI's fine-tuning takes it as it is, axolotl with "
@@ -171,6 +180,7 @@ def export(
     for_model: str | None,
     reasoning: bool,
     prefixes: bool,
+    irrelevance: float,
     weights: bool,
     json_text: bool,
     out: Path,
@@ -190,6 +200,7 @@ def export(
         until=until,
         reasoning=reasoning,
         prefixes=prefixes,
+        irrelevance=irrelevance,
         weights=weights,
         json_text=json_text,
         for_model=for_model,

@@ -107,9 +107,14 @@ def _tested(example: Example, tests: TestData) -> tuple[Cause, str] | None:
         if gram in tests.grams:
             return Cause.TESTED_QUERY, tests.grams[gram]
     for tool in example.tools if tests.signatures else ():
-        if place := tests.signatures.get(_signature_of(tool)):
+        if place := is_tested(tool, tests):
             return Cause.TESTED_TOOL, place
     return None
+
+
+def is_tested(tool: str, tests: TestData) -> str | None:
+    """Where test data has a tool, given as JSON text; None if it has not."""
+    return tests.signatures.get(_signature_of(tool)) if tests.signatures else None
 
 
 def _fingerprint(example: Example) -> _Fingerprint:

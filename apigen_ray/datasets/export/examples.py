@@ -51,11 +51,15 @@ class Derived(StrEnum):
     """The turns of a conversation before the one that failed."""
     MASKED = "masked"
     """A conversation with wrong turns, which are not to be learnt from."""
+    IRRELEVANT = "irrelevant"
+    """A query that the tools shown can't answer: see `irrelevance.py`."""
 
 
 MEANINGS: Mapping[Derived, str] = {
     Derived.PREFIX: "are conversations that failed, up to their last right turn",
     Derived.MASKED: "have wrong turns, with `weight` 0 in what is not to be learnt from",
+    Derived.IRRELEVANT: "are verified queries whose tool, or a parameter of it, was taken away, so "
+    "that no call is right",
 }
 """What a card says of so many examples."""
 
@@ -76,6 +80,8 @@ class Example:
     """What each call returned, as rows hold it."""
     pass_rate: float | None = None
     """The share of solvers that agreed with the calls, if any was asked."""
+    categories: Sequence[str] = ()
+    """Those of its tools."""
     derived: Derived | None = None
 
     @property
@@ -151,6 +157,7 @@ def _example(row: Mapping[str, Any], view: View) -> Example:
         conversation=conversation,
         results=results,
         pass_rate=_pass_rate(row.get("solutions")),
+        categories=msgspec.json.decode(row.get("categories") or "[]"),
     )
 
 

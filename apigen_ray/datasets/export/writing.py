@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -13,30 +13,23 @@ import pyarrow.parquet as pq
 
 from apigen_ray.datasets.card import checks, front_matter, simulated_warning
 from apigen_ray.datasets.export.chat_template import load_template
+from apigen_ray.datasets.export.choosing import Chosen, choose
 from apigen_ray.datasets.export.columns import Columns, columns_of
-from apigen_ray.datasets.export.conversation import AS_IT_IS, Until, View
+from apigen_ray.datasets.export.conversation import Until, View
 from apigen_ray.datasets.export.dedup import (
     Cause,
     Removed,
-    TestData,
-    clean,
     read_test_data,
 )
 from apigen_ray.datasets.export.examples import (
-    COLUMNS,
-    COLUMNS_WITHOUT_TOOLS,
     MEANINGS,
     Derived,
-    Example,
     Format,
     Record,
-    read_examples,
 )
 from apigen_ray.datasets.export.formats import load_format
 from apigen_ray.datasets.export.made_for import ARGUMENTS, fitting
 from apigen_ray.errors import BadInput
-from apigen_ray.records import Outcome, Style
-from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder
 
 ROWS_PER_GROUP = 2048
@@ -68,6 +61,7 @@ def export(
     reasoning: bool = False,
     weights: bool = False,
     prefixes: bool = False,
+    irrelevance: float = 0.0,
     json_text: bool = False,
     for_model: str | None = None,
 ) -> Exported:
@@ -85,6 +79,8 @@ def export(
         weights: Whether each of the assistant's messages has a `weight`, 1 or 0; wrong turns have
             0, and conversations that have right turns beside them are written.
         prefixes: Whether conversations that failed give the turns before (`right_turns.py`).
+        irrelevance: How many examples are added in which no call is right, for each that is
+            written: derived from verified ones (`irrelevance.py`).
         json_text: Whether the Parquet file has nested parts as JSON text: `datasets` before 4.8.
         for_model: A chat template, a folder with one, or a model: see `made_for.py`.
 
@@ -95,50 +91,46 @@ def export(
     """
     out = Path(out)
     view = View(_until(until), reasoning, weights=weights, prefixes=prefixes)
-    format_, folder = _format(format_name, view), RunFolder(source)
+    format_, folder = _format(format_name, view, irrelevance), RunFolder(source)
     manifest = _manifest(folder, out)
-    removed, derived = _removed(folder, format_, read_test_data(against), view)
+    chosen = choose(folder, format_, read_test_data(against), view, irrelevance)
     if for_model:
-        format_name, format_ = _made_for(for_model, format_name, folder, view, removed)
-    without = {found.id for found in removed}
+        format_name, format_ = _made_for(for_model, format_name, chosen)
     try:
-        written = _write(
-            _records(folder, format_, without, view), columns_of(format_, json_text=json_text), out
-        )
+        written = _write(_records(format_, chosen), columns_of(format_, json_text=json_text), out)
         if not written:
             raise BadInput("; ".join([f"{source}: nothing to export", *folder.passed_over]))
-        _write_removed(removed, out)
-        causes = Counter(str(found.cause) for found in removed)
-        kinds = Counter(str(kind) for id_, kind in derived.items() if id_ not in without)
-        exported = Exported(written, causes, folder.passed_over, format_name, kinds)
+        _write_removed(chosen.removed, out)
+        causes = Counter(str(found.cause) for found in chosen.removed)
+        exported = Exported(written, causes, folder.passed_over, format_name, chosen.counts())
         _write_card(out, format_, exported, manifest, json_text=json_text)
     except OSError as error:
         raise BadInput(f"--out {out}: {error.strerror}") from error
     return exported
 
 
-def _format(name: str, view: View) -> Format:
+def _format(name: str, view: View, irrelevance: float) -> Format:
     """The format of a name.
 
     Raises:
         BadInput: if there is none, or it has no place for what is asked.
     """
     format_ = load_format(name)
-    if view.prefixes and not format_.record:
-        raise BadInput(f"--prefixes: {name} is not made of examples, one by one")
+    if not 0 <= irrelevance <= 1:
+        raise BadInput(f"--irrelevance: must be a share from 0 to 1, not {irrelevance}")
+    for option, wanted in (("prefixes", view.prefixes), ("irrelevance", irrelevance)):
+        if wanted and not format_.record:
+            raise BadInput(f"--{option}: {name} is not made of examples, one by one")
     if view.weights and not format_.weights:
         raise BadInput(f"--weights: {name} has no messages to learn from")
     return format_
 
 
-def _records(
-    folder: RunFolder, format_: Format, without: Container[str], view: View
-) -> Iterator[Record]:
+def _records(format_: Format, chosen: Chosen) -> Iterator[Record]:
     if format_.records:
-        return chain.from_iterable(format_.records(folder, without))
+        return chain.from_iterable(format_.records(chosen.folder, chosen.without))
     assert format_.record
-    examples = read_examples(folder, COLUMNS, view)
-    return map(format_.record, (each for each in examples if each.id not in without))
+    return map(format_.record, chosen.examples())
 
 
 def _manifest(folder: RunFolder, out: Path) -> Mapping[str, Any]:
@@ -150,40 +142,13 @@ def _manifest(folder: RunFolder, out: Path) -> Mapping[str, Any]:
     return manifest
 
 
-def _removed(
-    folder: RunFolder, format_: Format, tests: TestData, view: View
-) -> tuple[list[Removed], dict[str, Derived]]:
-    """The examples to leave out; and those that are derived, by id."""
-    columns = COLUMNS if tests.signatures else COLUMNS_WITHOUT_TOOLS
-    derived: dict[str, Derived] = {}
-    several: list[str] = []
-
-    def noted() -> Iterator[Example]:
-        for example in read_examples(folder, columns, view if view.parts else AS_IT_IS):
-            if example.derived:
-                derived[example.id] = example.derived
-                if example.style == Style.MULTI_TURN:
-                    several.append(example.id)
-            yield example
-
-    removed = clean(noted(), tests)
-    if not format_.conversations:
-        ids = {*several, *_with_several_turns(folder)}
-        removed += [Removed(id_, Cause.SEVERAL_TURNS, "") for id_ in ids]
-    return removed, derived
-
-
-def _made_for(
-    model: str, format_name: str, folder: RunFolder, view: View, removed: list[Removed]
-) -> tuple[str, Format]:
+def _made_for(model: str, format_name: str, chosen: Chosen) -> tuple[str, Format]:
     """The format that a model's template takes; what it does not render joins what is removed."""
     if format_name not in ARGUMENTS:
         raise BadInput(f"--for: needs --format {' or '.join(ARGUMENTS)}, not {format_name}")
-    without = {found.id for found in removed}
-    examples = read_examples(folder, COLUMNS, view)
-    kept = (example for example in examples if example.id not in without)
-    found = fitting(kept, load_template(model))
-    removed += [Removed(id_, Cause.NOT_RENDERED, why) for id_, why in found.differing.items()]
+    found = fitting(chosen.examples(), load_template(model))
+    for id_, why in found.differing.items():
+        chosen.removed.append(Removed(id_, Cause.NOT_RENDERED, why))
     return found.form, load_format(found.form)
 
 
@@ -192,14 +157,6 @@ def _until(value: Until | str | None) -> Until | None:
         return None if value is None else Until(value)
     except ValueError as error:
         raise BadInput(f"--until: must be one of {', '.join(Until)}, not {value!r}") from error
-
-
-def _with_several_turns(folder: RunFolder) -> Iterator[str]:
-    """The ids of verified conversations in which the assistant makes calls more than once."""
-    for table in folder.tables(["id", "turns", "outcome"]):
-        for row in with_value(table, "outcome", Outcome.VERIFIED).to_pylist():
-            if row["turns"] and len(json.loads(row["turns"])) > 1:
-                yield row["id"]
 
 
 def _write_removed(removed: Sequence[Removed], out: Path) -> None:
