@@ -97,15 +97,28 @@ def export(
     if for_model:
         format_name, format_ = _made_for(for_model, format_name, chosen)
     try:
-        written = _write(_records(format_, chosen), columns_of(format_, json_text=json_text), out)
-        if not written:
-            raise BadInput("; ".join([f"{source}: nothing to export", *folder.passed_over]))
-        _write_removed(chosen.removed, out)
-        causes = Counter(str(found.cause) for found in chosen.removed)
-        exported = Exported(written, causes, folder.passed_over, format_name, chosen.counts())
-        _write_card(out, format_, exported, manifest, json_text=json_text)
+        return _written(chosen, format_name, format_, out, manifest, json_text=json_text)
     except OSError as error:
         raise BadInput(f"--out {out}: {error.strerror}") from error
+
+
+def _written(
+    chosen: Chosen,
+    name: str,
+    format_: Format,
+    out: Path,
+    manifest: Mapping[str, Any],
+    *,
+    json_text: bool,
+) -> Exported:
+    folder = chosen.folder
+    written = _write(_records(format_, chosen), columns_of(format_, json_text=json_text), out)
+    if not written:
+        raise BadInput("; ".join([f"{folder.path}: nothing to export", *folder.passed_over]))
+    _write_removed(chosen.removed, out)
+    causes = Counter(str(found.cause) for found in chosen.removed)
+    exported = Exported(written, causes, folder.passed_over, name, chosen.counts())
+    _write_card(out, format_, exported, manifest, json_text=json_text)
     return exported
 
 
