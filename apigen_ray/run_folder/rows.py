@@ -38,7 +38,8 @@ class Row(TypedDict):
 
     A conversation has its `messages` as JSON text, in OpenAI's form with arguments as objects. Its
     `query` is what the user says, `answers` and `execution_results` have the calls of all turns,
-    `turns` says of each turn of the assistant with calls what was found. Both are None of a pair.
+    `turns` says of each turn of the assistant with calls, and of each final answer that was judged,
+    what was found. Both are None of a pair.
     """
 
     id: str
