@@ -1,6 +1,8 @@
 """What tests share: one Ray, and a plain word where no Docker engine answers."""
 
 import functools
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,10 @@ from xdist.scheduler import LoadScopeScheduling
 from apigen_ray.pipeline.session import ray_session
 
 ROOT = Path(__file__).parents[1]
+
+# Processes that tests start, some hundred, would else compile all that they import: a second each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def _docker_answers() -> bool:

@@ -1,4 +1,4 @@
-"""Ray for a run: joined or started, with Ray Data configured for rows that are small and slow."""
+"""Ray for a run: joined or started. Ray Data is in `ray_data`: importing it takes two seconds."""
 
 import logging
 import os
@@ -13,14 +13,6 @@ from typing import Any
 
 import ray
 import ray._private.worker
-import ray.data
-from ray.data import DataContext
-from ray.data._internal.execution.backpressure_policy import (
-    ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY,
-    BackpressurePolicy,
-)
-from ray.data._internal.execution.operators.input_data_buffer import InputDataBuffer
-from ray.data._internal.execution.operators.union_operator import UnionOperator
 from upath import UPath
 
 from apigen_ray.errors import BadInput
@@ -28,13 +20,6 @@ from apigen_ray.run_folder.owned_folders import PREFIX, OwnedFolder, remove_stal
 from apigen_ray.run_folder.storage import is_local
 
 log = logging.getLogger(__name__)
-
-QUEUED_BLOCKS = 6
-"""An operator pauses while the next one has this many blocks queued, so that rows that are paid for
-are soon written. Ray's own back-pressure counts bytes, and rows are small."""
-
-POOL_UPSCALING_THRESHOLD = 0.9
-"""The utilization of a pool above which Ray Data adds an actor."""
 
 DYING_TRIES, DYING_S = 5, 0.2
 LONGEST_PARENT = 20
@@ -55,13 +40,11 @@ def ray_session(log: UPath) -> Iterator[None]:
     """
     with _stderr_to(log) if is_local(log) else nullcontext():
         if ray.is_initialized():
-            _set_up_ray_data()
             yield
             return
         folder = _own_folder()
         try:
             _start_ray(folder.path if folder else None)
-            _set_up_ray_data()
             yield
         finally:
             ray.shutdown()
@@ -156,47 +139,3 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
     except (OSError, ValueError) as error:
         raise BadInput(f"no Ray at RAY_ADDRESS={address}: {error}") from error
-
-
-def _set_up_ray_data() -> None:
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    context.execution_no_progress_timeout_s = 24 * 3600  # our own timeouts end what hangs
-    context.issue_detectors_config.detectors = []
-    # The queue cap below bounds memory by itself. Ray's budgets take a third of the driver's time
-    # here, and its memory monitoring starts a thread for each task.
-    context.op_resource_reservation_enabled = False
-    context.memory_usage_poll_interval_s = None
-    # No block queues at an actor: a pool is full, and may grow, when its actors' slots are taken.
-    context.autoscaling_config.actor_pool_util_upscaling_threshold = POOL_UPSCALING_THRESHOLD
-    context.set_config(ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY, [_QueueCap])
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-
-
-class _QueueCap(BackpressurePolicy):  # type: ignore[misc]
-    @property
-    def name(self) -> str:
-        return "QueueCap"
-
-    def can_add_input(self, op: Any) -> bool:
-        if ending.is_set() and all(isinstance(d, InputDataBuffer) for d in op.input_dependencies):
-            for queued in self._topology[op].input_queues:
-                queued.clear()  # as if the dataset ended here
-        following = list(_downstream(op))
-        waiting = [self._topology[d].total_enqueued_input_blocks() for d in following]
-        if not following:  # what the driver has not fetched yet
-            waiting = [self._topology[op].output_queue.num_blocks]
-        return all(blocks < QUEUED_BLOCKS for blocks in waiting)
-
-    def max_task_output_bytes_to_read(self, op: Any) -> None:
-        return None
-
-
-def _downstream(op: Any) -> Iterator[Any]:
-    """The operators that process the output of `op`; a union only passes it on."""
-    for following in op.output_dependencies:
-        if isinstance(following, UnionOperator):
-            yield from _downstream(following)
-        else:
-            yield following
