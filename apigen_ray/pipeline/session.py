@@ -6,7 +6,8 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,9 @@ LONGEST_PARENT = 20
 """Characters of the folder for temporary files: Ray has sockets some levels below, whose paths may
 have 107."""
 
+WORKERS_IMPORT = "apigen_ray.pipeline.one_process"
+"""What Ray's first worker processes import when they start, while the driver prepares the run."""
+
 ending = threading.Event()
 """Set when the run in this process should start no more work."""
 
@@ -37,20 +41,37 @@ def ray_session(log: UPath) -> Iterator[None]:
     Args:
         log: The file for messages that Ray's native code writes to stderr. If it is on an object
             store, they stay on stderr, which is the log of a Ray job.
+
+    Raises:
+        BadInput: if Ray can't be joined or started.
+    """
+    with starting_ray(log) as wait_for_ray:
+        wait_for_ray()
+        yield
+
+
+@contextmanager
+def starting_ray(log: UPath) -> Iterator[Callable[[], object]]:
+    """As `ray_session`, but in a thread: starting Ray takes seconds, most of them waiting.
+
+    Yields:
+        What waits until Ray is up; it raises what `ray_session` does.
     """
     with _stderr_to(log) if is_local(log) else nullcontext():
         if ray.is_initialized():
-            yield
+            yield lambda: None
             return
         folder = _own_folder()
-        try:
-            _start_ray(folder.path if folder else None)
-            yield
-        finally:
-            ray.shutdown()
-            if folder:
-                folder.remove()
-            _remove_left_by_actors()
+        with ThreadPoolExecutor(1) as thread:
+            started = thread.submit(_start_ray, folder.path if folder else None)
+            try:
+                yield started.result
+            finally:
+                wait([started])  # what is half started can't be shut down
+                ray.shutdown()
+                if folder:
+                    folder.remove()
+                _remove_left_by_actors()
 
 
 def _remove_left_by_actors() -> None:
@@ -103,7 +124,11 @@ def _start_ray(folder: Path | None = None) -> None:
         _check_reachable(address)
     settings: dict[str, Any] = {}
     if local:
-        settings = {"object_store_memory": 1 << 30, "include_dashboard": False}
+        settings = {
+            "object_store_memory": 1 << 30,
+            "include_dashboard": False,
+            "_system_config": {"preload_python_modules": [WORKERS_IMPORT]},
+        }
     if folder:
         settings["_temp_dir"] = str(folder)
     # Ray prints what its nodes report, such as many starting workers, to the driver's own output.
