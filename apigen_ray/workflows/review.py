@@ -112,6 +112,7 @@ def _labelled(
         yield {
             **{key: row[key] for key in ("id", "query", "answers", "tools", "style")},
             "execution_results": row["execution_results"],
+            **({"messages": row["messages"]} if row["messages"] else {}),
             "label": label["label"],
             "why": label.get("why", ""),
         }

@@ -7,14 +7,22 @@ from dataclasses import dataclass, replace
 
 from apigen_ray import strict_json
 from apigen_ray.pipeline.operators import Executor
-from apigen_ray.records import Json, Rejected, Style
+from apigen_ray.records import Checked, Json, Rejected, Style
 from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.stages.check import CheckSettings, check_pair, signatures_of
+from apigen_ray.stages.conversation import check_conversation, turns_of
 from apigen_ray.stages.execute.chained import ChainedRunner
 from apigen_ray.stages.execute.dispatch import Dispatcher, execute, result_forms
+from apigen_ray.stages.execute.given import mismatches
 from apigen_ray.stages.execute.rest import RestCaller
 from apigen_ray.stages.execute.sandbox import Sandbox, open_sandbox
-from apigen_ray.stages.grounding import Examined, GroundingSettings, cover, examine
+from apigen_ray.stages.grounding import (
+    Examined,
+    GroundingSettings,
+    cover,
+    examine,
+    examine_conversation,
+)
 from apigen_ray.tools.write_forms import shown_form
 from apigen_ray.workflows.audit.cases import Case
 
@@ -67,7 +75,12 @@ class Runner:
             chain = ChainedRunner(self._dispatcher, signatures_of(case.tools))
         done = await execute(case.pair.calls, chain or self._dispatcher)
         results = result_forms(done.results, chain.arguments if chain else {})
-        return replace(case, results=tuple(results))
+        case = replace(case, results=tuple(results))
+        if case.messages is None:
+            return case
+        turns = turns_of(case.messages)
+        differing = await mismatches(turns, case.pair.calls, done.results, self._dispatcher)
+        return replace(case, mismatches=tuple(differing.values()))
 
 
 @asynccontextmanager
@@ -103,13 +116,7 @@ async def examine_case(case: Case, settings: CheckSettings, runner: Runner | Non
         InfrastructureError: if the sandbox failed, which says nothing about the calls.
     """
     refused: dict[str, bool] = {}
-    checked = check_pair(
-        pair_form(case.pair),
-        style=case.style,
-        signatures=signatures_of(case.tools),
-        settings=settings,
-    )
-    refused[FORMAT] = isinstance(checked, Rejected)
+    refused[FORMAT] = isinstance(_checked(case, settings), Rejected)
     if refused[FORMAT]:
         return Examination(case, refused)
     if case.results is None and runner and runner.can_run(case):
@@ -119,6 +126,16 @@ async def examine_case(case: Case, settings: CheckSettings, runner: Runner | Non
         if refused[EXECUTION]:
             return Examination(case, refused)
     return Examination(case, refused | _grounding(case))
+
+
+def _checked(case: Case, settings: CheckSettings) -> Checked | Rejected:
+    signatures = signatures_of(case.tools)
+    if case.messages is not None:
+        return check_conversation(
+            case.messages, style=case.style, signatures=signatures, settings=settings
+        ).result
+    form = pair_form(case.pair)
+    return check_pair(form, style=case.style, signatures=signatures, settings=settings)
 
 
 def _grounding(case: Case) -> dict[str, bool]:
@@ -142,6 +159,8 @@ def _grounding(case: Case) -> dict[str, bool]:
 def examined(case: Case, reject: str) -> Examined | None:
     """What a run with this setting finds before it asks a judge."""
     settings = GroundingSettings.model_validate({"reject": reject})
+    if case.messages is not None:
+        return examine_conversation(case.messages, case.pair, shown(case), settings)
     return examine(case.pair, shown(case), settings)
 
 

@@ -59,7 +59,8 @@ class _Witness:
                 case.results or (),
                 self.judge,
                 sample=f"audit/{case.id}",
-                findings=found.remarks if found else (),
+                findings=(*case.mismatches, *(found.remarks if found else ())),
+                conversation=case.messages,
             )
         except InfrastructureError as error:
             self._errors += 1

@@ -1,7 +1,8 @@
 """Labelled rows: right and wrong pairs, and verdicts that judges gave about them before.
 
-- ours, as `review --read` writes them: `query`, `answers`, `tools`, and `label`: `right`, `wrong`
-  or `unsure`; `why` is the kind of error. With a run, also the file that the review page saves.
+- ours, as `review --read` writes them: `query`, `answers`, `tools`, of a conversation `messages`,
+  too, and `label`: `right`, `wrong` or `unsure`; `why` is the kind of error. With a run, also
+  the file that the review page saves.
 - FC-RewardBench (`ibm-research/fc-reward-bench`): each side is a pair of its own, judged alone.
   `chosen_output` is right, `rejected_output` wrong, its kind `error_type`; the query is
   `conversation`.
@@ -19,7 +20,7 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from apigen_ray.errors import BadInput
 from apigen_ray.records import Call, Json, JsonObject, Pair, Tool
 from apigen_ray.run_folder.store import RunFolder
 from apigen_ray.tools.read_forms import UnreadableTool, read_tool
-from apigen_ray.workflows.audit.cases import Case
+from apigen_ray.workflows.audit.cases import Case, with_messages
 from apigen_ray.workflows.audit.sources import case_of, rows_of
 
 WRONG = "wrong"
@@ -149,9 +150,12 @@ def _ours(id_: str, row: Mapping[str, Any]) -> Iterator[Labelled]:
     given = read_row(row, {})
     results = row.get("execution_results")
     results = strict_json.parse(results) if isinstance(results, str) else results
-    case = _case(id_, given.pair.get("query"), given.pair.get("answers"), given.tools)
+    if given.messages is None:
+        case = _case(id_, given.pair.get("query"), given.pair.get("answers"), given.tools)
+    elif case := _case(id_, "", [], given.tools):
+        case = with_messages(case, given.messages)
     if case and isinstance(results, list):
-        case = Case(case.id, case.pair, case.tools, given.style, tuple(results))
+        case = replace(case, style=given.style, results=tuple(results))
     yield Labelled(id_, _kind(row), case)
 
 

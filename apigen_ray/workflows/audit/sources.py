@@ -8,6 +8,7 @@ from random import Random
 from apigen_ray.config import RunConfig
 from apigen_ray.datasets.external import read_batches
 from apigen_ray.errors import BadInput
+from apigen_ray.pipeline.conversations import conversation_of, mismatches_of
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import Call, Outcome, Pair, Seed, Style
 from apigen_ray.run_folder.rows import Row, as_rows, with_value
@@ -19,7 +20,9 @@ from apigen_ray.workflows.audit.cases import Case
 from apigen_ray.workflows.audit.judges import NOTHING_RECORDED, Recorded
 from apigen_ray.workflows.external_rows import open_data
 
-COLUMNS = ("id", "style", "query", "answers", "tools", "execution_results", "messages", "outcome")
+COLUMNS = (
+    "id", "style", "query", "answers", "tools", "execution_results", "messages", "turns", "outcome",
+)  # fmt: skip
 OF_A_RUN = (
     "its verified rows are taken for right: some may be wrong themselves, and its judges have "
     "passed them all before"
@@ -45,14 +48,14 @@ def of_run(folder: RunFolder, sample: int, seed: int) -> RightRows:
         BadInput: if it has none.
     """
     rows = list(rows_of(folder, set(sample_ids(folder, sample, seed))))
-    cases = sorted((case_of(row) for row in rows if not row["messages"]), key=lambda case: case.id)
-    notices = []
-    if conversations := len(rows) - len(cases):
-        notices.append(f"{conversations} rows are conversations, which are left out")
-    if not cases:
-        raise BadInput(f"{folder.path}: its verified rows are conversations")
-    source = f"{len(cases)} verified rows of {folder.path}"
-    return RightRows(tuple(cases), source, OF_A_RUN, tuple(notices))
+    cases = sorted(map(case_of, rows), key=lambda case: case.id)
+    source = f"{len(cases)} verified rows of {folder.path}{_of_which_conversations(cases)}"
+    return RightRows(tuple(cases), source, OF_A_RUN)
+
+
+def _of_which_conversations(cases: Sequence[Case]) -> str:
+    count = sum(case.messages is not None for case in cases)
+    return f", {count} of them conversations" if count else ""
 
 
 def sample_ids(folder: RunFolder, sample: int, seed: int) -> list[str]:
@@ -88,6 +91,8 @@ def case_of(row: Row) -> Case:
         tools=tuple(map(read_tool, json.loads(row["tools"]))),
         style=Style(row["style"]) if row["style"] else None,
         results=None if results is None else tuple(results),
+        messages=conversation_of(row),
+        mismatches=tuple(mismatches_of(row)),
     )
 
 
@@ -118,7 +123,7 @@ def of_data(data: str, library: Library, settings: CheckSettings, sample: int) -
     notices = []
     if refused:
         notices.append(f"{name}: {len(refused)} rows fail stage 1, left out: {refused[0]}")
-    rows = f"{len(cases)} rows of {name}"
+    rows = f"{len(cases)} rows of {name}{_of_which_conversations(cases)}"
     return RightRows(tuple(cases), rows, OF_OTHER_DATA, tuple(notices))
 
 

@@ -3,6 +3,8 @@
 Each takes a case that is right, another one to take things from, and what it may draw from. It
 returns a case that is wrong for sure, or None where it can't make one: it changes only what the
 query states, to what it does not state, and nothing that would be as right as before.
+
+Those of pairs are applied to one turn of a conversation; a few are of conversations alone.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,7 +13,8 @@ from enum import StrEnum
 from random import Random
 
 from apigen_ray.workflows.audit.cases import Case
-from apigen_ray.workflows.audit.mutations import calls, form, values
+from apigen_ray.workflows.audit.mutations import calls, conversations, form, values
+from apigen_ray.workflows.audit.mutations.turns import as_pair, in_a_turn
 
 _MOST_DONORS = 60
 """Other rows that are tried for one that a mutation can use."""
@@ -40,6 +43,8 @@ class Mutation:
     group: Group
     from_another: bool = False
     """It takes something from another row."""
+    of_conversation: bool = False
+    """It is for whole conversations; the others are for pairs, and so for their turns."""
     changes_result: bool = False
     """It is wrong for sure only if the calls return something else than before."""
 
@@ -72,12 +77,17 @@ MUTATIONS: Mapping[str, Mutation] = {
         Mutation(calls.calls_for_none, Group.COVERAGE, from_another=True),
         Mutation(values.item_dropped, Group.COVERAGE),
         Mutation(values.optional_dropped, Group.COVERAGE),
+        Mutation(conversations.turn_dropped, Group.COVERAGE, of_conversation=True),
         Mutation(values.sign_flipped, Group.MEANING),
         Mutation(values.arguments_exchanged, Group.MEANING, changes_result=True),
         Mutation(calls.sibling_function, Group.MEANING, from_another=True, changes_result=True),
         Mutation(values.choice_replaced, Group.MEANING),
         Mutation(values.boolean_flipped, Group.MEANING),
         Mutation(calls.result_replaced, Group.MEANING, from_another=True),
+        Mutation(conversations.answer_off, Group.MEANING, of_conversation=True),
+        Mutation(
+            conversations.answer_replaced, Group.MEANING, from_another=True, of_conversation=True
+        ),
     )
 }
 """All mutations by name, in the order of tables."""
@@ -94,7 +104,16 @@ def mutate(case: Case, mutation: Mutation, donors: Sequence[Case], random: Rando
     """
     others = [donor for donor in donors if donor.id != case.id] if mutation.from_another else []
     for donor in random.sample(others, min(_MOST_DONORS, len(others))) or [case]:
-        changed = mutation.apply(case, donor, random)
+        changed = _applied(mutation, case, donor, random)
         if changed is not None:
             return replace(changed, id=f"{case.id}/{mutation.name}")
     return None
+
+
+def _applied(mutation: Mutation, case: Case, donor: Case, random: Random) -> Case | None:
+    if mutation.of_conversation:
+        return mutation.apply(case, donor, random) if case.messages else None
+    if case.messages is None:
+        return mutation.apply(case, as_pair(donor), random)
+    new = mutation.group is Group.GROUNDING
+    return in_a_turn(mutation.apply, case, as_pair(donor), random, new=new)

@@ -13,7 +13,7 @@ from apigen_ray.tools.validation import validator_of
 from apigen_ray.workflows.audit.cases import Case
 
 Step: TypeAlias = str | int
-_NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+")
+NUMBER = re.compile(r"\d+(?:,\d{3})*(?:\.\d+)?|\.\d+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +128,7 @@ def all_fit(case: Case) -> bool:
 
 def stated_numbers(query: str) -> frozenset[float]:
     """The numbers that a query has in digits, without their signs."""
-    return frozenset(float(found.replace(",", "")) for found in _NUMBER.findall(query))
+    return frozenset(float(found.replace(",", "")) for found in NUMBER.findall(query))
 
 
 def states(query: str, value: Json) -> bool:
