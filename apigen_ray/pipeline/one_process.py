@@ -5,7 +5,9 @@ process: most of the time of a small run.
 """
 
 import asyncio
+import queue
 from collections.abc import Callable, Generator, Iterable, Sequence
+from concurrent.futures import Future
 from itertools import islice
 from typing import Any
 
@@ -59,21 +61,26 @@ def stream_small(
     )
     meter = RowMeter()
     waiting = iter(blocks)
-    pending: list[ray.ObjectRef] = []
+    in_flight = 0
+    # Waiting for Ray itself, Python would not see a Ctrl-C, and take two for one.
+    arrived: queue.SimpleQueue[Future[pa.Table]] = queue.SimpleQueue()
     ending.clear()
     try:
         while True:
-            room = 0 if ending.is_set() else at_once - len(pending)
-            pending += [actor.process.remote(block) for block in islice(waiting, room)]
-            if not pending:
+            room = 0 if ending.is_set() else at_once - in_flight
+            for block in islice(waiting, room):
+                actor.process.remote(block).future().add_done_callback(arrived.put)
+                in_flight += 1
+            if not in_flight:
                 return
-            arrived, pending = ray.wait(pending, timeout=0.5)
-            if not arrived:
+            try:
+                rows = steps.finished(arrived.get(timeout=0.5).result())
+            except queue.Empty:
                 yield SCHEMA.empty_table()
-            for block in ray.get(arrived):
-                rows = steps.finished(block)
-                meter.count(rows)
-                yield rows
+                continue
+            in_flight -= 1
+            meter.count(rows)
+            yield rows
     finally:
-        if pending:  # else it ends by itself, and what it has measured is exported
+        if in_flight:  # else it ends by itself, and what it has measured is exported
             ray.kill(actor)
