@@ -43,11 +43,13 @@ def _needs_ray(file: str) -> bool:
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneRay:
     """Let other tests run beside those that need Ray, and no run beside a run."""
+    config.option.loadscopereorder = False  # by numbers of tests: Ray's are few and long
     return OneRay(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests that need Docker where no engine answers."""
+    """Begin with the tests that need Ray; skip those that need Docker where no engine answers."""
+    items.sort(key=lambda item: not _needs_ray(item.nodeid.split("::", maxsplit=1)[0]))
     marked = [item for item in items if item.get_closest_marker("docker")]
     if marked and not _docker_answers():
         for item in marked:
