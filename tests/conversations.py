@@ -77,16 +77,22 @@ ROWS = [
 ]  # fmt: skip
 
 
-def verified(source, out):
+def checked(source, out):
+    """Rows after a format check, by id."""
     verify(
         [{"tools": TOOLS} | row for row in source] if isinstance(source, list) else source,
         stages=["format"],
         out=out,
         console=Console(file=io.StringIO()),
     )
-    rows = [row for table in RunFolder(out).tables() for row in table.to_pylist()]
-    assert {row["outcome"] for row in rows} == {"verified"}, [row["detail"] for row in rows]
-    return {row["id"]: row for row in rows}
+    return {row["id"]: row for table in RunFolder(out).tables() for row in table.to_pylist()}
+
+
+def verified(source, out):
+    rows = checked(source, out)
+    details = [row["detail"] for row in rows.values()]
+    assert {row["outcome"] for row in rows.values()} == {"verified"}, details
+    return rows
 
 
 def verified_run(out):

@@ -142,6 +142,28 @@ def compare(folders: Sequence[str], out: Path) -> int:
     ),
     Argument("--reasoning", "keep the assistant's reasoning", action="store_true"),
     Argument(
+        "--prefixes",
+        "use conversations that failed, up to the last turn that passed all stages; those with a "
+        "bad answer give their calls with --until calls or results",
+        action="store_true",
+    ),
+    Argument(
+        "--irrelevance",
+        "add so many examples in which no call is right, for each that is written (0.1: one for "
+        "ten): verified queries, without the tool or the parameter that they need, beside tools "
+        "near it that can't answer them",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+    ),
+    Argument(
+        "--weights",
+        "give each message of the assistant a weight: 1, or 0 in wrong turns, beside which right "
+        "ones are kept; OpenAI's fine-tuning takes it as it is, axolotl with "
+        "message_field_training: weight",
+        action="store_true",
+    ),
+    Argument(
         "--json-text",
         "nested parts as JSON text in the Parquet file, for versions of `datasets` before 4.8",
         action="store_true",
@@ -157,6 +179,9 @@ def export(
     until: str | None,
     for_model: str | None,
     reasoning: bool,
+    prefixes: bool,
+    irrelevance: float,
+    weights: bool,
     json_text: bool,
     out: Path,
     push: str | None,
@@ -174,10 +199,15 @@ def export(
         against,
         until=until,
         reasoning=reasoning,
+        prefixes=prefixes,
+        irrelevance=irrelevance,
+        weights=weights,
         json_text=json_text,
         for_model=for_model,
     )
     print(f"{out}: {exported.written:,} examples ({exported.format})")
+    for kind, count in sorted(exported.derived.items()):
+        print(f"of these, {kind}: {count:,}")
     for cause, count in exported.removed.items():
         print(f"left out, {cause}: {count:,}")
     print_warnings(make_console(), exported.passed_over)

@@ -4,7 +4,7 @@ import io
 import json
 
 import pytest
-from conversations import ROWS, TOOLS, call, user, verified
+from conversations import ROWS, TOOLS, call, checked, says, user, verified
 from rich.console import Console
 
 from apigen_ray.datasets.export.formats import format_names
@@ -49,6 +49,38 @@ def test_json_text_is_read_back_too(original, tmp_path):
     assert {i: r["messages"] for i, r in read.items()} == {
         i: r["messages"] for i, r in rows.items()
     }
+
+
+WRONG = {
+    "id": "wrong",
+    "messages": [
+        user("In Kiel?"), call(("tide", {"port": "Kiel"})), says("At twelve."),
+        user("And there?"), call(("tide", {"port": 7})), says("At seven."),
+        user("In Oslo?"), call(("tide", {"port": "Oslo"})),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory):
+    out = tmp_path_factory.mktemp("failed") / "run"
+    return out, checked([WRONG], out)["wrong"]
+
+
+@pytest.mark.parametrize("form", ["openai", "openai-objects", "sharegpt", "hermes"])
+def test_a_wrong_turn_that_is_masked_is_read_back(form, failed, tmp_path):
+    run, row = failed
+    export(run, form, tmp_path / "out", weights=True)
+    read = checked(str(tmp_path / "out" / "train.parquet"), tmp_path / "again")
+    assert row["reason"] == "wrong_type"
+    assert {c: read["wrong/masked"][c] for c in COLUMNS} == {c: row[c] for c in COLUMNS}
+
+
+def test_the_turns_before_a_wrong_one_are_read_back(failed, tmp_path):
+    run, row = failed
+    export(run, "hermes", tmp_path / "out", prefixes=True)
+    read = verified(str(tmp_path / "out" / "train.jsonl"), tmp_path / "again")
+    assert read["wrong/prefix"]["messages"] == json.dumps(json.loads(row["messages"])[:3])
 
 
 @pytest.mark.parametrize("form", sorted(PREFERENCES))

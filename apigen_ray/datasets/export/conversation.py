@@ -28,6 +28,15 @@ class View:
     """None: a pair ends with its calls, a conversation where it ends."""
     reasoning: bool = False
     """Whether the assistant's reasoning is kept, as `reasoning_content`."""
+    weights: bool = False
+    """Whether each of the assistant's messages has a `weight`: 1 to learn from it, 0 not to."""
+    prefixes: bool = False
+    """Whether conversations that failed give the turns before."""
+
+    @property
+    def parts(self) -> bool:
+        """Whether there are examples of data points that failed."""
+        return self.weights or self.prefixes
 
 
 AS_IT_IS = View()

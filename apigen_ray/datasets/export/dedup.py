@@ -84,10 +84,14 @@ class _Fingerprint:
     query: str
     calls: bytes
     functions: str
+    derived: bool
 
 
 def clean(examples: Iterable[Example], tests: TestData) -> list[Removed]:
-    """The examples to leave out. Of duplicates, the one with the earliest id is kept."""
+    """The examples to leave out.
+
+    Of duplicates, the one with the earliest id is kept; a verified one before one that is derived.
+    """
     removed = []
     fingerprints = []
     for example in examples:
@@ -103,9 +107,14 @@ def _tested(example: Example, tests: TestData) -> tuple[Cause, str] | None:
         if gram in tests.grams:
             return Cause.TESTED_QUERY, tests.grams[gram]
     for tool in example.tools if tests.signatures else ():
-        if place := tests.signatures.get(_signature_of(tool)):
+        if place := is_tested(tool, tests):
             return Cause.TESTED_TOOL, place
     return None
+
+
+def is_tested(tool: str, tests: TestData) -> str | None:
+    """Where test data has a tool, given as JSON text; None if it has not."""
+    return tests.signatures.get(_signature_of(tool)) if tests.signatures else None
 
 
 def _fingerprint(example: Example) -> _Fingerprint:
@@ -114,13 +123,18 @@ def _fingerprint(example: Example) -> _Fingerprint:
         query=" ".join(words_of(example.query)),
         calls=msgspec.json.encode(example.calls, order="sorted"),
         functions=functions_text(str(call["name"]) for call in example.calls),
+        derived=example.derived is not None,
     )
 
 
-def _place(found: _Fingerprint) -> list[tuple[int, str]]:
-    """Where an example stands among the others: of the ids 9 and 10, 9 comes first."""
+def _place(found: _Fingerprint) -> tuple[bool, list[tuple[int, str]]]:
+    """Where an example stands among the others: of the ids 9 and 10, 9 comes first.
+
+    What is derived from failed data points comes after all that is verified.
+    """
     parts = re.split(r"0*([0-9]+)", found.id)  # every other one is a number
-    return [(len(part) if index % 2 else 0, part) for index, part in enumerate(parts)]
+    places = [(len(part) if index % 2 else 0, part) for index, part in enumerate(parts)]
+    return found.derived, places
 
 
 def _duplicates(fingerprints: Iterable[_Fingerprint]) -> Iterator[Removed]:

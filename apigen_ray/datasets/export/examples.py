@@ -8,18 +8,19 @@ their nested parts: no key is added to make them alike, and no value is null bec
 import json
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Literal, TypeAlias
 
 import msgspec
+import pyarrow as pa
+import pyarrow.compute
 
-from apigen_ray.datasets.export.conversation import (
-    AS_IT_IS,
-    View,
-    seen,
-)
+from apigen_ray.datasets.export.conversation import AS_IT_IS, View, seen
+from apigen_ray.datasets.export.right_turns import Part, last_stage, right_part, weighted
+from apigen_ray.datasets.xlam import style_of
 from apigen_ray.records import JsonObject, Outcome, Style
-from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.stages.conversation import query_of
 from apigen_ray.stages.messages import chain_messages, pair_messages
 
 COLUMNS_WITHOUT_TOOLS = ("id", "query", "answers", "outcome")
@@ -32,6 +33,8 @@ COLUMNS = (
     "reasoning",
     "solutions",
 )
+_OF_FAILED = ("messages", "turns", "stage", "reason", "style", "execution_results", "tools")
+"""What tells which turns of a conversation that failed are right."""
 
 Kind: TypeAlias = Literal["text", "flag", "number", "json", "list"]
 """What a key of a record holds; a `list` has JSON values, `json` is any one."""
@@ -41,9 +44,29 @@ text = json.JSONEncoder(ensure_ascii=False).encode
 """The JSON text of a value, as in rows and in trainers' data."""
 
 
+class Derived(StrEnum):
+    """What an example is, if it is no verified data point as it stands."""
+
+    PREFIX = "prefix"
+    """The turns of a conversation before the one that failed."""
+    MASKED = "masked"
+    """A conversation with wrong turns, which are not to be learnt from."""
+    IRRELEVANT = "irrelevant"
+    """A query that the tools shown can't answer: see `irrelevance.py`."""
+
+
+MEANINGS: Mapping[Derived, str] = {
+    Derived.PREFIX: "are conversations that failed, up to their last right turn",
+    Derived.MASKED: "have wrong turns, with `weight` 0 in what is not to be learnt from",
+    Derived.IRRELEVANT: "are verified queries whose tool, or a parameter of it, was taken away, so "
+    "that no call is right",
+}
+"""What a card says of so many examples."""
+
+
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A verified data point."""
+    """A verified data point, or what is right of one that failed."""
 
     id: str
     query: str
@@ -57,6 +80,9 @@ class Example:
     """What each call returned, as rows hold it."""
     pass_rate: float | None = None
     """The share of solvers that agreed with the calls, if any was asked."""
+    categories: Sequence[str] = ()
+    """Those of its tools."""
+    derived: Derived | None = None
 
     @property
     def messages(self) -> Sequence[JsonObject]:
@@ -69,40 +95,40 @@ NOTHING = Example("", "", [], [])
 
 @dataclass(frozen=True, slots=True)
 class Format:
-    """One way to write the data of a run folder."""
+    """One way to write the data of a run folder: each example as a record, or a way of its own."""
 
     keys: Mapping[str, Kind]
     """The keys of a record, which are the columns of the Parquet file, and what each holds."""
-    records: Callable[[RunFolder, Container[str], View], Iterator[list[Record]]]
+    record: Callable[[Example], Record] | None = None
+    records: Callable[[RunFolder, Container[str]], Iterator[list[Record]]] | None = None
     """Yields the records of a run folder in batches, without the data points of the given ids."""
     contents: str = "examples that passed {checks}"
     """What the records are, for the data-set card, which fills in the checks of the run."""
     conversations: bool = True
     """Whether a record can hold several turns of calls; if not, such data points are left out."""
-
-
-def format_of(
-    record: Callable[[Example], Record],
-    keys: Mapping[str, Kind],
-    *,
-    conversations: bool = True,
-) -> Format:
-    """The format that has one record for each verified example."""
-
-    def records(folder: RunFolder, without: Container[str], view: View) -> Iterator[list[Record]]:
-        for examples in read_examples(folder, COLUMNS, view):
-            yield [record(example) for example in examples if example.id not in without]
-
-    return Format(keys, records, conversations=conversations)
+    weights: bool = False
+    """Whether a record has messages that can say whether they are to be learnt from."""
 
 
 def read_examples(
     folder: RunFolder, columns: Sequence[str], view: View = AS_IT_IS
-) -> Iterator[list[Example]]:
-    """The verified data points of a run folder, as far as these columns have them."""
-    for table in folder.tables(columns):
-        verified = with_value(table, "outcome", Outcome.VERIFIED)
-        yield [_example(row, view) for row in verified.to_pylist()]
+) -> Iterator[Example]:
+    """The verified data points of a run folder, as far as these columns have them.
+
+    Those that failed follow, part by part, as far as the view has some of them.
+    """
+    last = last_stage(folder) if view.parts else None
+    for table in folder.tables([*dict.fromkeys([*columns, *(_OF_FAILED if view.parts else ())])]):
+        verified = pa.compute.equal(table["outcome"], Outcome.VERIFIED)
+        for row in table.filter(verified).to_pylist():
+            yield _example(row, view)
+        if view.parts:
+            failed = pa.compute.and_(
+                pa.compute.invert(verified), pa.compute.is_valid(table["messages"])
+            )
+            for row in table.filter(failed).to_pylist():
+                if found := right_part(row, view, last):
+                    yield _of_part(row, found, view)
 
 
 def _example(row: Mapping[str, Any], view: View) -> Example:
@@ -111,7 +137,7 @@ def _example(row: Mapping[str, Any], view: View) -> Example:
     thought = row.get("reasoning") if view.reasoning else None
     conversation: Sequence[JsonObject] = ()
     chained = row.get("style") == Style.SEQUENTIAL and bool(results)
-    if row.get("messages") or view.until or thought or chained:
+    if row.get("messages") or view.until or view.weights or thought or chained:
         known = row.get("messages")
         if chained and not known:
             messages = chain_messages(row["query"], calls, results)
@@ -119,6 +145,8 @@ def _example(row: Mapping[str, Any], view: View) -> Example:
             messages = msgspec.json.decode(known) if known else pair_messages(row["query"], calls)
         if thought and not known:
             messages[-1]["reasoning_content"] = thought
+        if view.weights:
+            messages = list(weighted(messages))
         conversation = seen(messages, results, view)
     return Example(
         id=row["id"],
@@ -129,6 +157,27 @@ def _example(row: Mapping[str, Any], view: View) -> Example:
         conversation=conversation,
         results=results,
         pass_rate=_pass_rate(row.get("solutions")),
+        categories=msgspec.json.decode(row.get("categories") or "[]"),
+    )
+
+
+def _of_part(row: Mapping[str, Any], part: Part, view: View) -> Example:
+    """What is right of a data point that failed."""
+    derived = Derived.MASKED if part.wrong else Derived.PREFIX
+    tools = _tools(row["tools"], row["style"])
+    style = row["style"]
+    if not part.whole and len(part.turns) == 1:
+        style = style_of(len(tools), [str(call["name"]) for call in part.calls])
+    messages = list(weighted(part.messages, part.wrong)) if view.weights else part.messages
+    return Example(
+        id=f"{row['id']}/{derived}",
+        query=row["query"] if part.whole else query_of(part.messages),
+        calls=msgspec.json.decode(row["answers"]) if part.whole else part.calls,
+        tools=tools,
+        style=style,
+        conversation=seen(messages, part.results, view),
+        results=part.results,
+        derived=derived,
     )
 
 

@@ -13,27 +13,23 @@ import pyarrow.parquet as pq
 
 from apigen_ray.datasets.card import checks, front_matter, simulated_warning
 from apigen_ray.datasets.export.chat_template import load_template
+from apigen_ray.datasets.export.choosing import Chosen, choose
 from apigen_ray.datasets.export.columns import Columns, columns_of
 from apigen_ray.datasets.export.conversation import Until, View
 from apigen_ray.datasets.export.dedup import (
     Cause,
     Removed,
-    TestData,
-    clean,
     read_test_data,
 )
 from apigen_ray.datasets.export.examples import (
-    COLUMNS,
-    COLUMNS_WITHOUT_TOOLS,
+    MEANINGS,
+    Derived,
     Format,
     Record,
-    read_examples,
 )
 from apigen_ray.datasets.export.formats import load_format
 from apigen_ray.datasets.export.made_for import ARGUMENTS, fitting
 from apigen_ray.errors import BadInput
-from apigen_ray.records import Outcome
-from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder
 
 ROWS_PER_GROUP = 2048
@@ -51,6 +47,8 @@ class Exported:
     """A line on each part of the run folder that can't be read."""
     format: str
     """The format that was written: for a model, the one whose arguments its template takes."""
+    derived: Counter[str]
+    """How many of those written are no verified data points, by what they are: see `Derived`."""
 
 
 def export(
@@ -61,6 +59,9 @@ def export(
     *,
     until: Until | str | None = None,
     reasoning: bool = False,
+    weights: bool = False,
+    prefixes: bool = False,
+    irrelevance: float = 0.0,
     json_text: bool = False,
     for_model: str | None = None,
 ) -> Exported:
@@ -75,34 +76,74 @@ def export(
         against: Test data; examples that resemble it are left out.
         until: Where examples end: with `calls`, `results` or `answer`; by default, as they are.
         reasoning: Whether the assistant's reasoning is kept, as `reasoning_content`.
+        weights: Whether each of the assistant's messages has a `weight`, 1 or 0; wrong turns have
+            0, and conversations that have right turns beside them are written.
+        prefixes: Whether conversations that failed give the turns before (`right_turns.py`).
+        irrelevance: How many examples are added in which no call is right, for each that is
+            written: derived from verified ones (`irrelevance.py`).
         json_text: Whether the Parquet file has nested parts as JSON text: `datasets` before 4.8.
         for_model: A chat template, a folder with one, or a model: see `made_for.py`.
 
     Raises:
         BadInput: if the source is not a run folder or has nothing to export, there is no such
-            format, test data can't be read, or the target is a run folder or can't be written.
+            format, it has no place for what is asked, test data can't be read, or the target is a
+            run folder or can't be written.
     """
     out = Path(out)
-    format_ = load_format(format_name)
-    view, folder = View(_until(until), reasoning), RunFolder(source)
+    view = View(_until(until), reasoning, weights=weights, prefixes=prefixes)
+    format_, folder = _format(format_name, view, irrelevance), RunFolder(source)
     manifest = _manifest(folder, out)
-    removed = _removed(folder, format_, read_test_data(against))
+    chosen = choose(folder, format_, read_test_data(against), view, irrelevance)
     if for_model:
-        format_name, format_ = _made_for(for_model, format_name, folder, view, removed)
-    records = format_.records(folder, {found.id for found in removed}, view)
+        format_name, format_ = _made_for(for_model, format_name, chosen)
     try:
-        written = _write(
-            chain.from_iterable(records), columns_of(format_, json_text=json_text), out
-        )
-        if not written:
-            raise BadInput("; ".join([f"{source}: nothing to export", *folder.passed_over]))
-        _write_removed(removed, out)
-        causes = Counter(str(found.cause) for found in removed)
-        exported = Exported(written, causes, folder.passed_over, format_name)
-        _write_card(out, format_, exported, manifest, json_text=json_text)
+        return _written(chosen, format_name, format_, out, manifest, json_text=json_text)
     except OSError as error:
         raise BadInput(f"--out {out}: {error.strerror}") from error
+
+
+def _written(
+    chosen: Chosen,
+    name: str,
+    format_: Format,
+    out: Path,
+    manifest: Mapping[str, Any],
+    *,
+    json_text: bool,
+) -> Exported:
+    folder = chosen.folder
+    written = _write(_records(format_, chosen), columns_of(format_, json_text=json_text), out)
+    if not written:
+        raise BadInput("; ".join([f"{folder.path}: nothing to export", *folder.passed_over]))
+    _write_removed(chosen.removed, out)
+    causes = Counter(str(found.cause) for found in chosen.removed)
+    exported = Exported(written, causes, folder.passed_over, name, chosen.counts())
+    _write_card(out, format_, exported, manifest, json_text=json_text)
     return exported
+
+
+def _format(name: str, view: View, irrelevance: float) -> Format:
+    """The format of a name.
+
+    Raises:
+        BadInput: if there is none, or it has no place for what is asked.
+    """
+    format_ = load_format(name)
+    if not 0 <= irrelevance <= 1:
+        raise BadInput(f"--irrelevance: must be a share from 0 to 1, not {irrelevance}")
+    for option, wanted in (("prefixes", view.prefixes), ("irrelevance", irrelevance)):
+        if wanted and not format_.record:
+            raise BadInput(f"--{option}: {name} is not made of examples, one by one")
+    if view.weights and not format_.weights:
+        raise BadInput(f"--weights: {name} has no messages to learn from")
+    return format_
+
+
+def _records(format_: Format, chosen: Chosen) -> Iterator[Record]:
+    if format_.records:
+        return chain.from_iterable(format_.records(chosen.folder, chosen.without))
+    assert format_.record
+    return map(format_.record, chosen.examples())
 
 
 def _manifest(folder: RunFolder, out: Path) -> Mapping[str, Any]:
@@ -114,25 +155,13 @@ def _manifest(folder: RunFolder, out: Path) -> Mapping[str, Any]:
     return manifest
 
 
-def _removed(folder: RunFolder, format_: Format, tests: TestData) -> list[Removed]:
-    columns = COLUMNS if tests.signatures else COLUMNS_WITHOUT_TOOLS
-    removed = clean(chain.from_iterable(read_examples(folder, columns)), tests)
-    if not format_.conversations:
-        removed += [Removed(id_, Cause.SEVERAL_TURNS, "") for id_ in _with_several_turns(folder)]
-    return removed
-
-
-def _made_for(
-    model: str, format_name: str, folder: RunFolder, view: View, removed: list[Removed]
-) -> tuple[str, Format]:
+def _made_for(model: str, format_name: str, chosen: Chosen) -> tuple[str, Format]:
     """The format that a model's template takes; what it does not render joins what is removed."""
     if format_name not in ARGUMENTS:
         raise BadInput(f"--for: needs --format {' or '.join(ARGUMENTS)}, not {format_name}")
-    without = {found.id for found in removed}
-    examples = chain.from_iterable(read_examples(folder, COLUMNS, view))
-    kept = (example for example in examples if example.id not in without)
-    found = fitting(kept, load_template(model))
-    removed += [Removed(id_, Cause.NOT_RENDERED, why) for id_, why in found.differing.items()]
+    found = fitting(chosen.examples(), load_template(model))
+    for id_, why in found.differing.items():
+        chosen.removed.append(Removed(id_, Cause.NOT_RENDERED, why))
     return found.form, load_format(found.form)
 
 
@@ -141,14 +170,6 @@ def _until(value: Until | str | None) -> Until | None:
         return None if value is None else Until(value)
     except ValueError as error:
         raise BadInput(f"--until: must be one of {', '.join(Until)}, not {value!r}") from error
-
-
-def _with_several_turns(folder: RunFolder) -> Iterator[str]:
-    """The ids of verified conversations in which the assistant makes calls more than once."""
-    for table in folder.tables(["id", "turns", "outcome"]):
-        for row in with_value(table, "outcome", Outcome.VERIFIED).to_pylist():
-            if row["turns"] and len(json.loads(row["turns"])) > 1:
-                yield row["id"]
 
 
 def _write_removed(removed: Sequence[Removed], out: Path) -> None:
@@ -182,11 +203,16 @@ def _write_card(
     contents = format_.contents.format(checks=checks(manifest))
     nested = "JSON text" if json_text else "`Json` features (`datasets` 4.8 or newer)"
     left_out = ", ".join(f"{cause} {count:,}" for cause, count in exported.removed.items())
+    derived = "".join(
+        f"{count:,} of them {MEANINGS[Derived(kind)]}.\n"
+        for kind, count in sorted(exported.derived.items())
+    )
     card = f"""{front_matter([{"config_name": "default", "data_files": "train.parquet"}])}
 # Verified function-calling data in the `{exported.format}` format
 {simulated_warning(manifest)}
 {exported.written:,} {contents}.
-Made after APIGen (arXiv 2406.18518). Left out: {left_out or "nothing"} (see `removed.jsonl`).
+{derived}Made after APIGen (arXiv 2406.18518).
+Left out: {left_out or "nothing"} (see `removed.jsonl`).
 
 `train.jsonl` holds the records as they are; `train.parquet` holds the same with nested parts as
 {nested}, so that `load_dataset` adds no key and no null.

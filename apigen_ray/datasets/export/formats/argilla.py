@@ -9,7 +9,6 @@ import json
 from collections.abc import Container, Iterator, Mapping
 from typing import Any
 
-from apigen_ray.datasets.export.conversation import View
 from apigen_ray.datasets.export.examples import Format, Kind, Record, text
 from apigen_ray.records import Outcome
 from apigen_ray.run_folder.rows import with_value
@@ -34,7 +33,7 @@ COLUMNS = (
 )
 
 
-def _records(folder: RunFolder, without: Container[str], _view: View) -> Iterator[list[Record]]:
+def _records(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]:
     for table in folder.tables(COLUMNS):
         rows = with_value(table, "outcome", Outcome.VERIFIED).to_pylist()
         yield [argilla(row) for row in rows if row["id"] not in without]
@@ -68,4 +67,6 @@ def _suggestions(votes: list[Mapping[str, Any]]) -> dict[str, Any]:
     return {"label": {"value": value, "score": None, "agent": votes[-1]["judge"]}}
 
 
-FORMAT = Format(KEYS, _records, contents="rows to be labelled in Argilla, which passed {checks}")
+FORMAT = Format(
+    KEYS, records=_records, contents="rows to be labelled in Argilla, which passed {checks}"
+)

@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from apigen_ray.datasets.export.conversation import View
 from apigen_ray.datasets.export.examples import (
     Format,
     Kind,
@@ -53,7 +52,7 @@ KEYS: dict[str, Kind] = {
 }
 
 
-def _records(folder: RunFolder, without: Container[str], _: View) -> Iterator[list[Record]]:
+def _records(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]:
     for table in folder.tables(COLUMNS):
         yield [
             distilabel(row)
@@ -118,7 +117,7 @@ def _results(row: Mapping[str, Any]) -> Iterator[str]:
 
 FORMAT = Format(
     KEYS,
-    _records,
+    records=_records,
     conversations=False,
     contents="data points in the columns of distilabel's APIGen tasks, with each check's verdict",
 )

@@ -13,7 +13,6 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute
 
-from apigen_ray.datasets.export.conversation import View
 from apigen_ray.datasets.export.examples import Format, Kind, Record, text
 from apigen_ray.records import Outcome
 from apigen_ray.run_folder.rows import with_value
@@ -52,7 +51,7 @@ style: {style}. Answer with one JSON object and nothing else:
 {tools}"""
 
 
-def _records(folder: RunFolder, without: Container[str], _: View) -> Iterator[list[Record]]:
+def _records(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]:
     preferences = Preferences(
         row
         for table in folder.tables(COLUMNS)
@@ -115,7 +114,7 @@ def _answer(row: Mapping[str, Any]) -> str:
 
 FORMAT = Format(
     KEYS,
-    _records,
+    records=_records,
     conversations=False,
     contents="pairs of a verified data point and a rejected one, with the reason",
 )

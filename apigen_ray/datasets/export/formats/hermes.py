@@ -6,12 +6,13 @@ from typing import Any
 
 from apigen_ray.datasets.export.examples import (
     Example,
+    Format,
     Record,
-    format_of,
     function_of,
     list_of,
     text,
 )
+from apigen_ray.datasets.export.right_turns import weight_of
 from apigen_ray.records import Json, JsonObject
 
 _FROM = {"system": "system", "user": "human", "assistant": "gpt"}
@@ -62,7 +63,7 @@ def _turns(messages: Sequence[JsonObject]) -> Iterator[JsonObject]:
             names |= {call["id"]: call["function"]["name"] for call in calls}
             tagged = [f"<tool_call>\n{_tagged(text(c['function']))}\n</tool_call>" for c in calls]
             value = "\n".join(filter(None, [value, *tagged]))
-            yield {"from": _FROM[str(role)], "value": value}
+            yield {"from": _FROM[str(role)], "value": value, **weight_of(message)}
 
 
 def _result(name: str, content: Json) -> str:
@@ -75,4 +76,4 @@ def _tagged(json_text: str) -> str:
     return json_text.replace("</", r"<\/")
 
 
-FORMAT = format_of(hermes, {"id": "text", "conversations": "list", "tools": "text"})
+FORMAT = Format({"id": "text", "conversations": "list", "tools": "text"}, hermes, weights=True)

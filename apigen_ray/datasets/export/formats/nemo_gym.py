@@ -7,7 +7,7 @@ that made the same calls, where a run has asked any (`agreement`).
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from apigen_ray.datasets.export.examples import Example, Record, format_of, text
+from apigen_ray.datasets.export.examples import Example, Format, Record, text
 from apigen_ray.datasets.export.targets import target_of
 from apigen_ray.records import JsonObject
 
@@ -57,8 +57,7 @@ def _items(messages: Sequence[JsonObject]) -> Iterator[JsonObject]:
             }
 
 
-FORMAT = format_of(
-    nemo_gym,
+FORMAT = Format(
     {
         "id": "text",
         "responses_create_params": "json",
@@ -66,4 +65,5 @@ FORMAT = format_of(
         "agent_ref": "json",
         "pass_rate": "number",
     },
+    nemo_gym,
 )

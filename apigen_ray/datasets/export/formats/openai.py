@@ -7,9 +7,9 @@ import msgspec
 
 from apigen_ray.datasets.export.examples import (
     Example,
+    Format,
     Kind,
     Record,
-    format_of,
     function_of,
     list_of,
     text,
@@ -64,4 +64,4 @@ def _with_arguments(call: Any, arguments_form: Callable[[Json], Json]) -> JsonOb
     return {**call, "function": {"name": function["name"], "arguments": arguments}}
 
 
-FORMAT = format_of(openai, KEYS)
+FORMAT = Format(KEYS, openai, weights=True)

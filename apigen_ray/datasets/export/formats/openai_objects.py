@@ -1,6 +1,6 @@
 """`openai-objects`: messages and tools for chat templates, where arguments are an object."""
 
-from apigen_ray.datasets.export.examples import Example, Record, format_of
+from apigen_ray.datasets.export.examples import Example, Format, Record
 from apigen_ray.datasets.export.formats.openai import KEYS, record_of
 
 
@@ -9,4 +9,4 @@ def openai_objects(example: Example) -> Record:
     return record_of(example, lambda arguments: arguments)
 
 
-FORMAT = format_of(openai_objects, KEYS)
+FORMAT = Format(KEYS, openai_objects, weights=True)

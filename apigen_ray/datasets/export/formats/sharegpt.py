@@ -7,7 +7,8 @@ left out, and the results of several calls are one `observation`, as a list of t
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from apigen_ray.datasets.export.examples import Example, Record, format_of, list_of, text
+from apigen_ray.datasets.export.examples import Example, Format, Record, list_of, text
+from apigen_ray.datasets.export.right_turns import weight_of
 from apigen_ray.records import Json, JsonObject
 
 _FROM = {"system": "system", "user": "human", "assistant": "gpt"}
@@ -35,13 +36,14 @@ def _turns(messages: Sequence[JsonObject]) -> Iterator[JsonObject]:
                 assert isinstance(calls, list)
                 made = [call["function"] for call in calls]
                 value = text(made[0] if len(made) == 1 else made)
-                yield {"from": "function_call", "value": value}
+                yield {"from": "function_call", "value": value, **weight_of(message)}
             else:
-                yield {"from": _FROM[str(role)], "value": message["content"]}
+                said = {"from": _FROM[str(role)], "value": message["content"]}
+                yield said | weight_of(message)
 
 
 def _one_or_list(contents: list[Json]) -> Json:
     return contents[0] if len(contents) == 1 else text(contents)
 
 
-FORMAT = format_of(sharegpt, {"id": "text", "conversations": "list", "tools": "text"})
+FORMAT = Format({"id": "text", "conversations": "list", "tools": "text"}, sharegpt, weights=True)

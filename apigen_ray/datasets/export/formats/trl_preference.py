@@ -13,7 +13,6 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute
 
-from apigen_ray.datasets.export.conversation import View
 from apigen_ray.datasets.export.examples import (
     Format,
     Kind,
@@ -45,7 +44,7 @@ KEYS: dict[str, Kind] = {
 }
 
 
-def _records(folder: RunFolder, without: Container[str], _: View) -> Iterator[list[Record]]:
+def _records(folder: RunFolder, without: Container[str]) -> Iterator[list[Record]]:
     chosen: dict[str, list[tuple[str, JsonObject]]] = defaultdict(list)
     for table in folder.tables(COLUMNS):
         for row in with_value(table, "outcome", Outcome.VERIFIED).to_pylist():
@@ -100,6 +99,6 @@ def _asked_and_made(row: Mapping[str, Any]) -> tuple[list[JsonObject], JsonObjec
 
 FORMAT = Format(
     KEYS,
-    _records,
+    records=_records,
     contents="pairs of verified and rejected calls for the same question, with the reason",
 )

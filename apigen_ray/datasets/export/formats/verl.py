@@ -4,7 +4,7 @@ verl knows no tools of a row, so they stand in the prompt, which has Hermes' for
 of earlier turns.
 """
 
-from apigen_ray.datasets.export.examples import Example, Record, format_of, text
+from apigen_ray.datasets.export.examples import Example, Format, Record, text
 from apigen_ray.datasets.export.formats.hermes import conversation
 from apigen_ray.datasets.export.targets import target_of
 from apigen_ray.records import JsonObject
@@ -34,8 +34,7 @@ def verl(example: Example) -> Record:
     }
 
 
-FORMAT = format_of(
-    verl,
+FORMAT = Format(
     {
         "id": "text",
         "data_source": "text",
@@ -44,4 +43,5 @@ FORMAT = format_of(
         "reward_model": "json",
         "extra_info": "json",
     },
+    verl,
 )

@@ -3,7 +3,7 @@
 import json
 from functools import cache
 
-from apigen_ray.datasets.export.examples import Example, Record, format_of, list_of, text
+from apigen_ray.datasets.export.examples import Example, Format, Record, list_of, text
 from apigen_ray.tools.read_forms import read_tool
 from apigen_ray.tools.write_forms import xlam_form
 
@@ -24,6 +24,6 @@ def _tool(tool: str) -> str:
     return text(xlam_form(read_tool(json.loads(tool))))
 
 
-FORMAT = format_of(
-    xlam, dict.fromkeys(("id", "query", "answers", "tools", "style"), "text"), conversations=False
+FORMAT = Format(
+    dict.fromkeys(("id", "query", "answers", "tools", "style"), "text"), xlam, conversations=False
 )
