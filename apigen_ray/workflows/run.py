@@ -5,7 +5,9 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +19,7 @@ from apigen_ray.models.endpoints import Endpoint, split_limits
 from apigen_ray.models.response_cache import Summary
 from apigen_ray.pipeline.dataset import Generation, end_early, generate
 from apigen_ray.pipeline.executor import Executor
+from apigen_ray.pipeline.session import starting_ray
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.calls_first import CallsFirstSampler
 from apigen_ray.prompting.sampler import PromptSampler, Sampler, Task
@@ -52,6 +55,8 @@ from apigen_ray.workflows.reachable import reachable_tools
 from apigen_ray.workflows.resume import RunPlan
 
 log = logging.getLogger(__name__)
+
+CHARTS = "apigen_ray.report.charts"
 
 
 def run(
@@ -261,7 +266,13 @@ def _open_session(
     replies = folder.path / REPLIES if keep_replies else None
     limits = Limits(config.budget_usd, config.max_tokens_total, command)
     notices = Notices(console)
-    with endpoints_of(settings, console, folder.path) as endpoints:
+    with (
+        endpoints_of(settings, console, folder.path) as endpoints,
+        starting_ray(folder.path / "ray.log") as wait_for_ray,
+    ):
+        console.print("starting Ray ...", style="dim")
+        # What the end of the run needs takes a second to import.
+        Thread(target=import_module, args=[CHARTS], daemon=True).start()
         executor, sandbox = prepare_executor(
             inputs.library,
             console,
@@ -271,28 +282,28 @@ def _open_session(
             mcp_servers=config.mcp_servers,
         )
         manifest = manifest_of(config, inputs.identity, sandbox, folder)
-        console.print("starting Ray ...", style="dim")
-        with (
-            choosing_pairs(folder, config, inputs.seeds, executor) as pairs,
-            coordination(folder, replies, limits) as coordinator,
-            cluster_endpoints_of(settings, console) as in_cluster,
-        ):
-            check_reach(settings)
-            log.info("run started", extra=manifest["attempts"][-1])
-            yield _Session(
-                folder,
-                config,
-                console,
-                inputs,
-                manifest,
-                split_limits(endpoints | in_cluster),
-                executor,
-                coordinator,
-                notices,
-                pairs,
-            )
-            log.info("run ended")
-            _print_summary(coordinator.summary(), notices, console)
+        with choosing_pairs(folder, config, inputs.seeds, executor) as pairs:
+            wait_for_ray()
+            with (
+                coordination(folder, replies, limits) as coordinator,
+                cluster_endpoints_of(settings, console) as in_cluster,
+            ):
+                check_reach(settings)
+                log.info("run started", extra=manifest["attempts"][-1])
+                yield _Session(
+                    folder,
+                    config,
+                    console,
+                    inputs,
+                    manifest,
+                    split_limits(endpoints | in_cluster),
+                    executor,
+                    coordinator,
+                    notices,
+                    pairs,
+                )
+                log.info("run ended")
+                _print_summary(coordinator.summary(), notices, console)
 
 
 def _publish_pools(feedback: SeedPools, pools: RemotePools, rows: pa.Table) -> None:
