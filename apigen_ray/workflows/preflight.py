@@ -29,8 +29,8 @@ from apigen_ray.workflows.prepare import (
     endpoints_of,
     judge_settings,
     prepare_executor,
+    settings_of,
     solver_settings,
-    verifier_settings,
     writer_settings,
 )
 from apigen_ray.workflows.reachable import reachable_tools
@@ -69,8 +69,7 @@ class _Found:
 def _checks(config: RunConfig, console: Console) -> Iterator[tuple[str, Check]]:
     found = _Found()
     yield "tools", partial(_tools, config, console, found)
-    verifiers = verifier_settings(config)
-    asked = {model.name: model for model in config.models} | verifiers | writer_settings(config)
+    asked = settings_of(config)
     for key, model in asked.items():
         if not isinstance(model, VllmEndpoint):
             yield f"model {key}", partial(_model, key, model, config, found, console)

@@ -92,6 +92,12 @@ def verifier_settings(config: RunConfig) -> dict[str, ModelSettings]:
     return judge_settings(config) | solver_settings(config)
 
 
+def settings_of(config: RunConfig) -> dict[str, ModelSettings]:
+    """All models of a run, by keys: the generating ones have their names."""
+    generating = {model.name: model for model in config.models}
+    return generating | verifier_settings(config) | writer_settings(config)
+
+
 def jury_of(config: RunConfig, endpoints: Mapping[str, Endpoint]) -> Jury:
     """The verifying models of a config, once their endpoints are known."""
     solvers = tuple(endpoints[key] for key in solver_settings(config))

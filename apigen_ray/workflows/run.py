@@ -48,8 +48,7 @@ from apigen_ray.workflows.prepare import (
     judge_settings,
     jury_of,
     prepare_executor,
-    verifier_settings,
-    writer_settings,
+    settings_of,
 )
 from apigen_ray.workflows.reachable import reachable_tools
 from apigen_ray.workflows.resume import RunPlan
@@ -261,8 +260,7 @@ def _open_session(
     command: str,
 ) -> Iterator[_Session]:
     """Bring up what a run needs, and take it down again."""
-    settings = {model.name: model for model in config.models} | verifier_settings(config)
-    settings |= writer_settings(config)
+    settings = settings_of(config)
     replies = folder.path / REPLIES if keep_replies else None
     limits = Limits(config.budget_usd, config.max_tokens_total, command)
     notices = Notices(console)
