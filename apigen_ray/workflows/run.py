@@ -5,13 +5,12 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from threading import Thread
 from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
+from upath import UPath
 
 from apigen_ray.config import RunConfig, as_config
 from apigen_ray.models.budget import SAME_COMMAND, Limits
@@ -35,7 +34,7 @@ from apigen_ray.tools.library import Library, load_library
 from apigen_ray.workflows.audit.judge_audit import Pairs, audit_judges, choosing_pairs
 from apigen_ray.workflows.collect import collect
 from apigen_ray.workflows.drawn_calls import Drawing
-from apigen_ray.workflows.finish import RunResult, finish
+from apigen_ray.workflows.finish import RunResult, finish, import_ahead
 from apigen_ray.workflows.manifest import check_same_run, identity_of, manifest_of
 from apigen_ray.workflows.prepare import (
     QUIET,
@@ -54,8 +53,6 @@ from apigen_ray.workflows.reachable import reachable_tools
 from apigen_ray.workflows.resume import RunPlan
 
 log = logging.getLogger(__name__)
-
-CHARTS = "apigen_ray.report.charts"
 
 
 def run(
@@ -122,8 +119,9 @@ def generate_missing(
     tasks = run_plan.missing(prompts_each) if prompts_each else run_plan.next_tasks()
     if not tasks:
         return run_plan
+    replies = folder.path / REPLIES if keep_replies else None
     with _open_session(
-        folder, config, console, inputs, keep_replies=keep_replies, command=command
+        folder, config, console, inputs, replies=replies, command=command
     ) as session:
         session.audit_judges()
         while tasks:
@@ -256,12 +254,11 @@ def _open_session(
     console: Console,
     inputs: _Inputs,
     *,
-    keep_replies: bool,
+    replies: UPath | None,
     command: str,
 ) -> Iterator[_Session]:
     """Bring up what a run needs, and take it down again."""
     settings = settings_of(config)
-    replies = folder.path / REPLIES if keep_replies else None
     limits = Limits(config.budget_usd, config.max_tokens_total, command)
     notices = Notices(console)
     with (
@@ -269,8 +266,7 @@ def _open_session(
         starting_ray(folder.path / "ray.log") as wait_for_ray,
     ):
         console.print("starting Ray ...", style="dim")
-        # What the end of the run needs takes a second to import.
-        Thread(target=import_module, args=[CHARTS], daemon=True).start()
+        import_ahead()
         executor, sandbox = prepare_executor(
             inputs.library,
             console,
