@@ -24,7 +24,9 @@ def check_sidecars(executor: Executor, timeout_s: float = 600.0) -> None:
     Raises:
         BadInput: if there is no such node, or the tools don't load.
     """
-    if executor.sandbox.kind != "sidecar" or not executor.code.functions:
+    if executor.sandbox.kind != "sidecar" or not (
+        executor.code.functions or executor.mcp.starts_servers
+    ):
         return
     trial = ray.remote(_open_sandbox).options(num_cpus=0.1, **placement(executor)).remote(executor)
     try:

@@ -11,7 +11,7 @@ from apigen_ray.stages.execute.mcp import as_servers
 from apigen_ray.stages.execute.sandbox import choose_kind
 from apigen_ray.tools.importers import mcp
 from apigen_ray.tools.importers.findings import Finding, Note, RefusalReason, Refused
-from apigen_ray.workflows.mcp_servers import list_server, settings_of
+from apigen_ray.workflows.mcp_servers import list_server, settings_of, sharing
 
 KEYS = ("mcpServers", "mcp_servers")
 
@@ -44,6 +44,9 @@ def has_servers(source: str) -> bool:
 def _of_servers(source: str, options: mcp.McpOptions) -> Iterator[Finding]:
     sandbox, rest = settings_of(source)
     servers = as_servers(source)
+    if sandbox.kind == "sidecar":  # they run beside workers: here, a container of the same image
+        servers = sharing(servers)
+        sandbox = sandbox.model_copy(update={"kind": "docker"})
     if any(server.url is None for server in servers.values()):
         kind, notice = choose_kind(sandbox)
         sandbox = sandbox.model_copy(update={"kind": kind})

@@ -156,11 +156,19 @@ def build_servers(source: str) -> Iterator[str]:
 
 def build_together(servers: McpServers) -> str | None:
     """Make one image with what all servers need; None if they need nothing."""
+    return build(sharing({"all": McpServer(command="python3"), **servers})["all"], "docker")
+
+
+def sharing(servers: McpServers) -> McpServers:
+    """The servers, each with what all of them need: that is the image of sidecars."""
     needs = [found for server in servers.values() if (found := needs_of(server))]
     packages = tuple(dict.fromkeys(package for one, _ in needs for package in one))
     programs = tuple(dict.fromkeys(program for _, one in needs for program in one))
-    together = McpServer(command="python3", packages=packages, programs=programs)
-    return build(together, "docker")
+    together = {"packages": packages, "programs": programs}
+    return {
+        name: server.model_copy(update=together if server.url is None else {})
+        for name, server in servers.items()
+    }
 
 
 def settings_of(source: str) -> tuple[SandboxSettings, RestSettings]:

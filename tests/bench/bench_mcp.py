@@ -43,7 +43,7 @@ async def bare() -> float:
 
 async def warm(caller: McpCaller) -> float:
     """Calls/s within one data point."""
-    async with caller.data_point() as lease:
+    async with caller.data_point(["add"]) as lease:
         await lease.call(Call("add", {"a": 1, "b": 2}))
         began = time.monotonic()
         for index in range(CALLS):
@@ -56,7 +56,7 @@ async def fresh(caller: McpCaller) -> float:
     """Data points/s, each with a server of its own and one call."""
 
     async def one(index: int) -> None:
-        async with caller.data_point() as lease:
+        async with caller.data_point(["note"]) as lease:
             result = await lease.call(Call("note", {"text": str(index)}))
             assert isinstance(result, Returned), result
             assert result.result == {"result": [str(index)] * 2}, result

@@ -14,6 +14,8 @@ import yaml
 
 from apigen_ray.config import load_config
 from apigen_ray.pipeline.sidecars import SANDBOX_RESOURCE
+from apigen_ray.tools.library import load_library
+from apigen_ray.workflows.mcp_servers import settings_of
 
 KUBERAY = Path(__file__).parents[2] / "cluster" / "kuberay"
 SCHEMAS = Path(__file__).parents[1] / "data" / "kuberay"
@@ -252,6 +254,16 @@ def test_the_config_fits_the_cluster():
         m["mountPath"] for c in group["template"]["spec"]["containers"] for m in c["volumeMounts"]
     ]
     assert run.sandbox.socket_dir in mounts
+
+
+def test_the_servers_of_the_overlay_are_those_that_its_tools_call():
+    overlay = KUBERAY / "overlays" / "mcp"
+    files = {"tools": f"[{overlay / 'tools.jsonl'}]", "mcp_servers": overlay / "mcp.json"}
+    run = load_config(overlay / "run.yaml", [f"{key}={value}" for key, value in files.items()])
+    tools = load_library(run.tools).tools
+    assert {tool.backend.server for tool in tools} <= run.mcp_servers.keys()
+    assert run.sandbox.slots == len(SANDBOXES)
+    assert settings_of(str(overlay / "mcp.json"))[0].kind == "sidecar"
 
 
 def test_budgets_and_policies_select_what_the_operator_labels():

@@ -124,8 +124,9 @@ class Dispatcher:
         """What runs the calls of a data point, some at a time: it keeps its MCP servers."""
         async with AsyncExitStack() as stack:
             lease = None
-            if self._mcp and any(call.name in self._mcp_tools.tools for call in calls):
-                lease = await stack.enter_async_context(self._mcp.data_point())
+            tools = {call.name for call in calls} & self._mcp_tools.tools.keys()
+            if self._mcp and tools:
+                lease = await stack.enter_async_context(self._mcp.data_point(tools))
             yield partial(self._run, lease)
 
     async def _run(self, lease: Lease | None, calls: Sequence[Call]) -> list[CallResult]:

@@ -1,6 +1,6 @@
 """MCP servers of tests: the plain server, started in some kind of sandbox."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -29,13 +29,19 @@ async def calling(
     tools: dict[str, McpBackend] | None = None,
     slots: int = 1,
     allow: tuple[str, ...] = (),
+    servers: Sequence[str] = ("plain",),
     **changes: object,
 ) -> AsyncIterator[McpCaller]:
     sandbox = settings_for(kind, slots=slots)
     settings = server_of(how, **changes)
-    server = prepare("plain", settings, sandbox.kind, allow)  # type: ignore[arg-type]
-    known = tools or {name: McpBackend("plain", name) for name in NAMES}
-    caller = McpCaller(McpTools(known, {"plain": server}), sandbox, RestSettings(), keys or {})
+    started = {
+        server: prepare(server, settings, sandbox.kind, allow)  # type: ignore[arg-type]
+        for server in servers
+    }
+    first, *others = servers
+    known = tools or {name: McpBackend(first, name) for name in NAMES}
+    known |= {f"{name} of {one}": McpBackend(one, name) for one in others for name in NAMES}
+    caller = McpCaller(McpTools(known, started), sandbox, RestSettings(), keys or {})
     try:
         yield caller
     finally:
@@ -47,5 +53,5 @@ async def ask(lease: Lease, name: str, text: str = "") -> CallResult:
 
 
 async def ask_once(caller: McpCaller, name: str, text: str = "") -> CallResult:
-    async with caller.data_point() as lease:
+    async with caller.data_point([name]) as lease:
         return await ask(lease, name, text)

@@ -5,15 +5,16 @@ import json
 
 import pytest
 
-from apigen_ray.errors import BadInput, McpUnavailable
+from apigen_ray.errors import BadInput, McpUnavailable, SandboxLost
 from apigen_ray.records import Call, Failed, McpBackend, Reason, Returned
-from apigen_ray.stages.execute.mcp import as_servers
+from apigen_ray.stages.execute.mcp import as_servers, pools
 from apigen_ray.stages.execute.mcp.build import prepare
 from apigen_ray.stages.execute.mcp.prepared import split_launcher
+from apigen_ray.stages.execute.sandbox.image import ensure_image
 from apigen_ray.tools.backends import schema_digest
 from tests.stages.mcp import plain_server
-from tests.stages.mcp.mcp_servers import ask, ask_once, calling, server_of
-from tests.stages.sandbox.sandboxes import running, sidecars
+from tests.stages.mcp.mcp_servers import NAMES, ask, ask_once, calling, server_of
+from tests.stages.sandbox.sandboxes import running, settings_for, sidecars
 
 KINDS = ["process", "bubblewrap", pytest.param("docker", marks=pytest.mark.docker)]
 
@@ -27,7 +28,7 @@ def kind(request):
 async def test_a_server_is_one_through_a_data_point_and_fresh_for_the_next(kind):
     async with calling(kind) as caller:
         for text in "ab":
-            async with caller.data_point() as lease:
+            async with caller.data_point(NAMES) as lease:
                 first = await ask(lease, "note", text)
                 second = await ask(lease, "note", text)
             assert first.result == {"memory": [text], "file": text}
@@ -45,11 +46,56 @@ async def test_servers_start_in_sidecars_and_reach_nothing():
             assert (await ask_once(caller, "act", "probe")).result == {"reached": []}
 
 
+@pytest.mark.parametrize("per_data_point", [True, False], ids=["fresh", "shared"])
+async def test_what_a_server_takes_is_freed_while_nobody_needs_it(
+    kind, per_data_point, monkeypatch
+):
+    monkeypatch.setattr(pools, "IDLE_S", 0.01)
+    async with calling(kind, slots=2, per_data_point=per_data_point) as caller:
+        for text in "ab":
+            result = await ask_once(caller, "note", text)
+            assert result.result == {"memory": [text], "file": text}
+            async with asyncio.timeout(30):
+                while running(kind):  # noqa: ASYNC110
+                    await asyncio.sleep(0.01)
+
+
+@pytest.mark.docker
+async def test_a_server_runs_in_an_image_of_the_users_own():
+    sandbox = settings_for("docker")
+    image = ensure_image(sandbox).tag  # has a Python, as any image of a user's must
+    async with calling("docker", command="python3", image=image) as caller:
+        for text in "ab":
+            result = await ask_once(caller, "note", text)
+            assert result.result == {"memory": [text], "file": text}
+        assert (await ask_once(caller, "act", "probe")).result == {"reached": []}
+
+
+@pytest.mark.docker
+@pytest.mark.parametrize("per_data_point", [True, False], ids=["fresh", "shared"])
+async def test_servers_of_several_names_make_room_for_each_other_in_sidecars(per_data_point):
+    others = [f"note of {name}" for name in ("b", "c")]
+    with sidecars(2):
+        async with calling(
+            "sidecar", slots=2, servers=("a", "b", "c"), per_data_point=per_data_point
+        ) as caller:
+
+            async def two(*names):
+                async with caller.data_point(names) as lease:
+                    return [(await ask(lease, name, "x")).result["memory"][:1] for name in names]
+
+            pairs = [("note", others[0]), (others[1], "note"), others]
+            found = await asyncio.gather(*(two(*names) for names in pairs))
+            assert found == [[["x"], ["x"]]] * 3
+            with pytest.raises(SandboxLost, match="calls 3 MCP servers, and there are 2 sidecars"):
+                await two("note", *others)
+
+
 async def test_data_points_at_once_see_nothing_of_each_other(kind):
     async with (
         calling(kind, slots=2) as caller,
-        caller.data_point() as one,
-        caller.data_point() as other,
+        caller.data_point(NAMES) as one,
+        caller.data_point(NAMES) as other,
     ):
         await ask(one, "note", "a")
         result = await ask(other, "note", "b")
@@ -271,7 +317,7 @@ def test_hosts_need_a_sandbox_with_a_network_of_its_own():
 
 
 async def test_calls_after_a_time_out_are_not_sent(kind):
-    async with calling(kind, timeout_s=0.5) as caller, caller.data_point() as lease:
+    async with calling(kind, timeout_s=0.5) as caller, caller.data_point(NAMES) as lease:
         await lease.call(Call("act", {"text": "hang"}))
         result = await ask(lease, "echo", "x")
     assert (result.reason, result.seconds) == (Reason.TIMEOUT, 0.0)

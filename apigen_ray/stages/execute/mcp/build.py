@@ -91,7 +91,7 @@ def needs_of(settings: McpServer) -> tuple[tuple[str, ...], tuple[str, ...]] | N
     if settings.image is not None or settings.command is None:
         return None
     _, package = split_launcher((settings.command, *settings.args))
-    packages = (*([package] if package else []), *settings.packages)
+    packages = tuple(dict.fromkeys((*([package] if package else []), *settings.packages)))
     return (packages, settings.programs) if packages or settings.programs else None
 
 

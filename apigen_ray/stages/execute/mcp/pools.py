@@ -12,6 +12,7 @@ from typing import Protocol
 from apigen_ray.errors import SandboxLost
 from apigen_ray.records import CallResult, Failed, JsonObject, McpBackend, Reason
 from apigen_ray.stages.execute.mcp.running import Boxes, Running
+from apigen_ray.stages.execute.mcp.sidecars import Sidecars
 
 log = logging.getLogger(__name__)
 
@@ -46,10 +47,20 @@ class Servers(Protocol):
 class FreshServers:
     """A server of its own for each data point."""
 
-    def __init__(self, boxes: Boxes, imported: Sequence[McpBackend], slots: int) -> None:
-        """Take how boxes are made, the tools expected, and how many data points run at once."""
+    def __init__(
+        self,
+        boxes: Boxes,
+        imported: Sequence[McpBackend],
+        slots: int,
+        sidecars: Sidecars | None = None,
+    ) -> None:
+        """Take how boxes are made, the tools expected, and how many data points run at once.
+
+        In sidecars, servers of other names may need the next box.
+        """
         self._boxes = boxes
         self._imported = imported
+        self._sidecars = sidecars
         self._most = slots + 1
         self._count = 0
         self._leased = 0
@@ -100,10 +111,12 @@ class FreshServers:
     async def _take(self) -> Running:
         if self._closed:
             raise SandboxLost("the sandbox is closed")
+        if self._sidecars and self._next.empty():
+            await self._sidecars.make_room()
         if self._next.empty() and self._count < self._most:
             self._start_in_new_box()
         task = await self._next.get()
-        if self._next.empty() and self._count < self._most:
+        if not self._sidecars and self._next.empty() and self._count < self._most:
             self._start_in_new_box()  # for who comes next
         try:
             return await asyncio.shield(task)
@@ -144,25 +157,49 @@ class FreshServers:
         await asyncio.shield(box.close())
         return await _started(self._boxes, self._imported)
 
+    @property
+    def boxes(self) -> int:
+        """How many boxes there are."""
+        return self._count
+
+    async def give_up(self) -> bool:
+        """Close a box whose server waits for a data point; returns whether there was one."""
+        if self._next.empty():
+            return False
+        await self._free_one()
+        return True
+
     def _free(self) -> None:
         """Close the boxes whose server waits for a data point."""
         while not self._next.empty():
-            task = self._next.get_nowait()
-            self._count -= 1
-            end = asyncio.create_task(_closed(task))
-            self._ends.add(end)
-            end.add_done_callback(self._ends.discard)
+            self._free_one()
+
+    def _free_one(self) -> asyncio.Task[None]:
+        task = self._next.get_nowait()
+        self._count -= 1
+        end = asyncio.create_task(_closed(task))
+        self._ends.add(end)
+        end.add_done_callback(self._ends.discard)
+        return end
 
 
 class SharedServer:
     """One server for all data points, started again if it has ended or hangs."""
 
-    def __init__(self, boxes: Boxes, imported: Sequence[McpBackend], slots: int) -> None:
+    def __init__(
+        self,
+        boxes: Boxes,
+        imported: Sequence[McpBackend],
+        slots: int,
+        sidecars: Sidecars | None = None,
+    ) -> None:
         """Take what `FreshServers` takes; the slots don't matter."""
         self._boxes = boxes
         self._imported = imported
+        self._sidecars = sidecars
         self._current: Running | None = None
         self._starting = asyncio.Lock()
+        self._opening = False
         self._in_flight = 0
         self._leased = 0
         self._idle: asyncio.TimerHandle | None = None
@@ -215,8 +252,27 @@ class SharedServer:
             if running is not None and running.is_usable:
                 return running
             self._retire()
-            self._current = await _started(self._boxes, self._imported)
+            if self._sidecars:
+                await self._sidecars.make_room()
+            self._opening = True
+            try:
+                self._current = await _started(self._boxes, self._imported)
+            finally:
+                self._opening = False
             return self._current
+
+    @property
+    def boxes(self) -> int:
+        """How many boxes there are: the one that it is in, or is about to be."""
+        return int(self._current is not None or self._opening)
+
+    async def give_up(self) -> bool:
+        """Close its box, unless a data point needs it; returns whether there was one."""
+        if self._leased or self._current is None:
+            return False
+        self._retire()
+        await asyncio.gather(*self._ends, return_exceptions=True)
+        return True
 
     def _retire(self) -> None:
         if self._current is not None:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 
 from apigen_ray import strict_json
@@ -12,6 +12,7 @@ from apigen_ray.stages.execute.mcp.http import HttpServer
 from apigen_ray.stages.execute.mcp.pools import Answering, FreshServers, Servers, SharedServer
 from apigen_ray.stages.execute.mcp.prepared import PreparedServer
 from apigen_ray.stages.execute.mcp.running import Boxes
+from apigen_ray.stages.execute.mcp.sidecars import Sidecars
 from apigen_ray.stages.execute.mcp.tape import Tape
 from apigen_ray.stages.execute.rest.caller import HIDDEN, forms_of
 from apigen_ray.stages.execute.rest.settings import RestSettings
@@ -29,6 +30,11 @@ class McpTools:
 
     tools: Mapping[str, McpBackend] = field(default_factory=dict)
     servers: Mapping[str, PreparedServer] = field(default_factory=dict)
+
+    @property
+    def starts_servers(self) -> bool:
+        """Whether any server is one that has to be started."""
+        return any(server.settings.url is None for server in self.servers.values())
 
     def repeatable(self, name: str) -> bool:
         """Whether a tool's calls can be run again without harm: on another fresh server."""
@@ -52,14 +58,23 @@ class McpCaller:
         self._env = env
         self._servers: dict[str, Servers] = {}
         self._slots = asyncio.Semaphore(sandbox.slots)
+        self._sidecars = Sidecars(sandbox.slots) if sandbox.kind == "sidecar" else None
         self._turns = asyncio.Semaphore(STARTS)
         self._secrets = _secrets(known, env)
         self._tape: Tape | None = None
 
     @contextlib.asynccontextmanager
-    async def data_point(self) -> AsyncIterator["Lease"]:
-        """The servers of one data point: fresh where they are its own."""
+    async def data_point(self, tools: Collection[str]) -> AsyncIterator["Lease"]:
+        """The servers of one data point, which calls these tools: fresh where they are its own.
+
+        Raises:
+            SandboxLost: if it calls more servers than there are sidecars.
+        """
         async with self._slots, contextlib.AsyncExitStack() as stack:
+            if self._sidecars:
+                servers = {self._known.tools[tool].server for tool in tools}
+                started = sum(self.url(server) is None for server in servers)
+                await stack.enter_async_context(self._sidecars.reserved(started))
             yield Lease(self, stack)
 
     async def close(self) -> None:
@@ -101,7 +116,10 @@ class McpCaller:
             return HttpServer(server, imported, self._rest, self._env)
         boxes = Boxes(server, self._sandbox, self._env, self._turns)
         kind = FreshServers if server.settings.is_fresh else SharedServer
-        return kind(boxes, imported, self._sandbox.slots)
+        made = kind(boxes, imported, self._sandbox.slots, self._sidecars)
+        if self._sidecars:
+            self._sidecars.holders.append(made)
+        return made
 
 
 class Lease:
