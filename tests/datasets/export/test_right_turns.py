@@ -175,6 +175,17 @@ def test_calls_that_go_on_without_the_user_are_no_pair(exported):
         exported([row], "xlam", prefixes=True)
 
 
+def test_an_answer_and_a_chain_are_no_further_turns(exported):
+    found = [{"message": 1}, {"message": 3}]
+    answered = conversation("a", None, KIEL, [], style=Style.MULTIPLE)
+    chain = conversation("b", None, OSLO[:3] + KIEL[1:], [], style=Style.SEQUENTIAL)
+    turns = conversation("c", None, ROTTERDAM + OSLO, [])
+    rows = [row | {"turns": json.dumps(found)} for row in (answered, chain, turns)]
+    found, records = exported(rows, "xlam")
+    assert [*records] == ["a", "b"]
+    assert found.removed == {"several_turns": 1}
+
+
 def test_verified_rows_win_over_prefixes(exported):
     row = conversation("z", None, KIEL, [None], style=Style.MULTIPLE)
     found, records = exported([WRONG_SECOND, row], prefixes=True)
