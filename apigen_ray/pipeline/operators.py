@@ -177,22 +177,6 @@ class GenerateBlock:
         self._model.end("the run is ending")
 
 
-class Stages:
-    """Several stages, one after the other, in one process."""
-
-    def __init__(self, *stages: tuple[Callable[..., BlockStage], tuple[Any, ...]]) -> None:
-        self._stages = [stage(*arguments) for stage, arguments in stages]
-        alone = asyncio.Lock()
-        for each in self._stages:
-            each.crash_guard.alone = alone
-
-    async def __call__(self, block: pa.Table) -> pa.Table:
-        """Process a block."""
-        for stage in self._stages:
-            block = await stage(block)
-        return block
-
-
 class ExecuteBlock:
     """Stage 2."""
 

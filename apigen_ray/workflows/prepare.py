@@ -22,7 +22,7 @@ from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.pipeline.dataset import Jury
 from apigen_ray.pipeline.operators import Executor, Panel
-from apigen_ray.pipeline.session import node_count, ray_session
+from apigen_ray.pipeline.session import node_count
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.pipeline.vllm_engine import engines
 from apigen_ray.prompting.sampler import ONE_TOOL_STYLES
@@ -173,17 +173,16 @@ def check_reach(settings: Mapping[str, ModelSettings]) -> None:
 def coordination(
     folder: RunFolder, replies: UPath | None, limits: Limits
 ) -> Iterator[RemoteCoordinator]:
-    """Ray, and the coordinator that all actors of a run share, while the context is open.
+    """The coordinator that all actors of a run share, while the context is open. Needs Ray.
 
     Args:
-        folder: The run folder, which gets the logs; what its rows cost counts towards the limits.
+        folder: The run folder, which gets the log; what its rows cost counts towards the limits.
         replies: Where replies of models are kept; None to keep none.
         limits: What the run may spend.
     """
-    with ray_session(folder.path / "ray.log"):
-        coordinator = RemoteCoordinator(folder.path, replies, limits, *folder.spent())
-        with forwarding_logs(coordinator.log):
-            yield coordinator
+    coordinator = RemoteCoordinator(folder.path, replies, limits, *folder.spent())
+    with forwarding_logs(coordinator.log):
+        yield coordinator
 
 
 def probe(endpoint: Endpoint, notice: Callable[[str], object]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
+from upath import UPath
 
 from apigen_ray.config import RunConfig, as_config
 from apigen_ray.models.budget import SAME_COMMAND, Limits
@@ -17,6 +18,7 @@ from apigen_ray.models.endpoints import Endpoint, split_limits
 from apigen_ray.models.response_cache import Summary
 from apigen_ray.pipeline.dataset import Generation, end_early, generate
 from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.session import starting_ray
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.calls_first import CallsFirstSampler
 from apigen_ray.prompting.sampler import PromptSampler, Sampler, Task
@@ -32,7 +34,7 @@ from apigen_ray.tools.library import Library, load_library
 from apigen_ray.workflows.audit.judge_audit import Pairs, audit_judges, choosing_pairs
 from apigen_ray.workflows.collect import collect
 from apigen_ray.workflows.drawn_calls import Drawing
-from apigen_ray.workflows.finish import RunResult, finish
+from apigen_ray.workflows.finish import RunResult, finish, import_ahead
 from apigen_ray.workflows.manifest import check_same_run, identity_of, manifest_of
 from apigen_ray.workflows.prepare import (
     QUIET,
@@ -116,8 +118,9 @@ def generate_missing(
     tasks = run_plan.missing(prompts_each) if prompts_each else run_plan.next_tasks()
     if not tasks:
         return run_plan
+    replies = folder.path / REPLIES if keep_replies else None
     with _open_session(
-        folder, config, console, inputs, keep_replies=keep_replies, command=command
+        folder, config, console, inputs, replies=replies, command=command
     ) as session:
         session.audit_judges()
         while tasks:
@@ -248,15 +251,19 @@ def _open_session(
     console: Console,
     inputs: _Inputs,
     *,
-    keep_replies: bool,
+    replies: UPath | None,
     command: str,
 ) -> Iterator[_Session]:
     """Bring up what a run needs, and take it down again."""
     settings = {model.name: model for model in config.models} | verifier_settings(config)
-    replies = folder.path / REPLIES if keep_replies else None
     limits = Limits(config.budget_usd, config.max_tokens_total, command)
     notices = Notices(console)
-    with endpoints_of(settings, console, folder.path) as endpoints:
+    with (
+        endpoints_of(settings, console, folder.path) as endpoints,
+        starting_ray(folder.path / "ray.log") as wait_for_ray,
+    ):
+        console.print("starting Ray ...", style="dim")
+        import_ahead()
         executor, sandbox = prepare_executor(
             inputs.library,
             console,
@@ -266,28 +273,28 @@ def _open_session(
             mcp_servers=config.mcp_servers,
         )
         manifest = manifest_of(config, inputs.identity, sandbox, folder)
-        console.print("starting Ray ...", style="dim")
-        with (
-            choosing_pairs(folder, config, inputs.seeds, executor) as pairs,
-            coordination(folder, replies, limits) as coordinator,
-            cluster_endpoints_of(settings, console) as in_cluster,
-        ):
-            check_reach(settings)
-            log.info("run started", extra=manifest["attempts"][-1])
-            yield _Session(
-                folder,
-                config,
-                console,
-                inputs,
-                manifest,
-                split_limits(endpoints | in_cluster),
-                executor,
-                coordinator,
-                notices,
-                pairs,
-            )
-            log.info("run ended")
-            _print_summary(coordinator.summary(), notices, console)
+        with choosing_pairs(folder, config, inputs.seeds, executor) as pairs:
+            wait_for_ray()
+            with (
+                coordination(folder, replies, limits) as coordinator,
+                cluster_endpoints_of(settings, console) as in_cluster,
+            ):
+                check_reach(settings)
+                log.info("run started", extra=manifest["attempts"][-1])
+                yield _Session(
+                    folder,
+                    config,
+                    console,
+                    inputs,
+                    manifest,
+                    split_limits(endpoints | in_cluster),
+                    executor,
+                    coordinator,
+                    notices,
+                    pairs,
+                )
+                log.info("run ended")
+                _print_summary(coordinator.summary(), notices, console)
 
 
 def _publish_pools(feedback: SeedPools, pools: RemotePools, rows: pa.Table) -> None:

@@ -299,6 +299,7 @@ def _verify_rows(
         @cache
         def coordinator() -> RemoteCoordinator:  # starts Ray, once a row needs it
             replies = folder.path / REPLIES
+            stack.enter_context(ray_session(folder.path / "ray.log"))
             opened = stack.enter_context(coordination(folder, replies, settings.limits))
             if verifiers.jury and settings.config:
                 audit_judges_with(
