@@ -28,6 +28,7 @@ def chat(row: Mapping[str, Any]) -> list[Bubble]:
         return []
     messages = json.loads(row["messages"])
     bubbles = list(_bubbles(messages[:MOST_MESSAGES], row))
+    bubbles += _refused(len(messages), row)
     if len(messages) > MOST_MESSAGES:
         more = len(messages) - MOST_MESSAGES
         bubbles.append(Bubble("system", f"… and {more:,} messages more"))
@@ -61,6 +62,13 @@ def _bubbles(messages: list[dict[str, Any]], row: Mapping[str, Any]) -> Iterator
                     returned[call["id"]] = result_text(result["result"])
             folds[call["id"]] = parts
             yield Bubble("call", str(name), "", parts)
+
+
+def _refused(end: int, row: Mapping[str, Any]) -> Iterator[Bubble]:
+    """What was written for the end of the conversation, and has no place in it."""
+    for turn in json.loads(row["turns"] or "[]"):
+        if turn["message"] >= end and "reason" in turn:
+            yield Bubble("assistant", turn.get("refused", ""), _flaw(turn))
 
 
 def _flaw(turn: Mapping[str, Any]) -> str:
