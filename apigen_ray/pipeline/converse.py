@@ -17,7 +17,18 @@ from apigen_ray.pipeline.verdicts import votes_form
 from apigen_ray.prompting.follow_up import Turns, follow_up
 from apigen_ray.prompting.pair_schema import schema_of
 from apigen_ray.prompting.templates import texts
-from apigen_ray.records import Call, JsonObject, Pair, Reason, Rejected, Reply, Stage, Style, Tool
+from apigen_ray.records import (
+    Call,
+    JsonObject,
+    Outcome,
+    Pair,
+    Reason,
+    Rejected,
+    Reply,
+    Stage,
+    Style,
+    Tool,
+)
 from apigen_ray.run_folder.rows import Row, calls_form, rejected_row, with_values
 from apigen_ray.stages.answer import Answered, answer, told
 from apigen_ray.stages.ballot import Judge, Rule
@@ -99,7 +110,15 @@ async def _answered(row: Row, cast: Cast) -> Row:
         done = await answer(messages, writer, cast.judges, cast.rule, sample=sample)
         return [_with_answer(charged(row, done.replies), done)]
 
-    return (await errors_as_rows([row], Stage.JUDGE, answered()))[0]
+    after = (await errors_as_rows([row], Stage.JUDGE, answered()))[0]
+    if after["outcome"] != Outcome.ERROR or after["turns"] != row["turns"]:
+        return after
+    return _with_found(after, {"message": len(_messages(row))} | _why(after))
+
+
+def _why(row: Row) -> JsonObject:
+    """Why a turn or an answer failed, as rows hold it."""
+    return {"reason": row["reason"], "detail": row["detail"]}
 
 
 def _with_answer(row: Row, done: Answered) -> Row:
@@ -131,7 +150,7 @@ async def _next_turn(row: Row, cast: Cast) -> Row:
     if row["outcome"]:
         detail = f"messages[{place}]: {(row['detail'] or '').removeprefix(f'messages[{place}].')}"
         row = with_values(row, detail=detail)
-        found |= {"reason": row["reason"], "detail": detail}
+        found |= _why(row)
     return _with_found(row, found)
 
 

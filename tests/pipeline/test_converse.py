@@ -178,6 +178,13 @@ async def test_a_refused_answer_is_a_reason_of_its_own_and_the_calls_stay_usable
     assert (found[1]["message"], found[1]["refused"]) == (3, "They make 1134.")
 
 
+async def test_a_writer_that_is_down_leaves_the_turn_as_it_is_with_the_reason_behind_it():
+    row, messages, found = await conversed(writer=Says(EndpointError("down")))
+    assert (row["outcome"], row["reason"]) == ("error", "endpoint")
+    assert [m["role"] for m in messages] == ["user", "assistant", "tool"]
+    assert [(turn["message"], turn.get("reason")) for turn in found] == [(1, None), (3, "endpoint")]
+
+
 async def test_without_an_answer_or_turns_a_row_of_one_turn_gets_its_messages():
     row, messages, _ = await conversed(row=opening(Style.SIMPLE), writer=Says("They make 1133."))
     assert row["query"] == "What is 411 and 722?"
