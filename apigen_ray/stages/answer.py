@@ -35,6 +35,8 @@ TEMPLATE_NAMES = (
 
 ATTEMPTS = 2
 """How often an answer is asked for."""
+LONGEST_ANSWER = 2000
+"""Of characters: nobody reads a longer reply, and looking its numbers up takes time."""
 LONGEST_RESULT = 8000
 """A longer result is cut for the writer and the judges."""
 
@@ -140,6 +142,8 @@ def _flaw(reply: Reply, messages: Messages) -> str | None:
         return "it is empty."
     if reply.finish_reason == "length":
         return "it is cut off at max_tokens."
+    if len(text) > LONGEST_ANSWER:
+        return f"it is longer than {LONGEST_ANSWER:,} characters."
     if any(True for _ in strict_json.embedded(text, "{")):
         return "it holds JSON, which is no message to a user."
     said = [str(message["content"]) for message in messages if message["role"] != "tool"]

@@ -57,6 +57,7 @@ async def test_a_right_answer_is_asked_for_once_and_judged_with_all_that_was_sai
         ("They make 1134.", "1134: neither the results nor the user give this."),
         ('{"answer": 1133}', "it holds JSON, which is no message to a user."),
         ("  ", "it is empty."),
+        ("They make 1133. " * 200, "it is longer than 2,000 characters."),
     ],
 )
 async def test_what_a_program_finds_costs_no_judge_and_is_told_to_the_writer(text, said):

@@ -1,11 +1,13 @@
 """Grounding, reversed: the numbers of a final answer, looked up in what was said and returned."""
 
+import math
 import re
+from bisect import bisect
 from collections.abc import Iterator, Sequence
 
 from apigen_ray import strict_json
 from apigen_ray.records import Json
-from apigen_ray.stages.grounding.numbers import Numeral, numerals
+from apigen_ray.stages.grounding.numbers import Numeral, conversions, numerals
 from apigen_ray.stages.grounding.reading import Reading
 from apigen_ray.stages.grounding.text import unify
 
@@ -30,21 +32,25 @@ def unfounded_numbers(answer: str, said: Sequence[str], results: Sequence[Json])
     known = "\n".join([*said, *(strict_json.dumps(result) for result in results)])
     if len(known) > LONGEST_SAID:
         return []
-    reading = Reading(known)
-    exact = reading.numbers.stated | reading.numbers.implied | reading.parts_of_moments
-    exact |= {float(hour % 12 or 12) for hour, _ in reading.moments.times}
-    counts = {float(length) for result in results for length in _lengths(result)}
+    sources = _sources(Reading(known), results)
     text = unify(answer)
     return [
         text[numeral.start : numeral.end].strip()
         for numeral in numerals(text)
         if not _is_list_mark(text, numeral)
         and not _stands_in(known, text[numeral.start : numeral.end].strip())
-        and not any(
-            value in counts or reading.numbers.states(value) or _follows(value, exact)
-            for value in _whole(text, numeral)
-        )
+        and not any(_follows(value, sources) for value in _whole(text, numeral))
     ]
+
+
+def _sources(reading: Reading, results: Sequence[Json]) -> list[float]:
+    """All that a number may come from, without signs, in order."""
+    numbers = reading.numbers
+    exact = {*numbers.stated, *numbers.implied, *reading.parts_of_moments}
+    exact |= {float(hour % 12 or 12) for hour, _ in reading.moments.times}
+    exact |= {float(length) for result in results for length in _lengths(result)}
+    exact |= {100 * value for value in exact} | set(conversions(numbers.quantities))
+    return sorted({abs(value) for value in exact if math.isfinite(value)})
 
 
 def _whole(text: str, numeral: Numeral) -> list[float]:
@@ -60,16 +66,17 @@ def _stands_in(known: str, digits: str) -> bool:
     return re.search(rf"(?<![\w.,]){re.escape(digits)}(?![\w]|[.,]\d)", known) is not None
 
 
-def _follows(value: float, exact: frozenset[float]) -> bool:
-    """Whether a number is one of those that are known: rounded to its digits, or in percent."""
-    return value in exact or any(
-        _is_rounded(abs(value), abs(each) * factor) for each in exact for factor in (1, 100)
-    )
+def _follows(value: float, sources: Sequence[float]) -> bool:
+    """Whether a number is one of these, rounded to its digits: if any, then the nearest."""
+    place = bisect(sources, abs(value))
+    return any(_is_rounded(abs(value), each) for each in sources[max(0, place - 1) : place + 1])
 
 
 def _is_rounded(value: float, exact: float) -> bool:
     digits = repr(value).rstrip("0").rstrip(".")
     decimals = len(digits.partition(".")[2]) if "e" not in digits else 0
+    if abs(value - exact) <= 1e-9 * max(value, exact):
+        return True
     if decimals or value < 1000:
         return abs(value - exact) <= 0.5000001 * 10.0**-decimals
     significant = len(digits.split("e")[0].replace(".", "").strip("0"))
