@@ -6,20 +6,22 @@ has all stages in one actor. Rows stream to the driver, the only process that wr
 """
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
 
 import pyarrow as pa
 import ray
 
-from apigen_ray.config import Actors
+from apigen_ray.config import ActorCount, Actors
 from apigen_ray.models.endpoints import Endpoint
+from apigen_ray.pipeline.executor import Executor
 from apigen_ray.pipeline.one_process import stream_small
 from apigen_ray.pipeline.operators import (
     AgreeBlock,
+    ConverseBlock,
+    Conversing,
     ExecuteBlock,
-    Executor,
     GenerateBlock,
     JudgeBlock,
     Panel,
@@ -31,6 +33,7 @@ from apigen_ray.pipeline.sidecars import check_sidecars, placement
 from apigen_ray.pipeline.sizing import Operator, rows_per_block, share_for
 from apigen_ray.prompting.sampler import PromptSampler, Task
 from apigen_ray.prompting.seed_pool import need_pools
+from apigen_ray.report.activity import CONVERSE
 from apigen_ray.stages.ballot import Rule
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.grounding import GroundingSettings
@@ -48,11 +51,15 @@ class Jury:
     grounding: GroundingSettings
     panel: Panel | None = None
     """The solvers of `agreement`, if it is wanted."""
+    conversing: Conversing | None = None
+    """What goes on with conversations, if any are wanted."""
 
     @property
     def all_endpoints(self) -> tuple[Endpoint, ...]:
-        """Those of judges and solvers."""
-        return self.endpoints + (self.panel.endpoints if self.panel else ())
+        """Those of judges and solvers, and of whoever goes on with conversations."""
+        solvers = self.panel.endpoints if self.panel else ()
+        conversing = self.conversing.all_endpoints if self.conversing else ()
+        return (*self.endpoints, *solvers, *conversing)
 
 
 @dataclass(frozen=True)
@@ -182,7 +189,29 @@ def _verifying(
                 placement(executor) if executor else {},
             )
         )
+    if jury and jury.conversing and executor:
+        operators.append(_conversing(jury.conversing, executor, coordinator, actors.converse))
     return operators
+
+
+def _conversing(
+    conversing: Conversing, executor: Executor, coordinator: RemoteCoordinator, actors: ActorCount
+) -> Operator:
+    """The stage that goes on with conversations: as busy as the models that it asks allow."""
+    shared = replace(
+        conversing,
+        judges=tuple(share_for(endpoint, actors) for endpoint in conversing.judges),
+        generators=tuple(share_for(endpoint, actors) for endpoint in conversing.generators),
+        writer=conversing.writer and share_for(conversing.writer, actors),
+    )
+    return Operator(
+        CONVERSE,
+        ConverseBlock,
+        (shared, executor, coordinator),
+        actors,
+        max(endpoint.concurrency for endpoint in shared.all_endpoints),
+        placement(executor),
+    )
 
 
 def is_small(generations: Sequence[Generation], operators: Sequence[Operator]) -> bool:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 AGREE = "agree"
 """The part of stage 3 that asks solvers: it works on rows of its own."""
+CONVERSE = "converse"
+"""What comes after it: final answers and further turns."""
 
 
 @dataclass(frozen=True, slots=True)

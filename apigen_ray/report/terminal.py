@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason, Stage
-from apigen_ray.report.activity import AGREE, Activity
+from apigen_ray.report.activity import AGREE, CONVERSE, Activity
 from apigen_ray.report.quality import Quality
 from apigen_ray.report.rates import RecentRate, clock, rate_text
 from apigen_ray.report.refresh import refresh
@@ -142,7 +142,7 @@ class Progress:
 
 
 def _at_work(activity: Activity) -> list[Text]:
-    order = [*(stage.value for stage in Stage), AGREE]
+    order = [*(stage.value for stage in Stage), AGREE, CONVERSE]
     stages = sorted(
         activity.rows.items(), key=lambda item: (order.index(item[0].partition("(")[0]), item)
     )

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from apigen_ray.models.budget import SAME_COMMAND, Limits
 from apigen_ray.models.endpoints import Endpoint, split_limits
 from apigen_ray.models.response_cache import Summary
 from apigen_ray.pipeline.dataset import Generation, end_early, generate
-from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.executor import Executor
 from apigen_ray.pipeline.session import starting_ray
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.calls_first import CallsFirstSampler
@@ -41,12 +41,13 @@ from apigen_ray.workflows.prepare import (
     check_reach,
     check_styles,
     cluster_endpoints_of,
+    conversing_of,
     coordination,
     endpoints_of,
     judge_settings,
     jury_of,
     prepare_executor,
-    verifier_settings,
+    settings_of,
 )
 from apigen_ray.workflows.reachable import reachable_tools
 from apigen_ray.workflows.resume import RunPlan
@@ -230,6 +231,8 @@ class _Session:
     ) -> Generator[pa.Table, None, None]:
         """The rows of all models as they come, from every stage."""
         config = self.config
+        jury = jury_of(config, self.endpoints)
+        jury = replace(jury, conversing=conversing_of(config, self.endpoints, jury))
         return generate(
             [
                 Generation(self.endpoints[model], asked, feedback.owner(model))
@@ -238,7 +241,7 @@ class _Session:
             sampler=self._sampler(),
             check=config.check,
             executor=self.executor,
-            jury=jury_of(config, self.endpoints),
+            jury=jury,
             coordinator=self.coordinator,
             pools=pools,
             actors=config.actors,
@@ -256,7 +259,7 @@ def _open_session(
     command: str,
 ) -> Iterator[_Session]:
     """Bring up what a run needs, and take it down again."""
-    settings = {model.name: model for model in config.models} | verifier_settings(config)
+    settings = settings_of(config)
     limits = Limits(config.budget_usd, config.max_tokens_total, command)
     notices = Notices(console)
     with (

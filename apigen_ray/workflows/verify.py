@@ -21,7 +21,7 @@ from apigen_ray.models.budget import Limits
 from apigen_ray.models.endpoints import split_limits
 from apigen_ray.pipeline.dataset import Jury, end_early
 from apigen_ray.pipeline.dataset import verify as verify_on_ray
-from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.executor import Executor
 from apigen_ray.pipeline.session import ray_session
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.pipeline.steps import finished
