@@ -354,7 +354,7 @@ def test_an_unknown_profile_is_bad_input() -> None:
 def test_the_server_runs_in_the_foreground_and_logs(zoo: tuple[Tool, ...], tmp_path: Path) -> None:
     log = tmp_path / "answers.jsonl"
     script = (
-        "from pathlib import Path; from apigen_ray.models.simulated import run_server; "
+        "from pathlib import Path; from apigen_ray.models.simulated.server import run_server; "
         f"run_server(0, 'perfect', 0, 0.0, log=Path({str(log)!r}))"
     )
     command = [sys.executable, "-u", "-c", script]
