@@ -8,7 +8,6 @@ where everything that a model wrote is text: Arrow infers no types from it.
 
 import asyncio
 import json
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -32,7 +31,7 @@ from apigen_ray.prompting.sampler import PromptSampler, PromptSpec, Task
 from apigen_ray.prompting.seed_pool import LAG
 from apigen_ray.records import Reason, Stage, Style
 from apigen_ray.report.activity import AGREE, CONVERSE
-from apigen_ray.run_folder.event_log import ForwardingHandler, forward_logs
+from apigen_ray.run_folder.event_log import forward_logs
 from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.stages.agreement import AgreementSettings, Solver
 from apigen_ray.stages.ballot import Judge, Rule
@@ -88,13 +87,6 @@ def _client(endpoint: Endpoint, coordinator: RemoteCoordinator) -> CachingModel:
     return CachingModel(model, endpoint, coordinator)
 
 
-def _forward_logs(coordinator: RemoteCoordinator) -> None:
-    """Send what this process logs to the coordinator, once, however many stages run in it."""
-    handlers = logging.getLogger("apigen_ray").handlers
-    if not any(isinstance(handler, ForwardingHandler) for handler in handlers):
-        forward_logs(coordinator.log)
-
-
 class GenerateBlock:
     """Generation and stage 1: from prompts to checked rows."""
 
@@ -106,7 +98,7 @@ class GenerateBlock:
         check: CheckSettings,
         pools: tuple[RemotePools, str],
     ) -> None:
-        _forward_logs(coordinator)
+        forward_logs(coordinator.log)
         self._sampler: PromptSampler = ray.get(sampler)
         self._samplers: dict[int, asyncio.Task[PromptSampler | None]] = {}
         self._pools, self._owner = pools
@@ -159,7 +151,7 @@ class ExecuteBlock:
     """Stage 2."""
 
     def __init__(self, executor: Executor, coordinator: RemoteCoordinator) -> None:
-        _forward_logs(coordinator)
+        forward_logs(coordinator.log)
         self._settings = executor.settings
         self._coordinator = coordinator
         self.crash_guard = CrashGuard("execute", coordinator)
@@ -185,7 +177,7 @@ class JudgeBlock:
         grounding: GroundingSettings,
         coordinator: RemoteCoordinator,
     ) -> None:
-        _forward_logs(coordinator)
+        forward_logs(coordinator.log)
         self._judges = _judges(endpoints, coordinator)
         self._rule = rule
         self._grounding = grounding
@@ -206,7 +198,7 @@ class AgreeBlock:
     def __init__(
         self, panel: Panel, executor: Executor | None, coordinator: RemoteCoordinator
     ) -> None:
-        _forward_logs(coordinator)
+        forward_logs(coordinator.log)
         self._solvers = [
             Solver(endpoint.name, _client(endpoint, coordinator)) for endpoint in panel.endpoints
         ]
@@ -232,7 +224,7 @@ class ConverseBlock:
     def __init__(
         self, conversing: Conversing, executor: Executor, coordinator: RemoteCoordinator
     ) -> None:
-        _forward_logs(coordinator)
+        forward_logs(coordinator.log)
         generators, writer = conversing.generators, conversing.writer
         self._cast = Cast(
             judges=_judges(conversing.judges, coordinator),

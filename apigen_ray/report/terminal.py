@@ -60,7 +60,6 @@ class Progress:
         self._requested = requested
         self._before = Counter(before)
         self._arrived: Counter[str] = Counter()
-        self._settled_before = activity().settled
         self._cost = 0.0
         self._now = now
         self._start = self._logged = now()
@@ -106,14 +105,12 @@ class Progress:
             self._console.print(Text("\n  ").join(lines), soft_wrap=True)
 
     def _settled(self, activity: Activity) -> Counter[str]:
-        """What this attempt has settled, by outcome.
+        """What this wave has settled, by outcome.
 
         Rejected data points count when they are rejected, not when they have passed through the
         later stages to the driver.
         """
-        rejected = Counter(activity.settled)
-        rejected.subtract(self._settled_before)
-        return self._arrived | rejected
+        return self._arrived | Counter(activity.settled)
 
     def _counts(self, settled: Counter[str]) -> Text:
         outcomes = self._before + settled

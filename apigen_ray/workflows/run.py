@@ -167,6 +167,7 @@ class _Session:
 
     def generate(self, tasks: Mapping[str, Sequence[Task]], run_plan: RunPlan) -> bool:
         """Ask for data points and commit them; returns False if that was stopped."""
+        self.coordinator.begin_wave()
         self.folder.write_json("manifest.json", {"requested": run_plan.requested} | self.manifest)
         feedback = self._feedback(tasks, run_plan)
         pools = RemotePools(needed=need_pools(tasks.values()))

@@ -23,7 +23,7 @@ from pydantic import ValidationError
 
 from apigen_ray.errors import BadInput
 from apigen_ray.models.openai_client import OpenAIModel
-from apigen_ray.models.simulated import SimulatedEndpoint, run_server, serving
+from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.models.simulated.answering import Answer, Judged, answer
 from apigen_ray.models.simulated.profiles import PROFILES, Fault, Profile
 from apigen_ray.models.simulated.reading import (
@@ -32,7 +32,7 @@ from apigen_ray.models.simulated.reading import (
     Unreadable,
     read,
 )
-from apigen_ray.models.simulated.server import build_app
+from apigen_ray.models.simulated.server import build_app, run_server
 from apigen_ray.prompting.templates import GENERATOR
 from apigen_ray.records import Call, JsonObject, Message, Pair, Style, Tool
 from apigen_ray.stages.ballot import TEMPLATES as JUDGE
@@ -354,7 +354,7 @@ def test_an_unknown_profile_is_bad_input() -> None:
 def test_the_server_runs_in_the_foreground_and_logs(zoo: tuple[Tool, ...], tmp_path: Path) -> None:
     log = tmp_path / "answers.jsonl"
     script = (
-        "from pathlib import Path; from apigen_ray.models.simulated import run_server; "
+        "from pathlib import Path; from apigen_ray.models.simulated.server import run_server; "
         f"run_server(0, 'perfect', 0, 0.0, log=Path({str(log)!r}))"
     )
     command = [sys.executable, "-u", "-c", script]

@@ -11,12 +11,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from example_runs import wait_for
 from rich.console import Console
+from upath import UPath
 
 import apigen_ray.workflows.run
 from apigen_ray.config import ActorCount, RunConfig
+from apigen_ray.models.budget import Limits
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.pipeline import dataset, ray_data, sizing
+from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.prompting.sampler import PromptSpec, Task
 from apigen_ray.records import Style
 from apigen_ray.workflows.collect import collect
@@ -176,6 +180,18 @@ def test_each_row_of_a_model_that_works_on_few_settles_alone(tmp_path, monkeypat
     )
     assert len(rows) == 12
     assert set(sizes) <= {0, 1}
+
+
+def test_what_an_earlier_wave_has_rejected_is_not_counted_again(tmp_path):
+    coordinator = RemoteCoordinator(UPath(tmp_path), None, Limits())
+    coordinator.report_settled(["fail_format"])
+    wait_for(lambda: coordinator.activity().settled == {"fail_format": 1}, 60)
+    coordinator.activity()  # asks once more: the answer is that of the earlier wave
+    coordinator.begin_wave()
+    assert not coordinator.activity().settled
+    coordinator.report_settled(["error"])
+    wait_for(lambda: coordinator.activity().settled, 60)
+    assert coordinator.activity().settled == {"error": 1}
 
 
 def endpoint(concurrency):
