@@ -108,6 +108,8 @@ class Moments:
     """Hour and minute, on the clock of 24 hours; both readings where the text gives neither."""
     relative: bool
     """Words such as `tomorrow` or `next Friday` are in it."""
+    vague: frozenset[tuple[int, int]] = frozenset()
+    """Those of the times that only a word such as `night` allows."""
 
     def numbers(self) -> Iterator[float]:
         """The numbers that the dates and times are made of."""
@@ -129,12 +131,15 @@ def read_moments(text: str, *, spoken: bool = True) -> Moments:
     """Find the dates and times of a folded text."""
     relative = bool(_RELATIVE.search(text)) if spoken else False
     days, times = set(), set()
+    named = list(_named_times(text)) if spoken else []
     if any(c.isdigit() for c in text) or spoken:
         days = set(_days(text))
         times = set(_times(text, spoken=spoken))
     years = {int(match["y"]) for match in _YEAR.finditer(text)}
     years |= {each.year for each in days if each.year}
-    return Moments(frozenset(days), frozenset(years), frozenset(times), relative)
+    vague = {(hour, 0) for hours in named if len(hours) > 2 for hour in hours} - times
+    times |= {(hour, 0) for hours in named for hour in hours}
+    return Moments(frozenset(days), frozenset(years), frozenset(times), relative, frozenset(vague))
 
 
 def _days(text: str) -> Iterator[Day]:
@@ -181,12 +186,12 @@ def _times(text: str, *, spoken: bool) -> Iterator[tuple[int, int]]:
         hour, minute = int(match["h"]), int(match["m"] or 0)
         if match["m"] is None and not match["half"] and not match["sharp"]:
             continue
-        yield from _on_the_clock(hour, minute, match["half"] or "")
+        if match["h"].startswith("0") and not match["half"]:  # as no clock of 12 hours says it
+            yield (hour, minute)
+        else:
+            yield from _on_the_clock(hour, minute, match["half"] or "")
     if not spoken:
         return
-    for name, hours in _NAMED_TIMES.items():
-        if name in text:
-            yield from ((hour, 0) for hour in hours)
     for match in _SPOKEN.finditer(text):
         shift, word, minutes, half = match.groups()
         if not (shift or minutes or half):
@@ -196,6 +201,10 @@ def _times(text: str, *, spoken: bool) -> Iterator[tuple[int, int]]:
             shift or "", _MINUTES[minutes]
         )
         yield from _on_the_clock(hour - (shift == "quarter to"), minute, half or "")
+
+
+def _named_times(text: str) -> Iterator[tuple[int, ...]]:
+    return (hours for name, hours in _NAMED_TIMES.items() if name in text)
 
 
 def _on_the_clock(hour: int, minute: int, half: str) -> Iterator[tuple[int, int]]:

@@ -33,6 +33,9 @@ _REQUEST = re.compile(
     r"validate|format|approximate|take|need|want)\b",
     re.IGNORECASE,
 )
+_NOTHING = re.compile(
+    r"\b(?:no|not|none|nothing|nobody|without|never|free|origin|equator|greenwich|meridian)\b"
+)
 _NUMERAL = re.compile(r"\d+(?:[.,]\d+)*")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NUMBER_OF = re.compile(r"(?<![\w.,])(\d[\d,]*(?:\.\d+)?)\s+([a-z]{3,})", re.IGNORECASE)
@@ -97,8 +100,14 @@ def _forgotten(index: int, call: Call, tool: Tool, reading: Reading) -> Iterator
 
 
 def _guessed(index: int, call: Call, tool: Tool, reading: Reading) -> Iterator[str]:
-    """Dates, times and codes that only may follow from what the query says."""
+    """Dates, times, codes and zeros that only may follow from what the query says."""
     for literal in literals(index, call, tool):
+        if (
+            literal.value == 0
+            and not reading.numbers.states(0)
+            and not _NOTHING.search(reading.text)
+        ):
+            yield f"it does not say {literal.path} = 0"
         is_code = isinstance(literal.value, str) and any(c.isdigit() for c in literal.value)
         if is_code and support(literal, reading) is not Support.STRONG:
             yield f"it does not say {literal.path} = {literal.value!r}"

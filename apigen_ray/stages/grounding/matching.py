@@ -158,9 +158,10 @@ def _of_moment(folded: str, reading: Reading) -> Support:
             return Support.WEAK
         return Support.NONE
     if value.times:
-        if value.times & said.times:
+        if value.times & (said.times - said.vague):
             return Support.STRONG
-        return Support.WEAK if _counted_from(times, reading) else Support.NONE
+        follows_from = value.times & said.vague or _counted_from(times, reading)
+        return Support.WEAK if follows_from else Support.NONE
     return Support.STRONG if value.years and value.years <= said.years else Support.NONE
 
 

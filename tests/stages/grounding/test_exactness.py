@@ -110,6 +110,22 @@ def test_a_query_of_exactly_these_calls_goes_on(query, call):
             Call("print_size", {"width_pixels": 6000, "height_pixels": 1350, "dpi": 300}),
             "it speaks of 'inch', which the call does not choose",
         ),
+        (
+            "When to go to bed so that you wake up between sleep cycles, how many times a night?",
+            Call("bedtimes_for_wake_time", {"wake_time": "07:00"}),
+            "the query gives none of the values of bedtimes_for_wake_time",
+        ),
+        (
+            "When should I go to bed at night, to wake up between sleep cycles?",
+            Call("bedtimes_for_wake_time", {"wake_time": "22:00"}),
+            "it does not say calls[0].arguments.wake_time = '22:00'",
+        ),
+        (
+            "Find the box of latitudes and longitudes around a circle, to search for what is "
+            "nearby, how far is that?",
+            Call("box_around_place", {"latitude": 0, "longitude": 0}),
+            "it does not say calls[0].arguments.latitude = 0",
+        ),
         ("Can you easter_date 2025?", EASTER, "it names easter_date"),
         ("What is note_value, at 174 bpm?", NOTE, "it names note_value"),
         (
