@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from apigen_ray.errors import BadInput
 from apigen_ray.models.clients import MODEL_KINDS, MODEL_SETTINGS, ModelSettings, check_names
 from apigen_ray.models.settings import Settings
-from apigen_ray.prompting.sampler import SamplingSettings
+from apigen_ray.prompting.sampler import Range, SamplingSettings
 from apigen_ray.prompting.seed_pool import FeedbackSettings
 from apigen_ray.prompting.targets import Target
-from apigen_ray.records import GENERATED_STYLES, Strategy, Style
+from apigen_ray.records import Strategy, Style
 from apigen_ray.report.tracking import MlflowSettings, TrackSettings
 from apigen_ray.run_folder.remote_files import no_such_file, resolve_sources
 from apigen_ray.run_folder.storage import resolve_path
 from apigen_ray.stages.agreement import AgreementSettings
+from apigen_ray.stages.answer import AnswerSettings
 from apigen_ray.stages.ballot import Rule
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.execute.dispatch import ExecuteSettings
@@ -69,12 +70,8 @@ class Actors(Settings):
     """Actors that ask the judge; `max` of them share its `concurrency`."""
     agree: ActorCount = ONE
     """Actors that ask the solvers, and own sandboxes to compare what calls return."""
-
-
-def _asked(style: Style) -> Style:
-    if style not in GENERATED_STYLES:
-        raise ValueError(f"{style} is a style of data made elsewhere; a run can't ask for it")
-    return style
+    converse: ActorCount = ONE
+    """Actors that go on with conversations: they ask all models, and own sandboxes."""
 
 
 class RunConfig(Settings):
@@ -88,8 +85,10 @@ class RunConfig(Settings):
     """The run folder. Running again with the same folder resumes."""
     seed: int = 0
     """The random seed of everything that is sampled."""
-    points: dict[Annotated[Style, AfterValidator(_asked)], Annotated[int, Field(ge=0)]]
+    points: dict[Style, Annotated[int, Field(ge=0)]]
     """How many data points each model generates, by style."""
+    turns: Range = Range(min=2, max=4)
+    """How many turns with calls the conversations of the style `multi_turn` have."""
     strategy: Strategy = "query_and_calls"
     """Who writes what: the model queries and calls, as in the paper; or, with `calls_first`, the
     queries of calls that are drawn from examples, seeds and schemas and run before it is asked."""
@@ -130,6 +129,9 @@ class RunConfig(Settings):
     """The part of stage 3 that needs no judge."""
     agreement: AgreementSettings | None = None
     """The last part of stage 3: other models must make the same calls. Not in the paper."""
+    answer: AnswerSettings | None = None
+    """A model that writes the final answer from the results, for the judges to judge. Not in the
+    paper, whose rows end with calls."""
     sandbox: SandboxSettings = SandboxSettings()
     """Where Python tools run."""
     rest: RestSettings = RestSettings()
@@ -148,6 +150,10 @@ class RunConfig(Settings):
     def _consistent(self) -> "RunConfig":
         if self.strategy == "calls_first" and self.sampling.pairs_per_prompt > 1:
             raise ValueError("sampling.pairs_per_prompt: calls_first asks for one query a prompt")
+        if self.turns.min < 2:
+            raise ValueError(f"turns.min: {self.turns.min}: a conversation has at least two turns")
+        if self.strategy == "calls_first" and self.points.get(Style.CLARIFY):
+            raise ValueError("points.clarify: needs `strategy: query_and_calls`")
         check_names(self.models, "models")
         check_names(self.judges, "further_judges")
         if not sum(self.points.values()):
@@ -264,6 +270,8 @@ _SECTIONS: tuple[type[Settings], ...] = (
     ExecuteSettings,
     GroundingSettings,
     AgreementSettings,
+    AnswerSettings,
+    Range,
     JudgeAuditSettings,
     SandboxSettings,
     EgressSettings,

@@ -28,12 +28,12 @@ class Style(StrEnum):
     """Tools shown, none of them fits, no call."""
     SEQUENTIAL = "sequential"
     """Several tools shown; a later call takes a value from the result of an earlier one."""
+    CLARIFY = "clarify"
+    """Something that is required is missing: the assistant asks back, is told, and calls."""
     MULTI_TURN = "multi_turn"
-    """A conversation in which the assistant makes calls more than once: data made elsewhere."""
+    """A conversation in which the assistant makes calls more than once."""
 
 
-GENERATED_STYLES: tuple[Style, ...] = tuple(s for s in Style if s is not Style.MULTI_TURN)
-"""The styles that prompts ask for; conversations come from elsewhere."""
 Strategy: TypeAlias = Literal["query_and_calls", "calls_first"]
 """The model writes both sides, as in the paper, or the query of calls that are drawn."""
 
@@ -116,10 +116,9 @@ class Reason(StrEnum):
     """No value of a call comes from the query."""
     DISAGREEMENT = "disagreement"
     ANSWER = "answer"
-    """The final answer does not follow from the results; the calls before it are right."""
+    """The final answer does not follow from the results; the calls do from the query."""
     NOTHING_MISSING = "nothing_missing"
     """A query that is to leave something out gives all that its calls need."""
-
     ENDPOINT = "endpoint"
     RATE_LIMITED = "rate_limited"
     CONTEXT_LENGTH = "context_length"
@@ -144,8 +143,7 @@ REASONS_OF: Mapping[Outcome, tuple[Reason, ...]] = {
     Outcome.FAIL_EXECUTION: (
         Reason.RAISED, Reason.TIMEOUT, Reason.CRASHED, Reason.MEMORY, Reason.OUTPUT_TOO_LARGE,
         Reason.NOT_SERIALIZABLE, Reason.HTTP_STATUS, Reason.ERROR_IN_BODY, Reason.CONNECTION,
-        Reason.EGRESS_DENIED, Reason.EMPTY_RESULT,
-        Reason.UNRESOLVED_REFERENCE,
+        Reason.EGRESS_DENIED, Reason.EMPTY_RESULT, Reason.UNRESOLVED_REFERENCE,
     ),
     Outcome.FAIL_SEMANTIC: (
         Reason.JUDGED_NO, Reason.COPIED, Reason.UNGROUNDED, Reason.DISAGREEMENT, Reason.ANSWER,
@@ -158,9 +156,7 @@ REASONS_OF: Mapping[Outcome, tuple[Reason, ...]] = {
 }  # fmt: skip
 """The reasons of each outcome but `verified`; every reason stands in one of them."""
 
-OUTCOME_OF: Mapping[Reason, Outcome] = {
-    reason: outcome for outcome, reasons in REASONS_OF.items() for reason in reasons
-}
+OUTCOME_OF = {reason: outcome for outcome, reasons in REASONS_OF.items() for reason in reasons}
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,6 +255,16 @@ class Pair:
 
     query: str
     calls: tuple[Call, ...]
+    clarification: "Clarification | None" = None
+    """Only of the style `clarify`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clarification:
+    """What the assistant asks when a query lacks something, and what the user then says."""
+
+    question: str
+    reply: str
 
 
 @dataclass(frozen=True, slots=True)

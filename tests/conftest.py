@@ -1,6 +1,8 @@
 """What tests share: one Ray, and a plain word where no Docker engine answers."""
 
 import functools
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +15,10 @@ from xdist.scheduler import LoadScopeScheduling
 from apigen_ray.pipeline.session import ray_session
 
 ROOT = Path(__file__).parents[1]
+
+# Processes that tests start, some hundred, would else compile all that they import: a second each.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def _docker_answers() -> bool:
@@ -37,11 +43,13 @@ def _needs_ray(file: str) -> bool:
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneRay:
     """Let other tests run beside those that need Ray, and no run beside a run."""
+    config.option.loadscopereorder = False  # by numbers of tests: Ray's are few and long
     return OneRay(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests that need Docker where no engine answers."""
+    """Begin with the tests that need Ray; skip those that need Docker where no engine answers."""
+    items.sort(key=lambda item: not _needs_ray(item.nodeid.split("::", maxsplit=1)[0]))
     marked = [item for item in items if item.get_closest_marker("docker")]
     if marked and not _docker_answers():
         for item in marked:

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 from collections import defaultdict
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -27,9 +28,14 @@ def modules():
 PATHS = dict(modules())
 
 
+@cache
+def parsed(path):
+    return ast.parse(path.read_text())
+
+
 def imported(path, *, lazily=False):
     """Modules that a module imports: when it is imported itself, or in its functions as well."""
-    tree = ast.parse(path.read_text())
+    tree = parsed(path)
     for node in ast.walk(tree) if lazily else tree.body:
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -38,11 +44,14 @@ def imported(path, *, lazily=False):
             yield from (name if name in PATHS else node.module for name in names)
 
 
+@cache
 def own_imports(*, lazily=False):
-    for name, path in PATHS.items():
-        for target in imported(path, lazily=lazily):
-            if target in PATHS and target != name:
-                yield name, target
+    return [
+        (name, target)
+        for name, path in PATHS.items()
+        for target in imported(path, lazily=lazily)
+        if target in PATHS and target != name
+    ]
 
 
 def room(name):
@@ -102,7 +111,7 @@ def test_functions_can_be_seen_at_once():
     long = {
         f"{name}:{node.name}": lines
         for name, path in PATHS.items()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (lines := (node.end_lineno or 0) - node.lineno + 1) > 50
     }
@@ -114,7 +123,7 @@ def test_lines_of_json_end_where_json_says():
     torn = [
         f"{name}:{node.name}"
         for name, path in PATHS.items()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and {"loads", "parse"} & {n.attr for n in ast.walk(node) if isinstance(n, ast.Attribute)}
         and _splits_lines(node)

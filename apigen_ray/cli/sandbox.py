@@ -105,7 +105,7 @@ SANDBOX = Group(
     Argument("--latency", "mean seconds per reply, in place of the profile's", type=float),
 )
 def simulate(port: int, host: str, profile: str, seed: int, latency: float | None) -> int:
-    from apigen_ray.models.simulated import run_server
+    from apigen_ray.models.simulated.server import run_server
 
     run_server(port, profile, seed, latency, host=host)
     return 0

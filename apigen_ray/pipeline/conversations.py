@@ -5,14 +5,41 @@ from collections.abc import Sequence
 from typing import Any
 
 from apigen_ray import strict_json
-from apigen_ray.records import Call, CallResult, Failed, Rejected, Stage
-from apigen_ray.run_folder.rows import Row, rejected_row, with_values
-from apigen_ray.stages.conversation import Messages, calls_of, is_one_question, turns_of
+from apigen_ray.records import (
+    Call,
+    CallResult,
+    Checked,
+    Failed,
+    Json,
+    Pair,
+    Reason,
+    Rejected,
+    Stage,
+    Style,
+)
+from apigen_ray.run_folder.rows import Row, checked_row, rejected_row, with_values
+from apigen_ray.stages.conversation import Messages, calls_of, is_one_question, query_of, turns_of
 from apigen_ray.stages.execute.dispatch import Dispatcher
 from apigen_ray.stages.execute.given import mismatches
+from apigen_ray.stages.grounding import left_out
+from apigen_ray.stages.messages import clarified_messages
 
 _MISMATCH = "result_mismatch"
 _MOST_MISMATCHES = 3
+
+
+def checked(row: Row, result: Checked | Rejected) -> Row:
+    """A row with its pair; as a conversation, if something had to be asked for."""
+    made = checked_row(row, result)
+    if isinstance(result, Rejected) or result.pair.clarification is None:
+        return made
+    messages = clarified_messages(result.pair)
+    return with_values(
+        made,
+        query=query_of(messages),
+        messages=strict_json.dumps(messages),
+        turns=strict_json.dumps([{"message": len(messages) - 1}]),
+    )
 
 
 def conversation_of(row: Row) -> Messages | None:
@@ -27,6 +54,17 @@ def mismatches_of(row: Row) -> list[str]:
     """The results that a conversation gives otherwise than our calls returned them, a line each."""
     turns: list[dict[str, Any]] = json.loads(row["turns"] or "[]")
     return [line for turn in turns for line in turn.get(_MISMATCH, ())]
+
+
+def nothing_missing(row: Row, pair: Pair, tools: Sequence[Json]) -> Rejected | None:
+    """Why a data point of the style `clarify` has nothing to ask for."""
+    conversation = conversation_of(row)
+    if row["style"] != Style.CLARIFY or conversation is None:
+        return None
+    if left_out(conversation, pair.calls, tools):
+        return None
+    detail = "no required value is missing in the first message and given in the reply"
+    return Rejected(Reason.NOTHING_MISSING, detail)
 
 
 async def executed_turns(

@@ -61,6 +61,10 @@ class Coordinator(ResponseCache, CrashTracker, InFlightTracker):
         self._output_tokens += sum(reply.output_tokens for _, reply in entries)
         return ResponseCache.put(self, entries)
 
+    def begin_wave(self) -> None:
+        """Count settled data points from zero."""
+        self._settled.clear()
+
     def report_settled(self, outcomes: Sequence[str]) -> None:
         """Count data points that a stage has settled."""
         self._settled.update(outcomes)

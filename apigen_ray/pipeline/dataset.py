@@ -1,53 +1,45 @@
-"""A run as one Ray dataset.
+"""A run on Ray: what its stages are, and how they share processes.
 
 Each model has its own `tasks -> generate(model)`, stage 1 included, in actors of its own. From
 there on, the streams of all models are one, `-> execute -> judge`, with shared actors. A small run
 has all stages in one actor. Rows stream to the driver, the only process that writes.
 """
 
-import math
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass, replace
 from itertools import groupby
 from operator import itemgetter
-from typing import Any
 
 import pyarrow as pa
 import ray
-import ray.data
-from ray.data import ActorPoolStrategy, Dataset
-from ray.data.read_api import (
-    from_blocks,
-)  # a millisecond a block; `from_arrow` runs a task for each
 
 from apigen_ray.config import ActorCount, Actors
-from apigen_ray.models.endpoints import Endpoint, share_of
+from apigen_ray.models.endpoints import Endpoint
+from apigen_ray.pipeline.executor import Executor
+from apigen_ray.pipeline.one_process import stream_small
 from apigen_ray.pipeline.operators import (
     AgreeBlock,
+    ConverseBlock,
+    Conversing,
     ExecuteBlock,
-    Executor,
     GenerateBlock,
     JudgeBlock,
     Panel,
-    Stages,
     task_item,
 )
 from apigen_ray.pipeline.session import ending
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.pipeline.sidecars import check_sidecars, placement
-from apigen_ray.pipeline.stream import stream
+from apigen_ray.pipeline.sizing import Operator, rows_per_block, share_for
 from apigen_ray.prompting.sampler import PromptSampler, Task
 from apigen_ray.prompting.seed_pool import need_pools
+from apigen_ray.report.activity import CONVERSE
 from apigen_ray.stages.ballot import Rule
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.grounding import GroundingSettings
 
-MAX_ROWS_PER_BLOCK = 64
-"""Even a small block costs about 5 ms of CPU at each operator, and twice that in the driver."""
 SMALL_RUN = 1000
 """Data points up to which a run of one model has all stages in one process."""
-FEW_REQUESTS = 16
-"""Up to this concurrency, replies come so slowly that each row can have a block of its own."""
 
 
 @dataclass(frozen=True)
@@ -59,11 +51,15 @@ class Jury:
     grounding: GroundingSettings
     panel: Panel | None = None
     """The solvers of `agreement`, if it is wanted."""
+    conversing: Conversing | None = None
+    """What goes on with conversations, if any are wanted."""
 
     @property
     def all_endpoints(self) -> tuple[Endpoint, ...]:
-        """Those of judges and solvers."""
-        return self.endpoints + (self.panel.endpoints if self.panel else ())
+        """Those of judges and solvers, and of whoever goes on with conversations."""
+        solvers = self.panel.endpoints if self.panel else ()
+        conversing = self.conversing.all_endpoints if self.conversing else ()
+        return (*self.endpoints, *solvers, *conversing)
 
 
 @dataclass(frozen=True)
@@ -89,18 +85,15 @@ def generate(
     """Run the tasks of all models side by side. A prompt that is never sent has no rows.
 
     Yields:
-        See `stream`.
+        Tables of settled rows as they arrive, and now and then an empty one.
     """
     shared = ray.put(sampler)
     verifying = _verifying(executor, jury, coordinator, actors)
-    streams = []
+    sources = []
     for generation in generations:
         endpoint = generation.endpoint
-        per_block = _rows_per_block([endpoint], jury.all_endpoints)
-        per_prompt = max((task.spec.count for task in generation.tasks), default=1)
-        items = [task_item(task) for task in generation.tasks]
-        source = _source(items, max(1, per_block // per_prompt))
-        share = _share(endpoint, actors.generate)
+        per_block = rows_per_block([endpoint], jury.all_endpoints)
+        share = share_for(endpoint, actors.generate)
         generating = Operator(
             f"generate({endpoint.name})",
             GenerateBlock,
@@ -108,14 +101,21 @@ def generate(
             actors.generate,
             share.concurrency,
         )
+        blocks = _task_blocks(generation, per_block)
         if is_small(generations, [generating, *verifying]):
-            together = _together([generating, *verifying], per_block)
-            yield from stream(_through(source, [together], per_block))
+            yield from stream_small(blocks, [generating, *verifying], per_block)
             return
-        streams.append(_through(source, [generating], per_block))
-    points = streams[0].union(*streams[1:]) if len(streams) > 1 else streams[0]
-    per_block = _rows_per_block([g.endpoint for g in generations], jury.all_endpoints)
-    yield from stream(_through(points, verifying, per_block))
+        sources.append((blocks, generating, per_block))
+    from apigen_ray.pipeline import ray_data  # noqa: PLC0415 - takes two seconds
+
+    points = ray_data.union(
+        [
+            ray_data.through(ray_data.source(blocks), [generating], per_block)
+            for blocks, generating, per_block in sources
+        ]
+    )
+    per_block = rows_per_block([g.endpoint for g in generations], jury.all_endpoints)
+    yield from ray_data.stream(ray_data.through(points, verifying, per_block))
 
 
 def end_early(
@@ -136,28 +136,17 @@ def verify(
     jury: Jury | None,
     coordinator: RemoteCoordinator,
     actors: Actors,
-) -> Iterator[pa.Table]:
+) -> Generator[pa.Table, None, None]:
     """Run rows that passed stage 1 through the stages that are given; yields like `generate`."""
-    per_block = _rows_per_block(jury.all_endpoints if jury else ())
+    per_block = rows_per_block(jury.all_endpoints if jury else ())
     blocks = [rows.slice(at, per_block) for at in range(0, len(rows), per_block)]
     verifying = _verifying(executor, jury, coordinator, actors)
-    yield from stream(_through(from_blocks(blocks), verifying, per_block))
+    if len(rows) <= SMALL_RUN and _fit_together(verifying):
+        yield from stream_small(blocks, verifying, per_block)
+        return
+    from apigen_ray.pipeline import ray_data  # noqa: PLC0415 - takes two seconds
 
-
-@dataclass(frozen=True)
-class Operator:
-    """A stage of the dataset, or several in one."""
-
-    name: str
-    stage: type
-    arguments: tuple[Any, ...]
-    actors: ActorCount
-    concurrency: int
-    """How many calls an actor has in flight."""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    """Where Ray may place its actors."""
-    blocks: int | None = None
-    """How many blocks an actor has in flight, if its concurrency does not say it."""
+    yield from ray_data.stream(ray_data.through(ray_data.source(blocks), verifying, per_block))
 
 
 def _verifying(
@@ -178,7 +167,7 @@ def _verifying(
             )
         )
     if jury:
-        shares = [_share(endpoint, actors.judge) for endpoint in jury.endpoints]
+        shares = [share_for(endpoint, actors.judge) for endpoint in jury.endpoints]
         operators.append(
             Operator(
                 "judge",
@@ -189,7 +178,7 @@ def _verifying(
             )
         )
     if jury and jury.panel:
-        shares = [_share(endpoint, actors.agree) for endpoint in jury.panel.endpoints]
+        shares = [share_for(endpoint, actors.agree) for endpoint in jury.panel.endpoints]
         operators.append(
             Operator(
                 "agree",
@@ -200,19 +189,29 @@ def _verifying(
                 placement(executor) if executor else {},
             )
         )
+    if jury and jury.conversing and executor:
+        operators.append(_conversing(jury.conversing, executor, coordinator, actors.converse))
     return operators
 
 
-def _through(rows: Dataset, operators: Sequence[Operator], per_block: int) -> Dataset:
-    for operator in operators:
-        rows = rows.map_batches(
-            _named(operator.name, operator.stage),
-            fn_constructor_args=operator.arguments,
-            compute=_pool(operator, per_block),
-            **_BLOCKWISE,
-            **operator.options,
-        )
-    return rows
+def _conversing(
+    conversing: Conversing, executor: Executor, coordinator: RemoteCoordinator, actors: ActorCount
+) -> Operator:
+    """The stage that goes on with conversations: as busy as the models that it asks allow."""
+    shared = replace(
+        conversing,
+        judges=tuple(share_for(endpoint, actors) for endpoint in conversing.judges),
+        generators=tuple(share_for(endpoint, actors) for endpoint in conversing.generators),
+        writer=conversing.writer and share_for(conversing.writer, actors),
+    )
+    return Operator(
+        CONVERSE,
+        ConverseBlock,
+        (shared, executor, coordinator),
+        actors,
+        max(endpoint.concurrency for endpoint in shared.all_endpoints),
+        placement(executor),
+    )
 
 
 def is_small(generations: Sequence[Generation], operators: Sequence[Operator]) -> bool:
@@ -226,20 +225,12 @@ def is_small(generations: Sequence[Generation], operators: Sequence[Operator]) -
         points <= SMALL_RUN
         and len(generations) == 1
         and not need_pools(generation.tasks for generation in generations)
-        and all(o.actors.max == 1 and not o.options for o in operators)
+        and _fit_together(operators)
     )
 
 
-def _together(operators: Sequence[Operator], per_block: int) -> Operator:
-    """Stages in one process, with as many blocks in flight as they have by themselves."""
-    return Operator(
-        "->".join(operator.name for operator in operators),
-        Stages,
-        tuple((operator.stage, operator.arguments) for operator in operators),
-        operators[0].actors,
-        sum(operator.concurrency for operator in operators),
-        blocks=sum(_blocks_in_flight(operator, per_block) for operator in operators),
-    )
+def _fit_together(operators: Sequence[Operator]) -> bool:
+    return all(o.actors.max == 1 and not o.options for o in operators)
 
 
 def _concurrent_calls(executor: Executor) -> int:
@@ -249,67 +240,14 @@ def _concurrent_calls(executor: Executor) -> int:
     )
 
 
-# Actors are idle nearly all of the time. With whole CPUs, a small machine could not run all stages
-# at once, and would deadlock; with none, Ray would put all actors on the head node.
-_BLOCKWISE: dict[str, Any] = {"num_cpus": 0.1, "batch_size": None, "batch_format": "pyarrow"}
-
-
-def _named(name: str, operator: type) -> type:
-    """The operator class, renamed: Ray's metrics, logs and dashboard show its name."""
-    return type(name, (operator,), {})
-
-
-def _rows_per_block(endpoints: Sequence[Endpoint], judges: Sequence[Endpoint] = ()) -> int:
-    """Small blocks at a low concurrency, so that rows move on soon; larger ones at a high one.
-
-    Single rows where any model works on few requests at a time, as a local engine does: its replies
-    take seconds or minutes, and no row should wait for those of others.
-    """
-    if any(endpoint.concurrency <= FEW_REQUESTS for endpoint in (*endpoints, *judges)):
-        return 1
-    concurrency = max((endpoint.concurrency for endpoint in endpoints), default=MAX_ROWS_PER_BLOCK)
-    return min(concurrency // 2, MAX_ROWS_PER_BLOCK)
-
-
-def _pool(operator: Operator, rows_per_block: int) -> ActorPoolStrategy:
-    """Actors, each with enough blocks in flight.
-
-    No block queues at an actor: actor calls may start in another order than they were sent, and a
-    block that waits for the pool of its round could block those that the pool is made from.
-    """
-    blocks = _blocks_in_flight(operator, rows_per_block)
-    return ActorPoolStrategy(
-        min_size=operator.actors.min,
-        max_size=operator.actors.max,
-        max_concurrent_calls_per_actor=blocks,
-        max_tasks_in_flight_per_actor=blocks,
-    )
-
-
-def _blocks_in_flight(operator: Operator, rows_per_block: int) -> int:
-    """Enough blocks for the calls that an actor has in flight, whose times vary widely.
-
-    A block ends with its slowest call: with log-normal times (sigma 1), the factor below is how
-    much longer that takes than the mean call.
-    """
-    slowest = max(1.0, 0.5 + math.log2(rows_per_block))
-    return operator.blocks or 4 + math.ceil(operator.concurrency * slowest / rows_per_block)
-
-
-def _share(endpoint: Endpoint, actors: ActorCount) -> Endpoint:
-    """Each actor's share of an endpoint's limits and price.
-
-    Shares are fixed: actors notice each other only by the latency and the refusals that they see.
-    """
-    concurrency = max(1, endpoint.concurrency // actors.max)
-    return share_of(endpoint, actors.max).model_copy(update={"concurrency": concurrency})
-
-
-def _source(items: Sequence[Mapping[str, Any]], items_per_block: int) -> Dataset:
+def _task_blocks(generation: Generation, per_block: int) -> list[pa.Table]:
     """The tasks in blocks, each of one round: later rounds wait for the rows of whole blocks."""
+    per_prompt = max((task.spec.count for task in generation.tasks), default=1)
+    items_per_block = max(1, per_block // per_prompt)
+    items = [task_item(task) for task in generation.tasks]
     blocks = []
     for _, of_round in groupby(items, key=itemgetter("round")):
-        rows = [dict(item) for item in of_round]
+        rows = list(of_round)
         starts = range(0, len(rows), items_per_block)
         blocks += [pa.Table.from_pylist(rows[start : start + items_per_block]) for start in starts]
-    return from_blocks(blocks)
+    return blocks

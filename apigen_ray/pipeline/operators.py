@@ -8,8 +8,6 @@ where everything that a model wrote is text: Arrow infers no types from it.
 
 import asyncio
 import json
-import logging
-import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
@@ -23,27 +21,21 @@ from apigen_ray.models.clients import client_of
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.structured_output import WITH_SCHEMA
 from apigen_ray.pipeline import steps
+from apigen_ray.pipeline.converse import Cast, converse_step
+from apigen_ray.pipeline.executor import Executor, dispatcher_of
 from apigen_ray.pipeline.metrics import MeteredModel
 from apigen_ray.pipeline.poison_rows import CrashGuard
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
+from apigen_ray.prompting.follow_up import Turns
 from apigen_ray.prompting.sampler import PromptSampler, PromptSpec, Task
 from apigen_ray.prompting.seed_pool import LAG
 from apigen_ray.records import Reason, Stage, Style
-from apigen_ray.report.activity import AGREE
-from apigen_ray.run_folder.event_log import ForwardingHandler, forward_logs
+from apigen_ray.report.activity import AGREE, CONVERSE
+from apigen_ray.run_folder.event_log import forward_logs
 from apigen_ray.run_folder.rows import Row, as_rows, as_table
 from apigen_ray.stages.agreement import AgreementSettings, Solver
 from apigen_ray.stages.ballot import Judge, Rule
 from apigen_ray.stages.check import CheckSettings
-from apigen_ray.stages.execute.dispatch import (
-    NO_MCP_TOOLS,
-    Dispatcher,
-    ExecuteSettings,
-    RestTools,
-)
-from apigen_ray.stages.execute.mcp import McpCaller, McpTools
-from apigen_ray.stages.execute.rest import RestCaller, RestSettings
-from apigen_ray.stages.execute.sandbox import Sandbox, SandboxSettings, ToolCode, open_sandbox
 from apigen_ray.stages.grounding import GroundingSettings
 
 
@@ -62,41 +54,6 @@ ENDING_POLL_S = 1.0
 
 
 @dataclass(frozen=True)
-class Executor:
-    """Everything an executor actor needs to run calls, anywhere in the cluster."""
-
-    settings: ExecuteSettings
-    sandbox: SandboxSettings
-    code: ToolCode
-    rest: RestSettings
-    rest_tools: RestTools
-    mcp: McpTools = NO_MCP_TOOLS
-
-    def can_run(self, function: str) -> bool:
-        """Whether there is code, an API or a server for a function."""
-        return function in self.code.functions or self.leaves_sandbox(function)
-
-    def leaves_sandbox(self, function: str) -> bool:
-        """Whether a function is called by its endpoint: an API or an MCP server."""
-        return function in self.rest_tools or function in self.mcp.tools
-
-    def dispatcher(
-        self, rest: RestCaller, open_sandbox: Callable[[], Awaitable[Sandbox]]
-    ) -> tuple[Dispatcher, McpCaller]:
-        """What runs calls, and the part of it that holds MCP servers, for whoever closes them."""
-        mcp = McpCaller(self.mcp, self.sandbox, self.rest, os.environ)
-        runner = Dispatcher(
-            self.rest_tools,
-            rest,
-            open_sandbox,
-            self.settings.errors,
-            mcp_tools=self.mcp,
-            mcp=mcp,
-        )
-        return runner, mcp
-
-
-@dataclass(frozen=True)
 class Panel:
     """The solvers of a run, and how many of them must agree."""
 
@@ -104,17 +61,30 @@ class Panel:
     settings: AgreementSettings
 
 
+@dataclass(frozen=True)
+class Conversing:
+    """What goes on with conversations: final answers, and further turns."""
+
+    judges: tuple[Endpoint, ...]
+    rule: Rule
+    grounding: GroundingSettings
+    check: CheckSettings
+    turns: Turns
+    writer: Endpoint | None
+    """Of the final answers; None if none are wanted."""
+    generators: tuple[Endpoint, ...]
+    """Those that write further turns; none if no conversation has any."""
+
+    @property
+    def all_endpoints(self) -> tuple[Endpoint, ...]:
+        """Those of all models that are asked."""
+        return (*self.judges, *self.generators, *([self.writer] if self.writer else []))
+
+
 def _client(endpoint: Endpoint, coordinator: RemoteCoordinator) -> CachingModel:
     client = client_of(endpoint, coordinator.notice)
     model = MeteredModel(client, endpoint, coordinator.report_load)
     return CachingModel(model, endpoint, coordinator)
-
-
-def _forward_logs(coordinator: RemoteCoordinator) -> None:
-    """Send what this process logs to the coordinator, once, however many stages run in it."""
-    handlers = logging.getLogger("apigen_ray").handlers
-    if not any(isinstance(handler, ForwardingHandler) for handler in handlers):
-        forward_logs(coordinator.log)
 
 
 class GenerateBlock:
@@ -128,7 +98,7 @@ class GenerateBlock:
         check: CheckSettings,
         pools: tuple[RemotePools, str],
     ) -> None:
-        _forward_logs(coordinator)
+        forward_logs(coordinator.log)
         self._sampler: PromptSampler = ray.get(sampler)
         self._samplers: dict[int, asyncio.Task[PromptSampler | None]] = {}
         self._pools, self._owner = pools
@@ -177,31 +147,15 @@ class GenerateBlock:
         self._model.end("the run is ending")
 
 
-class Stages:
-    """Several stages, one after the other, in one process."""
-
-    def __init__(self, *stages: tuple[Callable[..., BlockStage], tuple[Any, ...]]) -> None:
-        self._stages = [stage(*arguments) for stage, arguments in stages]
-        alone = asyncio.Lock()
-        for each in self._stages:
-            each.crash_guard.alone = alone
-
-    async def __call__(self, block: pa.Table) -> pa.Table:
-        """Process a block."""
-        for stage in self._stages:
-            block = await stage(block)
-        return block
-
-
 class ExecuteBlock:
     """Stage 2."""
 
     def __init__(self, executor: Executor, coordinator: RemoteCoordinator) -> None:
-        _forward_logs(coordinator)
+        forward_logs(coordinator.log)
         self._settings = executor.settings
         self._coordinator = coordinator
         self.crash_guard = CrashGuard("execute", coordinator)
-        self._runner = _dispatcher(executor)
+        self._runner = dispatcher_of(executor)
 
     async def __call__(self, block: pa.Table) -> pa.Table:
         """Process a block."""
@@ -211,21 +165,6 @@ class ExecuteBlock:
 
     async def _execute(self, row: Row) -> Row:
         return await steps.execute_step(row, self._runner, self._settings)
-
-
-def _dispatcher(executor: Executor) -> Dispatcher:
-    """Runs calls; the sandbox is opened with the first that needs it."""
-    opened: Sandbox | None = None
-    opening = asyncio.Lock()
-
-    async def sandbox() -> Sandbox:
-        nonlocal opened
-        async with opening:
-            opened = opened or await open_sandbox(executor.sandbox, executor.code)
-            return opened
-
-    rest = RestCaller(executor.rest, os.environ)
-    return executor.dispatcher(rest, sandbox)[0]
 
 
 class JudgeBlock:
@@ -238,11 +177,8 @@ class JudgeBlock:
         grounding: GroundingSettings,
         coordinator: RemoteCoordinator,
     ) -> None:
-        _forward_logs(coordinator)
-        self._judges = [
-            Judge(endpoint.name, _client(endpoint, coordinator), endpoint.lists_requests)
-            for endpoint in endpoints
-        ]
+        forward_logs(coordinator.log)
+        self._judges = _judges(endpoints, coordinator)
         self._rule = rule
         self._grounding = grounding
         self._coordinator = coordinator
@@ -262,13 +198,13 @@ class AgreeBlock:
     def __init__(
         self, panel: Panel, executor: Executor | None, coordinator: RemoteCoordinator
     ) -> None:
-        _forward_logs(coordinator)
+        forward_logs(coordinator.log)
         self._solvers = [
             Solver(endpoint.name, _client(endpoint, coordinator)) for endpoint in panel.endpoints
         ]
         self._settings = panel.settings
         self._with_schema = any(e.response_format in WITH_SCHEMA for e in panel.endpoints)
-        self._runner = _dispatcher(executor) if executor else None
+        self._runner = dispatcher_of(executor) if executor else None
         self._coordinator = coordinator
         self.crash_guard = CrashGuard(AGREE, coordinator)
 
@@ -280,6 +216,45 @@ class AgreeBlock:
         return await steps.agree_step(
             row, self._solvers, self._settings, self._runner, with_schema=self._with_schema
         )
+
+
+class ConverseBlock:
+    """After stage 3: final answers, and further turns."""
+
+    def __init__(
+        self, conversing: Conversing, executor: Executor, coordinator: RemoteCoordinator
+    ) -> None:
+        forward_logs(coordinator.log)
+        generators, writer = conversing.generators, conversing.writer
+        self._cast = Cast(
+            judges=_judges(conversing.judges, coordinator),
+            rule=conversing.rule,
+            grounding=conversing.grounding,
+            writer=_client(writer, coordinator) if writer else None,
+            generators={each.name: _client(each, coordinator) for each in generators},
+            constrained=frozenset(e.name for e in generators if e.response_format in WITH_SCHEMA),
+            turns=conversing.turns,
+            check=conversing.check,
+            execute=executor.settings,
+            runner=dispatcher_of(executor),
+        )
+        self._coordinator = coordinator
+        self.crash_guard = CrashGuard(CONVERSE, coordinator)
+
+    async def __call__(self, block: pa.Table) -> pa.Table:
+        """Process a block."""
+        guard, coordinator = self.crash_guard, self._coordinator
+        return await _process(block, self._converse, guard, Stage.JUDGE, coordinator)
+
+    async def _converse(self, row: Row) -> Row:
+        return await converse_step(row, self._cast)
+
+
+def _judges(endpoints: Sequence[Endpoint], coordinator: RemoteCoordinator) -> list[Judge]:
+    return [
+        Judge(endpoint.name, _client(endpoint, coordinator), endpoint.lists_requests)
+        for endpoint in endpoints
+    ]
 
 
 def _report_settled(rows: Sequence[Row], coordinator: RemoteCoordinator) -> None:

@@ -1,4 +1,4 @@
-"""Ray for a run: joined or started, with Ray Data configured for rows that are small and slow."""
+"""Ray for a run: joined or started. Ray Data is in `ray_data`: importing it takes two seconds."""
 
 import logging
 import os
@@ -6,21 +6,14 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import ray
 import ray._private.worker
-import ray.data
-from ray.data import DataContext
-from ray.data._internal.execution.backpressure_policy import (
-    ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY,
-    BackpressurePolicy,
-)
-from ray.data._internal.execution.operators.input_data_buffer import InputDataBuffer
-from ray.data._internal.execution.operators.union_operator import UnionOperator
 from upath import UPath
 
 from apigen_ray.errors import BadInput
@@ -29,17 +22,13 @@ from apigen_ray.run_folder.storage import is_local
 
 log = logging.getLogger(__name__)
 
-QUEUED_BLOCKS = 6
-"""An operator pauses while the next one has this many blocks queued, so that rows that are paid for
-are soon written. Ray's own back-pressure counts bytes, and rows are small."""
-
-POOL_UPSCALING_THRESHOLD = 0.9
-"""The utilization of a pool above which Ray Data adds an actor."""
-
 DYING_TRIES, DYING_S = 5, 0.2
 LONGEST_PARENT = 20
 """Characters of the folder for temporary files: Ray has sockets some levels below, whose paths may
 have 107."""
+
+WORKERS_IMPORT = "apigen_ray.pipeline.one_process"
+"""What Ray's first worker processes import when they start, while the driver prepares the run."""
 
 ending = threading.Event()
 """Set when the run in this process should start no more work."""
@@ -52,22 +41,37 @@ def ray_session(log: UPath) -> Iterator[None]:
     Args:
         log: The file for messages that Ray's native code writes to stderr. If it is on an object
             store, they stay on stderr, which is the log of a Ray job.
+
+    Raises:
+        BadInput: if Ray can't be joined or started.
+    """
+    with starting_ray(log) as wait_for_ray:
+        wait_for_ray()
+        yield
+
+
+@contextmanager
+def starting_ray(log: UPath) -> Iterator[Callable[[], object]]:
+    """As `ray_session`, but in a thread: starting Ray takes seconds, most of them waiting.
+
+    Yields:
+        What waits until Ray is up; it raises what `ray_session` does.
     """
     with _stderr_to(log) if is_local(log) else nullcontext():
         if ray.is_initialized():
-            _set_up_ray_data()
-            yield
+            yield lambda: None
             return
         folder = _own_folder()
-        try:
-            _start_ray(folder.path if folder else None)
-            _set_up_ray_data()
-            yield
-        finally:
-            ray.shutdown()
-            if folder:
-                folder.remove()
-            _remove_left_by_actors()
+        with ThreadPoolExecutor(1) as thread:
+            started = thread.submit(_start_ray, folder.path if folder else None)
+            try:
+                yield started.result
+            finally:
+                wait([started])  # what is half started can't be shut down
+                ray.shutdown()
+                if folder:
+                    folder.remove()
+                _remove_left_by_actors()
 
 
 def _remove_left_by_actors() -> None:
@@ -120,7 +124,11 @@ def _start_ray(folder: Path | None = None) -> None:
         _check_reachable(address)
     settings: dict[str, Any] = {}
     if local:
-        settings = {"object_store_memory": 1 << 30, "include_dashboard": False}
+        settings = {
+            "object_store_memory": 1 << 30,
+            "include_dashboard": False,
+            "_system_config": {"preload_python_modules": [WORKERS_IMPORT]},
+        }
     if folder:
         settings["_temp_dir"] = str(folder)
     # Ray prints what its nodes report, such as many starting workers, to the driver's own output.
@@ -156,47 +164,3 @@ def _check_reachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=5).close()
     except (OSError, ValueError) as error:
         raise BadInput(f"no Ray at RAY_ADDRESS={address}: {error}") from error
-
-
-def _set_up_ray_data() -> None:
-    context = DataContext.get_current()
-    context.enable_progress_bars = False
-    context.print_on_execution_start = False
-    context.execution_no_progress_timeout_s = 24 * 3600  # our own timeouts end what hangs
-    context.issue_detectors_config.detectors = []
-    # The queue cap below bounds memory by itself. Ray's budgets take a third of the driver's time
-    # here, and its memory monitoring starts a thread for each task.
-    context.op_resource_reservation_enabled = False
-    context.memory_usage_poll_interval_s = None
-    # No block queues at an actor: a pool is full, and may grow, when its actors' slots are taken.
-    context.autoscaling_config.actor_pool_util_upscaling_threshold = POOL_UPSCALING_THRESHOLD
-    context.set_config(ENABLED_BACKPRESSURE_POLICIES_CONFIG_KEY, [_QueueCap])
-    logging.getLogger("ray.data").setLevel(logging.ERROR)
-
-
-class _QueueCap(BackpressurePolicy):  # type: ignore[misc]
-    @property
-    def name(self) -> str:
-        return "QueueCap"
-
-    def can_add_input(self, op: Any) -> bool:
-        if ending.is_set() and all(isinstance(d, InputDataBuffer) for d in op.input_dependencies):
-            for queued in self._topology[op].input_queues:
-                queued.clear()  # as if the dataset ended here
-        following = list(_downstream(op))
-        waiting = [self._topology[d].total_enqueued_input_blocks() for d in following]
-        if not following:  # what the driver has not fetched yet
-            waiting = [self._topology[op].output_queue.num_blocks]
-        return all(blocks < QUEUED_BLOCKS for blocks in waiting)
-
-    def max_task_output_bytes_to_read(self, op: Any) -> None:
-        return None
-
-
-def _downstream(op: Any) -> Iterator[Any]:
-    """The operators that process the output of `op`; a union only passes it on."""
-    for following in op.output_dependencies:
-        if isinstance(following, UnionOperator):
-            yield from _downstream(following)
-        else:
-            yield following

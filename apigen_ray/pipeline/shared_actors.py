@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Collection, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import cast
 
 import ray
@@ -77,6 +78,12 @@ class RemoteCoordinator:
         """See `InFlightTracker.report_load`; each process is a client."""
         client = ray.get_runtime_context().get_worker_id()
         self._actor.report_load.remote(model, client, in_flight, limit)
+
+    def begin_wave(self) -> None:
+        """See `Coordinator.begin_wave`."""
+        self._actor.begin_wave.remote()
+        self._pending = None  # it was counted before
+        self._activity = replace(self._activity, settled={})
 
     def report_settled(self, outcomes: Sequence[str]) -> None:
         """See `Coordinator.report_settled`."""

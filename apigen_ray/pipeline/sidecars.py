@@ -7,7 +7,7 @@ import ray
 from ray.exceptions import GetTimeoutError
 
 from apigen_ray.errors import BadInput, SandboxLost
-from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.executor import Executor
 from apigen_ray.stages.execute.sandbox import open_sandbox
 
 SANDBOX_RESOURCE = "sandbox"

@@ -1,6 +1,6 @@
 """The stages as steps from row to row, which run in the Ray pipeline and, in tests, without Ray.
 
-A step never raises: `_errors_as_rows` turns every exception into rows of outcome `error`. A bad
+A step never raises: `errors_as_rows` turns every exception into rows of outcome `error`. A bad
 sample is a row with a reason, too.
 """
 
@@ -16,7 +16,13 @@ from apigen_ray.errors import InfrastructureError
 from apigen_ray.models import Model
 from apigen_ray.pipeline.chains import chain_of
 from apigen_ray.pipeline.charges import charged, shares
-from apigen_ray.pipeline.conversations import conversation_of, executed_turns, mismatches_of
+from apigen_ray.pipeline.conversations import (
+    checked,
+    conversation_of,
+    executed_turns,
+    mismatches_of,
+    nothing_missing,
+)
 from apigen_ray.pipeline.poison_rows import CRASH_LIMIT
 from apigen_ray.pipeline.verdicts import voted_row, with_findings
 from apigen_ray.prompting.pair_schema import calls_schema, schema_of
@@ -38,7 +44,6 @@ from apigen_ray.run_folder.event_log import log_context
 from apigen_ray.run_folder.rows import (
     Row,
     calls_form,
-    checked_row,
     new_row,
     rejected_row,
     with_column,
@@ -110,7 +115,7 @@ async def generate_step(
         reply = await model.complete(prompt.messages, schema, sample=prompt.id)
         return await check_step(rows, reply, prompt, settings)
 
-    return await _errors_as_rows(list(rows.values()), Stage.GENERATE, generate())
+    return await errors_as_rows(list(rows.values()), Stage.GENERATE, generate())
 
 
 async def check_step(
@@ -136,7 +141,7 @@ async def check_step(
         for point, row in rows.items()
     }
 
-    async def checked() -> list[Row]:
+    async def read() -> list[Row]:
         if rejected := no_completion(reply):
             return [rejected_row(row, Stage.CHECK, rejected) for row in answered.values()]
         results = check(
@@ -148,9 +153,9 @@ async def check_step(
             settings=settings,
             calls=prompt.calls,
         )
-        return [_with_copied(checked_row(r, results[i]), prompt) for i, r in answered.items()]
+        return [_with_copied(checked(r, results[i]), prompt) for i, r in answered.items()]
 
-    return await _errors_as_rows(list(answered.values()), Stage.CHECK, checked())
+    return await errors_as_rows(list(answered.values()), Stage.CHECK, read())
 
 
 def _with_copied(row: Row, prompt: Prompt) -> Row:
@@ -175,7 +180,7 @@ async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) 
             return [await executed_turns(ran, _pair(row).calls, done.results, runner)]
         return [rejected_row(ran, Stage.EXECUTE, done.rejection) if done.rejection else ran]
 
-    return (await _errors_as_rows([row], Stage.EXECUTE, executed()))[0]
+    return (await errors_as_rows([row], Stage.EXECUTE, executed()))[0]
 
 
 async def judge_step(
@@ -195,6 +200,8 @@ async def judge_step(
         found = with_findings(row, examined)
         if examined and examined.rejection:  # saves the judge's price
             return [rejected_row(found, Stage.JUDGE, examined.rejection)]
+        if unasked := nothing_missing(row, pair, tools):
+            return [rejected_row(found, Stage.JUDGE, unasked)]
         results = json.loads(row["execution_results"] or "[]")
         findings = (*mismatches_of(row), *(examined.remarks if examined else ()))
         ballot = await vote(
@@ -206,10 +213,11 @@ async def judge_step(
             sample=row["id"],
             findings=findings,
             conversation=conversation,
+            clarified=row["style"] == Style.CLARIFY,
         )
         return [voted_row(found, ballot)]
 
-    return (await _errors_as_rows([row], Stage.JUDGE, judged()))[0]
+    return (await errors_as_rows([row], Stage.JUDGE, judged()))[0]
 
 
 async def agree_step(
@@ -253,7 +261,7 @@ async def agree_step(
         detail = f"{found.text} solvers agree; {settings.require} must"
         return [rejected_row(solved, Stage.JUDGE, Rejected(Reason.DISAGREEMENT, detail))]
 
-    return (await _errors_as_rows([row], Stage.JUDGE, agreed()))[0]
+    return (await errors_as_rows([row], Stage.JUDGE, agreed()))[0]
 
 
 def _solution_form(solution: Solution) -> JsonObject:
@@ -270,7 +278,7 @@ def finished(rows: pa.Table) -> pa.Table:
     return with_column(rows, "outcome", outcome)
 
 
-async def _errors_as_rows(
+async def errors_as_rows(
     rows: Sequence[Row], stage: Stage, step: Awaitable[list[Row]]
 ) -> list[Row]:
     """The rows that a step returns; if it raises, the rows it was given, as errors.

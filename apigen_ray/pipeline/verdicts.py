@@ -1,5 +1,7 @@
 """What stage 3 finds and decides, as rows hold it."""
 
+from collections.abc import Iterable
+
 from apigen_ray import strict_json
 from apigen_ray.pipeline.charges import charged
 from apigen_ray.records import Json, JsonObject, Reason, Rejected, Stage
@@ -27,7 +29,7 @@ def voted_row(row: Row, ballot: Ballot) -> Row:
     voted = charged(row, ballot.replies)
     voted = with_values(voted, judge_s=sum(reply.seconds for reply in ballot.replies))
     if ballot.votes:
-        votes = [_vote_form(vote) for vote in ballot.votes]
+        votes = votes_form(ballot.votes)
         thought = ballot.votes[-1].thought  # of the deciding vote
         voted = with_values(voted, thought=thought, votes=strict_json.dumps(votes))
     if ballot.passed:
@@ -42,7 +44,11 @@ def voted_row(row: Row, ballot: Ballot) -> Row:
     return rejected_row(voted, Stage.JUDGE, refused)
 
 
+def votes_form(votes: Iterable[Vote]) -> list[Json]:
+    """Votes as rows hold them."""
+    return [_vote_form(vote) for vote in votes]
+
+
 def _vote_form(vote: Vote) -> JsonObject:
-    """A vote as rows hold it."""
     form: JsonObject = {"judge": vote.judge, "pass": vote.passed, "thought": vote.thought}
     return form | ({"reasoning": vote.reasoning} if vote.reasoning else {})

@@ -112,7 +112,7 @@ class CallsFirstSampler:
             drawn = random.choice([t for t in self.sampler.tools if self.calls.get(t.name)])
             tools = (drawn,) if spec.style in ONE_TOOL_STYLES else (*tools[1:], drawn)
             callable_ = [drawn]
-        if spec.style in (Style.SIMPLE, Style.MULTIPLE):
+        if spec.style in (Style.SIMPLE, Style.MULTIPLE, Style.MULTI_TURN):
             return tools, (random.choice(self.calls[random.choice(callable_).name]),)
         if spec.style is Style.PARALLEL:
             known = self.calls[callable_[0].name]

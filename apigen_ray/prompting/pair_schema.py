@@ -14,6 +14,9 @@ MOST_CALLS = 8
 """The most calls in a pair. Without a limit, a model constrained by a schema may write calls until
 its tokens run out."""
 
+MOST_OF_A_TURN = 3
+"""The most calls in a turn of a conversation, which asks for one or two."""
+
 LONG_TEXT = 120
 """A text that may be this long is left unbounded here; stage 1 checks its length."""
 
@@ -39,11 +42,11 @@ def pairs_schema(style: Style, tools: Sequence[Tool], count: int) -> JsonObject:
     calls, because no engine supports `uniqueItems`, texts longer than a limit of `LONG_TEXT` or
     more, and what a reference refers to.
     """
-    query: JsonObject = {"type": "string", "pattern": f"^{CHARACTER}{{1,}}$"}
+    text: JsonObject = {"type": "string", "pattern": f"^{CHARACTER}{{1,}}$"}
+    said = ("query", "question", "reply") if style is Style.CLARIFY else ("query",)
     chained = style is Style.SEQUENTIAL
-    pair = _object(
-        query=query, answers=_answers(style, [_call(tool, chained=chained) for tool in tools])
-    )
+    answers = _answers(style, [_call(tool, chained=chained) for tool in tools])
+    pair = _object(**dict.fromkeys(said, text), answers=answers)
     pairs: JsonObject = {"type": "array", "items": pair, "minItems": count, "maxItems": count}
     return _with_definitions(_object(pairs=pairs), tools)
 
@@ -72,8 +75,10 @@ def _answers(style: Style, calls: Sequence[Json]) -> JsonObject:
     match style:
         case Style.IRRELEVANCE:
             return {"type": "array", "minItems": 0, "maxItems": 0}
-        case Style.SIMPLE | Style.MULTIPLE:
+        case Style.SIMPLE | Style.MULTIPLE | Style.CLARIFY:
             return {"type": "array", "items": one, "minItems": 1, "maxItems": 1}
+        case Style.MULTI_TURN:
+            return {"type": "array", "items": one, "minItems": 1, "maxItems": MOST_OF_A_TURN}
         case Style.PARALLEL | Style.SEQUENTIAL:
             return {"type": "array", "items": one, "minItems": 2, "maxItems": MOST_CALLS}
         case _:

@@ -262,6 +262,8 @@ class Sampler:
 
     def draw_examples(self, style: Style, tools: Sequence[Tool], random: Random) -> list[Seed]:
         """Seeds of the same style, preferably over tools of the same categories."""
+        if style is Style.MULTI_TURN:  # no seed is a conversation; its beginning looks like these
+            style = Style.MULTIPLE
         wanted = self.settings.examples.draw(random)
         categories = sorted({tool.category for tool in tools})
         near = {s.id: s for c in categories for s in self._seeds_by_category.get((style, c), ())}

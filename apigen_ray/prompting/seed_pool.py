@@ -24,14 +24,14 @@ from apigen_ray import strict_json
 from apigen_ray.datasets.near_duplicates import NearDuplicateIndex
 from apigen_ray.models.settings import Settings
 from apigen_ray.prompting.sampler import Task, point_id
-from apigen_ray.records import Call, Outcome, Pair, Seed, Style, Tool
+from apigen_ray.records import Call, Clarification, Outcome, Pair, Seed, Style, Tool
 from apigen_ray.run_folder.rows import Row, as_rows, pair_form
 from apigen_ray.run_folder.store import RunFolder, digest
 from apigen_ray.stages.similarity import functions_text
 
 LAG = 2
 """The pool of round k has pairs verified up to round k - LAG."""
-COLUMNS = ("id", "model", "style", "round", "query", "answers", "tools", "outcome")
+COLUMNS = ("id", "model", "style", "round", "query", "answers", "tools", "outcome", "messages")
 """The columns that a pool is made from."""
 
 
@@ -136,7 +136,8 @@ class SeedPools:
             owner, round_ = self.owner(row["model"]), row["round"]
             self._waiting[owner, round_].discard(row["id"])
             needed = self._last[owner].round - LAG < round_ < self._rounds[owner] - LAG
-            if row["outcome"] == Outcome.VERIFIED and needed:
+            is_pair = row["style"] != Style.MULTI_TURN
+            if row["outcome"] == Outcome.VERIFIED and needed and is_pair:
                 self._verified[owner, round_].append(_verified_pair(row, self._tools))
 
     def ready(self) -> Iterator[Pool]:
@@ -217,6 +218,9 @@ def _verified_pair(row: Row, tools: Mapping[str, Tool]) -> Seed:
     names = [tool["name"] for tool in json.loads(row["tools"])]
     answers = json.loads(row["answers"] or "[]")
     given = {"id": row["id"], "style": row["style"], "query": row["query"]}
+    if row["style"] == Style.CLARIFY:
+        said = [message["content"] for message in json.loads(row["messages"] or "[]")]
+        given |= dict(zip(("query", "question", "reply"), said, strict=False))
     return _seed({**given, "answers": answers, "tools": names}, tools)
 
 
@@ -228,4 +232,6 @@ def _seed_form(pair: Seed) -> dict[str, Any]:
 def _seed(form: Mapping[str, Any], tools: Mapping[str, Tool]) -> Seed:
     calls = tuple(Call(call["name"], call["arguments"]) for call in form["answers"])
     shown = tuple(tools[name] for name in form["tools"])
-    return Seed(form["id"], Style(form["style"]), Pair(form["query"], calls), shown)
+    style = Style(form["style"])
+    told = Clarification(form["question"], form["reply"]) if style is Style.CLARIFY else None
+    return Seed(form["id"], style, Pair(form["query"], calls, told), shown)

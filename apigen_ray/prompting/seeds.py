@@ -6,7 +6,7 @@ from typing import Any
 from apigen_ray import strict_json
 from apigen_ray.datasets.xlam import json_field, read_rows, row_tools, style_of
 from apigen_ray.errors import BadInput
-from apigen_ray.records import Json, Reason, Rejected, Seed, Style, Tool
+from apigen_ray.records import Json, JsonObject, Reason, Rejected, Seed, Style, Tool
 from apigen_ray.stages.check import CheckSettings, check_pair, signatures_of
 
 
@@ -54,7 +54,8 @@ def _seed(where: str, row: Mapping[str, Any], known: Mapping[str, Tool]) -> Seed
     if not tools:
         raise BadInput(f"{where}: tools: a seed must name the tools that were shown")
     style = _style(where, row, answers, tools)
-    pair: Json = {"query": row.get("query"), "answers": answers}
+    said: JsonObject = {key: row.get(key) for key in ("query", "question", "reply") if key in row}
+    pair: Json = {**said, "answers": answers}
     checked = check_pair(
         pair, style=style, signatures=signatures_of(tools), settings=CheckSettings()
     )

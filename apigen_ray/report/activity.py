@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 AGREE = "agree"
 """The part of stage 3 that asks solvers: it works on rows of its own."""
+CONVERSE = "converse"
+"""What comes after it: final answers and further turns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +18,7 @@ class Activity:
     requests: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """By model: the requests in flight, and the limit on them."""
     settled: Mapping[str, int] = field(default_factory=dict)
-    """By outcome: the data points that a stage has settled so far in this attempt at the run."""
+    """By outcome: the data points that a stage has settled so far in this wave."""
     replies: int = 0
     """The replies so far in this attempt at the run, those from the cache included."""
     output_tokens: int = 0

@@ -18,7 +18,8 @@ def subtitle(manifest: Mapping[str, Any]) -> str:
 def warnings(manifest: Mapping[str, Any]) -> list[str]:
     """That models are simulated, if any is."""
     config = manifest.get("config", {})
-    models = [*config.get("models", []), config.get("judge") or {}]
+    writer = (config.get("answer") or {}).get("model")
+    models = [*config.get("models", []), config.get("judge") or {}, writer or {}]
     names = [model["name"] for model in models if model.get("kind") == "simulated"]
     if not names:
         return []
@@ -43,6 +44,10 @@ def _facts(manifest: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if judged:
         judges = [config.get("judge"), *config.get("further_judges", ())]
         yield "judge" if len(judges) == 1 else "judges", _names(judges)
+    for label, section in (("solvers", "agreement"), ("answers", "answer")):
+        settings = config.get(section) or {}
+        asked = settings.get("models") or [settings.get("model")]
+        yield label, _names(asked)
     sandbox = manifest.get("sandbox") or {}
     yield "sandbox", ", ".join(str(sandbox[key]) for key in ("kind", "image") if sandbox.get(key))
     yield "tools", ", ".join(map(str, (given or config).get("tools") or ()))

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from apigen_ray.records import OUTCOME_OF, Outcome, Reason, Stage
-from apigen_ray.report.activity import AGREE, Activity
+from apigen_ray.report.activity import AGREE, CONVERSE, Activity
 from apigen_ray.report.quality import Quality
 from apigen_ray.report.rates import RecentRate, clock, rate_text
 from apigen_ray.report.refresh import refresh
@@ -60,7 +60,6 @@ class Progress:
         self._requested = requested
         self._before = Counter(before)
         self._arrived: Counter[str] = Counter()
-        self._settled_before = activity().settled
         self._cost = 0.0
         self._now = now
         self._start = self._logged = now()
@@ -106,14 +105,12 @@ class Progress:
             self._console.print(Text("\n  ").join(lines), soft_wrap=True)
 
     def _settled(self, activity: Activity) -> Counter[str]:
-        """What this attempt has settled, by outcome.
+        """What this wave has settled, by outcome.
 
         Rejected data points count when they are rejected, not when they have passed through the
         later stages to the driver.
         """
-        rejected = Counter(activity.settled)
-        rejected.subtract(self._settled_before)
-        return self._arrived | rejected
+        return self._arrived | Counter(activity.settled)
 
     def _counts(self, settled: Counter[str]) -> Text:
         outcomes = self._before + settled
@@ -145,7 +142,7 @@ class Progress:
 
 
 def _at_work(activity: Activity) -> list[Text]:
-    order = [*(stage.value for stage in Stage), AGREE]
+    order = [*(stage.value for stage in Stage), AGREE, CONVERSE]
     stages = sorted(
         activity.rows.items(), key=lambda item: (order.index(item[0].partition("(")[0]), item)
     )

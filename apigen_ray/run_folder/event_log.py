@@ -28,6 +28,7 @@ MAX_PER_MINUTE = 30
 UPLOAD_INTERVAL_S = 5.0
 
 _STANDARD_ATTRIBUTES = vars(logging.makeLogRecord({})).keys()
+_logger = logging.getLogger("apigen_ray")
 _context: ContextVar[JsonObject] = ContextVar("log_context")
 
 
@@ -70,23 +71,27 @@ class ForwardingHandler(logging.Handler):
             self.handleError(record)
 
 
-def forward_logs(send: Callable[[JsonObject], object]) -> ForwardingHandler:
-    """Send everything this process logs from now on."""
-    logger = logging.getLogger("apigen_ray")
-    logger.setLevel(logging.INFO)
-    handler = ForwardingHandler(send)
-    logger.addHandler(handler)
-    return handler
+def forward_logs(send: Callable[[JsonObject], object]) -> None:
+    """Send everything this process logs from now on, once, however many stages run in it."""
+    if not any(isinstance(handler, ForwardingHandler) for handler in _logger.handlers):
+        _add_handler(send)
 
 
 @contextmanager
 def forwarding_logs(send: Callable[[JsonObject], object]) -> Iterator[None]:
     """Send everything this process logs in the context."""
-    handler = forward_logs(send)
+    handler = _add_handler(send)
     try:
         yield
     finally:
-        logging.getLogger("apigen_ray").removeHandler(handler)
+        _logger.removeHandler(handler)
+
+
+def _add_handler(send: Callable[[JsonObject], object]) -> ForwardingHandler:
+    _logger.setLevel(logging.INFO)
+    handler = ForwardingHandler(send)
+    _logger.addHandler(handler)
+    return handler
 
 
 def _line(record: logging.LogRecord) -> JsonObject:

@@ -38,7 +38,8 @@ class Row(TypedDict):
 
     A conversation has its `messages` as JSON text, in OpenAI's form with arguments as objects. Its
     `query` is what the user says, `answers` and `execution_results` have the calls of all turns,
-    `turns` says of each turn of the assistant with calls what was found. Both are None of a pair.
+    `turns` says of each turn of the assistant with calls, and of each final answer that was judged,
+    what was found. Both are None of a pair.
     """
 
     id: str
@@ -185,7 +186,10 @@ def rejected_row(row: Row, stage: Stage, rejected: Rejected) -> Row:
 
 def pair_form(pair: Pair) -> JsonObject:
     """A pair in the form of prompts and completions."""
-    return {"query": pair.query, "answers": calls_form(pair.calls)}
+    told: JsonObject = {"query": pair.query}
+    if pair.clarification:
+        told |= {"question": pair.clarification.question, "reply": pair.clarification.reply}
+    return told | {"answers": calls_form(pair.calls)}
 
 
 def calls_form(calls: Iterable[Call]) -> list[Json]:

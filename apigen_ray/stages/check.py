@@ -16,6 +16,7 @@ from apigen_ray.models.settings import Settings
 from apigen_ray.records import (
     Call,
     Checked,
+    Clarification,
     Json,
     JsonObject,
     Pair,
@@ -118,7 +119,7 @@ def _with_calls(pair: Json, calls: Sequence[Call]) -> Json:
     """A completion's query with the calls that it was written for."""
     if not isinstance(pair, dict):
         return pair
-    return {"query": pair.get("query"), "answers": calls_form(calls)}
+    return {**pair, "answers": calls_form(calls)}
 
 
 def no_completion(reply: Reply) -> Rejected | None:
@@ -148,19 +149,23 @@ def pair_count(text: str, settings: CheckSettings) -> int:
 def check_pair(
     value: Json, *, style: Style | None, signatures: Signatures, settings: CheckSettings
 ) -> Checked | Rejected:
-    """Check one `{"query", "answers": [{"name", "arguments"}]}`."""
+    """Check one `{"query", "answers": [{"name", "arguments"}]}`.
+
+    In the style `clarify`, it also has the assistant's "question" and the user's "reply" to it.
+    """
     query = value.get("query") if isinstance(value, dict) else None
     answers = value.get("answers") if isinstance(value, dict) else None
     try:
         if not isinstance(value, dict):
             raise Flaw(Reason.WRONG_TYPE, f"pair: {_shown(value)} is not of type 'object'")
         calls, coerced = _calls(value, signatures, style, settings)
+        clarification = _clarification(value) if style is Style.CLARIFY else None
         _check_style(calls, style)
     except Flaw as flaw:
         shown_query = query if isinstance(query, str) else None
         return Rejected(flaw.reason, flaw.detail, shown_query, answers)
     assert isinstance(query, str)
-    return Checked(Pair(query, tuple(calls)), tuple(coerced))
+    return Checked(Pair(query, tuple(calls), clarification), tuple(coerced))
 
 
 # --- the text
@@ -243,6 +248,14 @@ def _calls(
     return check_calls(answers, signatures, settings, chained=style is Style.SEQUENTIAL)
 
 
+def _clarification(pair: JsonObject) -> Clarification:
+    said = [_field(pair, key, str, "pair") for key in ("question", "reply")]
+    for key, text in zip(("question", "reply"), said, strict=True):
+        if not text.strip():
+            raise Flaw(Reason.EMPTY_QUERY, f"{key}: is empty")
+    return Clarification(*said)
+
+
 def check_calls(
     answers: Sequence[Json],
     signatures: Signatures,
@@ -317,7 +330,7 @@ def _field(value: JsonObject, key: str, kind: type, where: str) -> Any:
 def _check_style(calls: Sequence[Call], style: Style | None) -> None:
     functions = len({call.name for call in calls})
     wanted: str | None = None
-    if style in (Style.SIMPLE, Style.MULTIPLE) and len(calls) != 1:
+    if style in (Style.SIMPLE, Style.MULTIPLE, Style.CLARIFY) and len(calls) != 1:
         wanted = "exactly one call"
     elif style is Style.PARALLEL and len(calls) < 2:
         wanted = "at least two calls"

@@ -25,7 +25,7 @@ from apigen_ray.tools.references import references_of
 
 TEMPLATE_NAMES = (
     "judge_system.txt", "judge_format.txt", "judge_format_plain.txt", "judge.txt",
-    "judge_references.txt", "judge_conversation.txt", "judge_again.txt",
+    "judge_references.txt", "judge_conversation.txt", "judge_clarify.txt", "judge_again.txt",
 )  # fmt: skip
 
 RESULT_CHARACTERS = 2000
@@ -49,6 +49,7 @@ async def vote(
     sample: str,
     findings: Sequence[str] = (),
     conversation: Messages | None = None,
+    clarified: bool = False,
 ) -> Ballot:
     """Ask judges until their votes decide; for the arguments, see `judge`."""
 
@@ -61,6 +62,7 @@ async def vote(
             sample=sample,
             findings=findings,
             conversation=conversation,
+            clarified=clarified,
         )
 
     return await poll(ask, judges, rule)
@@ -75,6 +77,7 @@ async def judge(
     sample: str,
     findings: Sequence[str] = (),
     conversation: Messages | None = None,
+    clarified: bool = False,
 ) -> Judgement:
     """Ask one judge for a verdict; see `ask_for_verdict`.
 
@@ -86,6 +89,7 @@ async def judge(
         sample: The id of the data point: the cache keeps equal questions about others apart.
         findings: What was found without a model, in sentences.
         conversation: The messages, where there is more than a query and its calls.
+        clarified: Whether it is one in which something is missing at first, and is asked for.
 
     Raises:
         EndpointError: if the judge can't be reached.
@@ -93,7 +97,7 @@ async def judge(
     if conversation is None:
         request = _request(pair, tools, results, findings)
     else:
-        request = _conversation_request(conversation, tools, results, findings)
+        request = _conversation_request(conversation, tools, results, findings, clarified)
     messages = _prompt(request, lists_requests=asked.lists_requests)
     calls = len(pair.calls) if conversation is None else 0
     return await ask_for_verdict(messages, asked, calls=calls, sample=sample)
@@ -136,10 +140,11 @@ def _conversation_request(
     tools: Sequence[Json],
     results: Sequence[JsonObject],
     findings: Sequence[str],
+    clarified: bool,
 ) -> str:
     """A line for each message, and for its results."""
     return TEMPLATES.render(
-        "judge_conversation.txt",
+        "judge_clarify.txt" if clarified else "judge_conversation.txt",
         tools=tools_text(tools).replace("</", "<\\/"),
         messages="\n".join(_lines(conversation, iter(results))),
         findings=_findings_block(findings),

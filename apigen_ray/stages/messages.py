@@ -5,17 +5,38 @@ from itertools import islice
 from typing import Any
 
 from apigen_ray import strict_json
-from apigen_ray.records import JsonObject
+from apigen_ray.records import JsonObject, Pair
+from apigen_ray.run_folder.rows import calls_form
 from apigen_ray.stages.conversation import NO_CALL, turns_of
 from apigen_ray.tools.references import end_of_group
 
 
 def pair_messages(query: str, calls: Sequence[JsonObject]) -> list[JsonObject]:
     """A query and its calls as messages."""
-    return [{"role": "user", "content": query}, _reply(calls)]
+    return [{"role": "user", "content": query}, reply_with_calls(calls)]
 
 
-def _reply(calls: Sequence[JsonObject], first: int = 0) -> JsonObject:
+def opening(query: str, calls: Sequence[JsonObject], results: Sequence[Any]) -> list[JsonObject]:
+    """The messages of a data point: a pair, or calls one after the other where they refer."""
+    if any("arguments" in result for result in results):
+        return chain_messages(query, calls, results)
+    return pair_messages(query, calls)
+
+
+def clarified_messages(pair: Pair) -> list[JsonObject]:
+    """The messages of a pair with something missing: query, question, reply, calls."""
+    assert pair.clarification is not None
+    made: list[Any] = calls_form(pair.calls)
+    return [
+        {"role": "user", "content": pair.query},
+        {"role": "assistant", "content": pair.clarification.question},
+        {"role": "user", "content": pair.clarification.reply},
+        reply_with_calls(made),
+    ]
+
+
+def reply_with_calls(calls: Sequence[JsonObject], first: int = 0) -> JsonObject:
+    """What the assistant says when it makes calls; the first has the number `first`."""
     reply: JsonObject = {"role": "assistant", "content": "" if calls else NO_CALL}
     if calls:
         reply["tool_calls"] = [
@@ -45,7 +66,7 @@ def chain_messages(
     start = 0
     while start < len(made):
         end = end_of_group(arguments, start)
-        messages.append(_reply(made[start:end], start))
+        messages.append(reply_with_calls(made[start:end], start))
         start = end
     return messages
 

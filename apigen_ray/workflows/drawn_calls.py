@@ -14,7 +14,7 @@ from apigen_ray import strict_json
 from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput
 from apigen_ray.pipeline.dataset import verify
-from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.executor import Executor
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.prompting.draw_calls import draw_calls
 from apigen_ray.prompting.draw_chains import draw_chains, without_references

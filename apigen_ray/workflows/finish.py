@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -102,6 +104,11 @@ class RunResult:
     def __repr__(self) -> str:
         counts = ", ".join(f"{number} {outcome}" for outcome, number in self.outcomes.items())
         return f"<{type(self).__name__} {self.path}: {self.requested} requested, {counts}>"
+
+
+def import_ahead() -> None:
+    """Import in a thread what only the end of a run needs: it takes a second."""
+    Thread(target=import_module, args=["apigen_ray.report.charts"], daemon=True).start()
 
 
 def finish(

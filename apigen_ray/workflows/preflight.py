@@ -12,7 +12,7 @@ from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput, StoreLost
 from apigen_ray.models.clients import ModelSettings
 from apigen_ray.models.vllm import VllmEndpoint
-from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.executor import Executor
 from apigen_ray.pipeline.session import ray_nodes, ray_session
 from apigen_ray.pipeline.sidecars import check_sidecars
 from apigen_ray.pipeline.vllm_engine import check_gpu_capacity
@@ -29,8 +29,9 @@ from apigen_ray.workflows.prepare import (
     endpoints_of,
     judge_settings,
     prepare_executor,
+    settings_of,
     solver_settings,
-    verifier_settings,
+    writer_settings,
 )
 from apigen_ray.workflows.reachable import reachable_tools
 from apigen_ray.workflows.trial import generator_trial, judge_trial, solver_trial
@@ -68,8 +69,7 @@ class _Found:
 def _checks(config: RunConfig, console: Console) -> Iterator[tuple[str, Check]]:
     found = _Found()
     yield "tools", partial(_tools, config, console, found)
-    verifiers = verifier_settings(config)
-    asked = {model.name: model for model in config.models} | verifiers
+    asked = settings_of(config)
     for key, model in asked.items():
         if not isinstance(model, VllmEndpoint):
             yield f"model {key}", partial(_model, key, model, config, found, console)
@@ -105,7 +105,7 @@ def _model(
             trial = judge_trial(config, found.seeds, lists_requests=endpoints[key].lists_requests)
         elif key in solver_settings(config):
             trial = solver_trial(config, found.seeds)
-        elif found.library:
+        elif found.library and key not in writer_settings(config):
             trial = generator_trial(config, found.library, found.seeds)
         return trial.run(endpoints[key]) if trial else "answers"
 

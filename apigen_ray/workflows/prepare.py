@@ -21,10 +21,12 @@ from apigen_ray.models.local import LocalEndpoint, local_servers
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.models.vllm import VllmEndpoint
 from apigen_ray.pipeline.dataset import Jury
-from apigen_ray.pipeline.operators import Executor, Panel
-from apigen_ray.pipeline.session import node_count, ray_session
+from apigen_ray.pipeline.executor import Executor
+from apigen_ray.pipeline.operators import Conversing, Panel
+from apigen_ray.pipeline.session import node_count
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.pipeline.vllm_engine import engines
+from apigen_ray.prompting.follow_up import Turns
 from apigen_ray.prompting.sampler import ONE_TOOL_STYLES
 from apigen_ray.records import JsonObject, PythonBackend, RestBackend, Style, VirtualBackend
 from apigen_ray.run_folder.event_log import forwarding_logs
@@ -80,9 +82,20 @@ def solver_settings(config: RunConfig) -> dict[str, ModelSettings]:
     return {f"solver/{solver.name}": solver for solver in config.solvers}
 
 
+def writer_settings(config: RunConfig) -> dict[str, ModelSettings]:
+    """The writer of final answers, by such a key."""
+    return {"writer": config.answer.model} if config.answer else {}
+
+
 def verifier_settings(config: RunConfig) -> dict[str, ModelSettings]:
     """All models that verify what others have generated."""
     return judge_settings(config) | solver_settings(config)
+
+
+def settings_of(config: RunConfig) -> dict[str, ModelSettings]:
+    """All models of a run, by keys: the generating ones have their names."""
+    generating = {model.name: model for model in config.models}
+    return generating | verifier_settings(config) | writer_settings(config)
 
 
 def jury_of(config: RunConfig, endpoints: Mapping[str, Endpoint]) -> Jury:
@@ -93,6 +106,21 @@ def jury_of(config: RunConfig, endpoints: Mapping[str, Endpoint]) -> Jury:
         config.votes,
         config.grounding,
         Panel(solvers, config.agreement) if config.agreement else None,
+    )
+
+
+def conversing_of(
+    config: RunConfig, endpoints: Mapping[str, Endpoint], jury: Jury
+) -> Conversing | None:
+    """What goes on with conversations, if any are wanted."""
+    names = [model.name for model in config.models] if config.points.get(Style.MULTI_TURN) else []
+    writer = next((endpoints[key] for key in writer_settings(config)), None)
+    if not names and not writer:
+        return None
+    generators = tuple(endpoints[name] for name in names)
+    turns = Turns(config.turns, config.seed)
+    return Conversing(
+        jury.endpoints, jury.rule, jury.grounding, config.check, turns, writer, generators
     )
 
 
@@ -173,17 +201,16 @@ def check_reach(settings: Mapping[str, ModelSettings]) -> None:
 def coordination(
     folder: RunFolder, replies: UPath | None, limits: Limits
 ) -> Iterator[RemoteCoordinator]:
-    """Ray, and the coordinator that all actors of a run share, while the context is open.
+    """The coordinator that all actors of a run share, while the context is open. Needs Ray.
 
     Args:
-        folder: The run folder, which gets the logs; what its rows cost counts towards the limits.
+        folder: The run folder, which gets the log; what its rows cost counts towards the limits.
         replies: Where replies of models are kept; None to keep none.
         limits: What the run may spend.
     """
-    with ray_session(folder.path / "ray.log"):
-        coordinator = RemoteCoordinator(folder.path, replies, limits, *folder.spent())
-        with forwarding_logs(coordinator.log):
-            yield coordinator
+    coordinator = RemoteCoordinator(folder.path, replies, limits, *folder.spent())
+    with forwarding_logs(coordinator.log):
+        yield coordinator
 
 
 def probe(endpoint: Endpoint, notice: Callable[[str], object]) -> None:

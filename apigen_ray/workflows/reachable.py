@@ -11,7 +11,7 @@ from rich.console import Console
 
 from apigen_ray.config import RunConfig
 from apigen_ray.errors import BadInput
-from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.executor import Executor
 from apigen_ray.records import McpBackend, PythonBackend, Reason, Rejected, Stage, Tool
 from apigen_ray.run_folder.rows import Row, rejected_row
 from apigen_ray.stages.execute.mcp import McpServers

@@ -3,20 +3,22 @@
 import logging
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
+from upath import UPath
 
 from apigen_ray.config import RunConfig, as_config
 from apigen_ray.models.budget import SAME_COMMAND, Limits
 from apigen_ray.models.endpoints import Endpoint, split_limits
 from apigen_ray.models.response_cache import Summary
 from apigen_ray.pipeline.dataset import Generation, end_early, generate
-from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.executor import Executor
+from apigen_ray.pipeline.session import starting_ray
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.calls_first import CallsFirstSampler
 from apigen_ray.prompting.sampler import PromptSampler, Sampler, Task
@@ -32,19 +34,20 @@ from apigen_ray.tools.library import Library, load_library
 from apigen_ray.workflows.audit.judge_audit import Pairs, audit_judges, choosing_pairs
 from apigen_ray.workflows.collect import collect
 from apigen_ray.workflows.drawn_calls import Drawing
-from apigen_ray.workflows.finish import RunResult, finish
+from apigen_ray.workflows.finish import RunResult, finish, import_ahead
 from apigen_ray.workflows.manifest import check_same_run, identity_of, manifest_of
 from apigen_ray.workflows.prepare import (
     QUIET,
     check_reach,
     check_styles,
     cluster_endpoints_of,
+    conversing_of,
     coordination,
     endpoints_of,
     judge_settings,
     jury_of,
     prepare_executor,
-    verifier_settings,
+    settings_of,
 )
 from apigen_ray.workflows.reachable import reachable_tools
 from apigen_ray.workflows.resume import RunPlan
@@ -116,8 +119,9 @@ def generate_missing(
     tasks = run_plan.missing(prompts_each) if prompts_each else run_plan.next_tasks()
     if not tasks:
         return run_plan
+    replies = folder.path / REPLIES if keep_replies else None
     with _open_session(
-        folder, config, console, inputs, keep_replies=keep_replies, command=command
+        folder, config, console, inputs, replies=replies, command=command
     ) as session:
         session.audit_judges()
         while tasks:
@@ -163,6 +167,7 @@ class _Session:
 
     def generate(self, tasks: Mapping[str, Sequence[Task]], run_plan: RunPlan) -> bool:
         """Ask for data points and commit them; returns False if that was stopped."""
+        self.coordinator.begin_wave()
         self.folder.write_json("manifest.json", {"requested": run_plan.requested} | self.manifest)
         feedback = self._feedback(tasks, run_plan)
         pools = RemotePools(needed=need_pools(tasks.values()))
@@ -226,6 +231,8 @@ class _Session:
     ) -> Generator[pa.Table, None, None]:
         """The rows of all models as they come, from every stage."""
         config = self.config
+        jury = jury_of(config, self.endpoints)
+        jury = replace(jury, conversing=conversing_of(config, self.endpoints, jury))
         return generate(
             [
                 Generation(self.endpoints[model], asked, feedback.owner(model))
@@ -234,7 +241,7 @@ class _Session:
             sampler=self._sampler(),
             check=config.check,
             executor=self.executor,
-            jury=jury_of(config, self.endpoints),
+            jury=jury,
             coordinator=self.coordinator,
             pools=pools,
             actors=config.actors,
@@ -248,15 +255,19 @@ def _open_session(
     console: Console,
     inputs: _Inputs,
     *,
-    keep_replies: bool,
+    replies: UPath | None,
     command: str,
 ) -> Iterator[_Session]:
     """Bring up what a run needs, and take it down again."""
-    settings = {model.name: model for model in config.models} | verifier_settings(config)
-    replies = folder.path / REPLIES if keep_replies else None
+    settings = settings_of(config)
     limits = Limits(config.budget_usd, config.max_tokens_total, command)
     notices = Notices(console)
-    with endpoints_of(settings, console, folder.path) as endpoints:
+    with (
+        endpoints_of(settings, console, folder.path) as endpoints,
+        starting_ray(folder.path / "ray.log") as wait_for_ray,
+    ):
+        console.print("starting Ray ...", style="dim")
+        import_ahead()
         executor, sandbox = prepare_executor(
             inputs.library,
             console,
@@ -266,28 +277,28 @@ def _open_session(
             mcp_servers=config.mcp_servers,
         )
         manifest = manifest_of(config, inputs.identity, sandbox, folder)
-        console.print("starting Ray ...", style="dim")
-        with (
-            choosing_pairs(folder, config, inputs.seeds, executor) as pairs,
-            coordination(folder, replies, limits) as coordinator,
-            cluster_endpoints_of(settings, console) as in_cluster,
-        ):
-            check_reach(settings)
-            log.info("run started", extra=manifest["attempts"][-1])
-            yield _Session(
-                folder,
-                config,
-                console,
-                inputs,
-                manifest,
-                split_limits(endpoints | in_cluster),
-                executor,
-                coordinator,
-                notices,
-                pairs,
-            )
-            log.info("run ended")
-            _print_summary(coordinator.summary(), notices, console)
+        with choosing_pairs(folder, config, inputs.seeds, executor) as pairs:
+            wait_for_ray()
+            with (
+                coordination(folder, replies, limits) as coordinator,
+                cluster_endpoints_of(settings, console) as in_cluster,
+            ):
+                check_reach(settings)
+                log.info("run started", extra=manifest["attempts"][-1])
+                yield _Session(
+                    folder,
+                    config,
+                    console,
+                    inputs,
+                    manifest,
+                    split_limits(endpoints | in_cluster),
+                    executor,
+                    coordinator,
+                    notices,
+                    pairs,
+                )
+                log.info("run ended")
+                _print_summary(coordinator.summary(), notices, console)
 
 
 def _publish_pools(feedback: SeedPools, pools: RemotePools, rows: pa.Table) -> None:

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from rich.console import Console
 
 from apigen_ray.errors import BadInput
-from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.executor import Executor
 from apigen_ray.records import Call, CallResult, Tool
 from apigen_ray.stages.execute import sandbox as isolated
 from apigen_ray.stages.execute.dispatch import Dispatcher, ExecuteSettings

@@ -104,9 +104,9 @@ def judge_trial(
     config: RunConfig, seeds: Sequence[Seed], *, lists_requests: bool = True
 ) -> Trial | None:
     """The judging of a seed pair, whose calls are not run; None if there is no seed."""
-    if not seeds:
+    seed = next((each for each in seeds if not each.pair.clarification), None)
+    if not seed:
         return None
-    seed = seeds[0]
     shown: list[Json] = [shown_form(tool) for tool in seed.tools]
     messages = judge_messages(seed.pair, shown, [], lists_requests=lists_requests)
     schema = schema_of_verdict(lists_requests=lists_requests)
@@ -116,9 +116,9 @@ def judge_trial(
 
 def solver_trial(config: RunConfig, seeds: Sequence[Seed]) -> Trial | None:
     """The solving of a seed's query, in our own prompt; None if there is no seed."""
-    if not seeds or config.agreement is None:
+    seed = next((each for each in seeds if not each.pair.clarification), None)
+    if not seed or config.agreement is None:
         return None
-    seed = seeds[0]
     solved = sum(config.points.values()) * len(config.models) * config.agreement.samples
     solutions = -(-solved // len(config.agreement.models))
     return Trial(

@@ -21,7 +21,7 @@ from apigen_ray.models.budget import Limits
 from apigen_ray.models.endpoints import split_limits
 from apigen_ray.pipeline.dataset import Jury, end_early
 from apigen_ray.pipeline.dataset import verify as verify_on_ray
-from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.executor import Executor
 from apigen_ray.pipeline.session import ray_session
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.pipeline.steps import finished
@@ -299,6 +299,7 @@ def _verify_rows(
         @cache
         def coordinator() -> RemoteCoordinator:  # starts Ray, once a row needs it
             replies = folder.path / REPLIES
+            stack.enter_context(ray_session(folder.path / "ray.log"))
             opened = stack.enter_context(coordination(folder, replies, settings.limits))
             if verifiers.jury and settings.config:
                 audit_judges_with(

@@ -98,3 +98,9 @@ def test_the_better_side_of_a_preference_is_read_back(form, original, tmp_path):
     assert form == "dpo" or id_ == "pair"
     for column in ("query", "answers", "tools"):
         assert read[column] == rows[id_][column]
+
+
+def test_the_folder_of_an_export_is_read_once(original, tmp_path):
+    out, rows = original
+    export(out, "openai", tmp_path / "out")
+    assert verified(str(tmp_path / "out"), tmp_path / "again").keys() == rows.keys()

@@ -19,7 +19,6 @@ from apigen_ray.models.simulated.schemas import accepts, resolve
 from apigen_ray.models.simulated.writing import task, write_irrelevant, write_query
 from apigen_ray.prompting.templates import VOICES
 from apigen_ray.records import (
-    GENERATED_STYLES,
     Call,
     Checked,
     JsonObject,
@@ -34,13 +33,13 @@ from apigen_ray.stages.grounding import ground
 from apigen_ray.stages.references import Unresolved, resolved
 
 ONE_TOOL = (Style.SIMPLE, Style.PARALLEL)
-FOUND_LATER = (Fault.INFEASIBLE, Fault.MISMATCH, Fault.UNRESOLVED_REFERENCE)
+FOUND_LATER = (Fault.NOTHING_MISSING, Fault.INFEASIBLE, Fault.MISMATCH, Fault.UNRESOLVED_REFERENCE)
 
 
 def drafts(zoo: tuple[Tool, ...], each: int) -> Iterator[tuple[Draft, str]]:
     """Pairs over all tools, styles and voices, with the voice."""
     random = Random(7)
-    for style in GENERATED_STYLES:
+    for style in Style:
         for voice in VOICES:
             for number in range(each):
                 tools = random.sample(zoo, 1 if style in ONE_TOOL else 3)
@@ -62,6 +61,12 @@ def stage_1(text: str, draft: Draft, finish_reason: str = "stop") -> Checked | R
         settings=CheckSettings(),
     )
     return found
+
+
+def said_in(found: Checked) -> str:
+    """All that the user says."""
+    told = found.pair.clarification
+    return f"{found.pair.query}\n{told.reply if told else ''}"
 
 
 def faultless(draft: Draft) -> str:
@@ -208,7 +213,7 @@ def test_faultless_pairs_pass_stage_1_and_the_judge(zoo: tuple[Tool, ...]) -> No
     for draft, voice in drafts(zoo, 60):
         found = stage_1(faultless(draft), draft)
         assert isinstance(found, Checked), found
-        against = objection(found.pair.query, found.pair.calls, tuple(draft.tools.values()))
+        against = objection(said_in(found), found.pair.calls, tuple(draft.tools.values()))
         assert against is None, (voice, against, found)
 
 
@@ -241,8 +246,9 @@ def test_what_is_infeasible_passes_stage_1_and_is_asked_for(zoo: tuple[Tool, ...
             found = stage_1(text, draft)
             assert isinstance(found, Checked), found
             values = [v for call in found.pair.calls for v in call.arguments.values()]
-            assert ([] in values and "[]" in found.pair.query) or (
-                "2024-02-30" in values and "2024-02-30" in found.pair.query
+            said = said_in(found)
+            assert ([] in values and "[]" in said) or (
+                "2024-02-30" in values and "2024-02-30" in said
             )
 
 
@@ -265,14 +271,15 @@ def test_the_judge_refuses_each_mismatch_and_only_the_judge(zoo: tuple[Tool, ...
         for text in faults.mismatch(draft):
             found = stage_1(text, draft)
             assert isinstance(found, Checked), found
-            assert objection(found.pair.query, found.pair.calls, tuple(draft.tools.values()))
+            assert objection(said_in(found), found.pair.calls, tuple(draft.tools.values()))
             planted += 1
     assert planted > 200
 
 
 def test_every_value_of_a_faultless_pair_comes_from_its_query(zoo: tuple[Tool, ...]) -> None:
     for draft, _ in drafts(zoo, 12):
-        found = ground(draft.query, draft.calls, draft.tools)
+        said = "\n".join(map(str, draft.words(draft.calls).values()))
+        found = ground(said, draft.calls, draft.tools)
         assert not found.unsupported, draft
         assert not found.ungrounded, draft
 
@@ -291,7 +298,13 @@ def test_a_fault_is_not_possible_where_the_schema_gives_no_room() -> None:
         "",
     )
     draft = Draft(
-        Style.SIMPLE, {"open": lenient}, "q", (Call("open", {"x": 1}),), (), lambda _: "q"
+        Style.SIMPLE,
+        {"open": lenient},
+        "q",
+        (Call("open", {"x": 1}),),
+        (),
+        words=lambda _: {"query": "q"},
+        complete="q",
     )
     for fault in (
         Fault.UNKNOWN_ARGUMENT,

@@ -11,12 +11,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from example_runs import wait_for
 from rich.console import Console
+from upath import UPath
 
 import apigen_ray.workflows.run
 from apigen_ray.config import ActorCount, RunConfig
+from apigen_ray.models.budget import Limits
 from apigen_ray.models.endpoints import Endpoint
-from apigen_ray.pipeline import dataset
+from apigen_ray.pipeline import dataset, ray_data, sizing
+from apigen_ray.pipeline.shared_actors import RemoteCoordinator
 from apigen_ray.prompting.sampler import PromptSpec, Task
 from apigen_ray.records import Style
 from apigen_ray.workflows.collect import collect
@@ -109,12 +113,18 @@ def test_a_slow_model_holds_up_no_fast_one(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("operator", "method"),
-    [("GenerateBlock", "_generate"), ("ExecuteBlock", "_execute"), ("JudgeBlock", "_judge")],
+    ("operator", "method", "small_run"),
+    [
+        ("GenerateBlock", "_generate", 1000),
+        ("ExecuteBlock", "_execute", 1000),
+        ("JudgeBlock", "_judge", 0),
+    ],
+    ids=["generate, one process", "execute, one process", "judge, Ray Data"],
 )
 def test_a_row_that_kills_its_worker_three_times_is_an_error_and_no_other_row_is(
-    operator, method, tmp_path, monkeypatch
+    operator, method, small_run, tmp_path, monkeypatch
 ):
+    monkeypatch.setattr(dataset, "SMALL_RUN", small_run)
     original = getattr(dataset, operator)
     deaths = tmp_path / "deaths"
 
@@ -136,7 +146,11 @@ def test_a_row_that_kills_its_worker_three_times_is_an_error_and_no_other_row_is
     assert len(deaths.read_text()) == 3
 
 
-def test_rows_of_a_worker_that_is_killed_are_done_again_by_another(tmp_path, monkeypatch):
+@pytest.mark.parametrize("small_run", [0, 1000], ids=["Ray Data", "one process"])
+def test_rows_of_a_worker_that_is_killed_are_done_again_by_another(
+    small_run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(dataset, "SMALL_RUN", small_run)
     original = dataset.JudgeBlock
     killed = tmp_path / "killed"
 
@@ -168,6 +182,18 @@ def test_each_row_of_a_model_that_works_on_few_settles_alone(tmp_path, monkeypat
     assert set(sizes) <= {0, 1}
 
 
+def test_what_an_earlier_wave_has_rejected_is_not_counted_again(tmp_path):
+    coordinator = RemoteCoordinator(UPath(tmp_path), None, Limits())
+    coordinator.report_settled(["fail_format"])
+    wait_for(lambda: coordinator.activity().settled == {"fail_format": 1}, 60)
+    coordinator.activity()  # asks once more: the answer is that of the earlier wave
+    coordinator.begin_wave()
+    assert not coordinator.activity().settled
+    coordinator.report_settled(["error"])
+    wait_for(lambda: coordinator.activity().settled, 60)
+    assert coordinator.activity().settled == {"error": 1}
+
+
 def endpoint(concurrency):
     return Endpoint(name="m", model="m", base_url="http://x", concurrency=concurrency)
 
@@ -177,14 +203,14 @@ def endpoint(concurrency):
     [(1, 64, 1), (16, 64, 1), (64, 16, 1), (17, 64, 8), (32, 17, 16), (64, 64, 32), (999, 64, 64)],
 )
 def test_blocks_are_single_rows_where_a_model_works_on_few(generator, judge, rows):
-    assert dataset._rows_per_block([endpoint(generator)], [endpoint(judge)]) == rows
+    assert sizing.rows_per_block([endpoint(generator)], [endpoint(judge)]) == rows
 
 
 @pytest.mark.parametrize("rows", [1, 4, 64])
 @pytest.mark.parametrize("concurrency", [1, 3, 64, 1000])
 def test_no_block_queues_at_an_actor_where_it_could_overtake_an_earlier_round(concurrency, rows):
-    operator = dataset.Operator("o", object, (), ActorCount(max=2), concurrency)
-    pool = dataset._pool(operator, rows)
+    operator = sizing.Operator("o", object, (), ActorCount(max=2), concurrency)
+    pool = ray_data._pool(operator, rows)
     assert pool.max_tasks_in_flight_per_actor == pool.max_concurrent_calls_per_actor
     assert pool.max_concurrent_calls_per_actor * rows > concurrency
 
@@ -201,7 +227,7 @@ def generations(*numbers, last_round=0):
 
 
 def stage(actors=1, **options):
-    return dataset.Operator("o", object, (), ActorCount(max=actors), 32, options)
+    return sizing.Operator("o", object, (), ActorCount(max=actors), 32, options)
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,6 @@ def no_ray(monkeypatch, tmp_path):
     monkeypatch.setattr("ray.is_initialized", lambda: False)
     monkeypatch.setattr("ray.shutdown", lambda: None)
     monkeypatch.setattr("ray.init", lambda **given: told.append(given.get("_temp_dir")))
-    monkeypatch.setattr(session, "_set_up_ray_data", lambda: None)
     for name in ("RAY_ADDRESS", "RAY_TMPDIR"):
         monkeypatch.delenv(name, raising=False)
     return told

@@ -13,7 +13,7 @@ from apigen_ray.prompting.draw_chains import draw_chains
 from apigen_ray.prompting.pair_schema import schema_of
 from apigen_ray.prompting.sampler import PromptSpec, Sampler, SamplingSettings
 from apigen_ray.prompting.seeds import load_seeds
-from apigen_ray.records import GENERATED_STYLES, Checked, Rejected, Style
+from apigen_ray.records import Checked, Rejected, Style
 from apigen_ray.stages.check import CheckSettings, check, signatures_of
 from apigen_ray.tools.library import load_library
 
@@ -35,7 +35,7 @@ def prompts(sampler, style):
     return [sampler.prompt(PromptSpec(index, style, 1)) for index in range(60)]
 
 
-@pytest.mark.parametrize("style", GENERATED_STYLES)
+@pytest.mark.parametrize("style", [style for style in Style if style is not Style.CLARIFY])
 def test_the_calls_fit_the_style_and_pass_stage_1(sampler, style):
     for prompt in prompts(sampler, style):
         [found] = check(
@@ -97,7 +97,7 @@ def test_a_prompt_takes_less_than_400_tokens_in_the_median(sampler):
     ("completion", "reason"),
     [
         ('{"query": ""}', "empty_query"),
-        ('{"question": "What?"}', "wrong_type"),
+        ('{"question": "What?"}', "missing_field"),
         ('"What?"', "invalid_json"),
         ("What?", "invalid_json"),
     ],

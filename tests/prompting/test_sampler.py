@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from apigen_ray.prompting import templates as prompts
 from apigen_ray.prompting.sampler import Cell, PromptSpec, Range, Sampler, SamplingSettings, plan
-from apigen_ray.records import GENERATED_STYLES, Call, Pair, Seed, Style, Tool
+from apigen_ray.records import Call, Pair, Seed, Style, Tool
 
 TEXT = {"type": "string"}
 
@@ -60,7 +60,7 @@ def test_small_categories_are_drawn_as_often_as_large_ones(sampler):
 def test_styles_show_as_many_tools_as_they_should(sampler):
     shown = {
         style: {len(sampler.prompt(PromptSpec(i, style, 1)).tools) for i in range(100)}
-        for style in GENERATED_STYLES
+        for style in Style
     }
     assert shown[Style.SIMPLE] == shown[Style.PARALLEL] == {1}
     assert shown[Style.MULTIPLE] == shown[Style.PARALLEL_MULTIPLE] == {2, 3, 4}
@@ -108,7 +108,7 @@ def test_examples_come_from_afar_when_none_are_near():
 
 
 def test_every_voice_and_style_reaches_the_prompt(sampler):
-    for style in GENERATED_STYLES:
+    for style in Style:
         assert f"(style: {style})" in sampler.prompt(PromptSpec(0, style, 1)).messages[-1].content
     texts = [
         sampler.prompt(PromptSpec(i, Style.SIMPLE, 1)).messages[-1].content for i in range(100)

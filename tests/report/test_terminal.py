@@ -116,14 +116,6 @@ def test_what_a_stage_has_rejected_counts_at_once_and_once():
     assert "5/16  verified 1  format 4  execution 0" in run.shown()
 
 
-def test_what_an_earlier_wave_has_rejected_is_not_counted_again():
-    activity = Activity(settled={"fail_format": 3}, replies=9)
-    console = Console(width=200)
-    with console.capture() as captured:
-        Progress(console, 16, {"fail_format": 3}, lambda: activity).show(last=True)
-    assert "3/16  verified 0  format 3" in captured.get()
-
-
 @pytest.mark.parametrize("terminal", [True, False])
 def test_each_line_fits_80_columns(terminal):
     now = 0.0

@@ -36,7 +36,7 @@ def test_what_a_real_model_gets_verified_holds_the_values_of_its_calls(tmp_path)
         judge=simulated("judge", profile="perfect"),
         strategy="calls_first",
         grounding={"reject": "argument"},
-        sampling={"examples": {"min": 2, "max": 3}, "voices": ["plain"]},
+        sampling={"examples": {"min": 1, "max": 1}, "voices": ["plain"]},  # a prompt takes seconds
         feedback="off",
     )
     result = run(settings, console=Console(file=io.StringIO()))

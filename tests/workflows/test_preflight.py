@@ -11,6 +11,8 @@ from apigen_ray.cli import main
 
 QUICKSTART = "configs/quickstart.yaml"
 
+pytestmark = pytest.mark.usefixtures("shared_ray")
+
 
 def checked(capsys, *arguments):
     with pytest.raises(SystemExit) as exit_:

@@ -68,7 +68,7 @@ def test_format_alone_needs_neither_ray_nor_sandbox(tmp_path, monkeypatch):
     def refuse(*_):
         raise AssertionError("Ray was started")
 
-    monkeypatch.setattr("apigen_ray.workflows.prepare.ray_session", refuse)
+    monkeypatch.setattr("apigen_ray.workflows.verify.ray_session", refuse)
     (tmp_path / "mine.py").write_text(TOOLS)
     code = verify(
         str(DATA),

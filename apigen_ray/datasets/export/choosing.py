@@ -20,6 +20,7 @@ from apigen_ray.datasets.export.right_turns import weighted
 from apigen_ray.records import Outcome, Style
 from apigen_ray.run_folder.rows import with_value
 from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.stages.conversation import turns_of
 
 
 @dataclass(slots=True)
@@ -121,8 +122,13 @@ def _seen(example: Example, view: View) -> Example:
 
 
 def _with_several_turns(folder: RunFolder) -> Iterator[str]:
-    """The ids of verified conversations in which the assistant makes calls more than once."""
-    for table in folder.tables(["id", "turns", "outcome"]):
+    """The ids of verified conversations in which the assistant makes calls more than once.
+
+    A chain is none of them: its calls refer to each other, as those of a pair may.
+    """
+    for table in folder.tables(["id", "style", "messages", "turns", "outcome"]):
         for row in with_value(table, "outcome", Outcome.VERIFIED).to_pylist():
-            if row["turns"] and len(json.loads(row["turns"])) > 1:
+            if row["style"] == Style.SEQUENTIAL or len(json.loads(row["turns"] or "[]")) < 2:
+                continue
+            if len(turns_of(json.loads(row["messages"]))) > 1:
                 yield row["id"]

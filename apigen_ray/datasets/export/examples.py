@@ -166,7 +166,9 @@ def _of_part(row: Mapping[str, Any], part: Part, view: View) -> Example:
     derived = Derived.MASKED if part.wrong else Derived.PREFIX
     tools = _tools(row["tools"], row["style"])
     style = row["style"]
-    if not part.whole and len(part.turns) == 1:
+    if not part.complete:
+        style = Style.MULTI_TURN
+    elif not part.whole and len(part.turns) == 1:
         style = style_of(len(tools), [str(call["name"]) for call in part.calls])
     messages = list(weighted(part.messages, part.wrong)) if view.weights else part.messages
     return Example(

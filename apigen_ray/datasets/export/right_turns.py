@@ -29,6 +29,8 @@ class Part:
     """What each of the calls returned, as rows hold it."""
     whole: bool
     """Whether it has all calls of the row."""
+    complete: bool
+    """Whether no further call was made for the last query."""
 
     @property
     def calls(self) -> list[Any]:
@@ -55,7 +57,7 @@ def right_part(row: Mapping[str, Any], view: View, last: Stage | None) -> Part |
         return None  # earlier turns have not passed all stages
     messages = msgspec.json.decode(row["messages"])
     turns = turns_of(messages)
-    wrong, unanswered = _flawed(row, turns)
+    wrong, unanswered = _flawed(row, turns, len(messages))
     if not (wrong or unanswered):
         if last:
             return None  # all of it was judged at once: any turn may be wrong
@@ -78,17 +80,26 @@ def right_part(row: Mapping[str, Any], view: View, last: Stage | None) -> Part |
         frozenset(_unlearnt(messages[:end], wrong)),
         [_shown(result) for result in results[: sum(len(turn.answers) for turn in kept)]],
         whole=len(kept) == len(turns),
+        complete="tool_calls" not in (messages[end] if end < len(messages) else {}),
     )
 
 
-def _flawed(row: Mapping[str, Any], turns: Sequence[Turn]) -> tuple[set[int], set[int]]:
-    """The places of what is wrong, and of turns that are right but for the answer after them."""
+def _flawed(row: Mapping[str, Any], turns: Sequence[Turn], end: int) -> tuple[set[int], set[int]]:
+    """The places of what is wrong, and of turns that are right but for the answer after them.
+
+    What was refused is not among the messages: an answer would come next, a turn after its query.
+    """
     found = msgspec.json.decode(row["turns"]) if row["turns"] else []
-    reasons = {turn["message"]: turn.get("reason") for turn in found}
-    unanswered = {place for place, reason in reasons.items() if reason == Reason.ANSWER}
-    wrong = {place for place, reason in reasons.items() if reason} - unanswered
+    reasons = {verdict["message"]: verdict.get("reason") for verdict in found}
+    answers = {at for at, reason in reasons.items() if reason == Reason.ANSWER or at == end}
+    unanswered = {
+        max(turn.place for turn in turns if turn.place <= at)
+        for at in answers
+        if reasons[at] and turns and turns[0].place <= at
+    }
     if row["reason"] == Reason.ANSWER and not unanswered:
         unanswered = {turn.place for turn in turns[-1:]}
+    wrong = {at for at, reason in reasons.items() if reason} - answers
     if found:
         wrong |= {turn.place for turn in turns} - reasons.keys()
     return wrong, unanswered

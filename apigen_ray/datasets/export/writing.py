@@ -29,6 +29,7 @@ from apigen_ray.datasets.export.examples import (
 )
 from apigen_ray.datasets.export.formats import load_format
 from apigen_ray.datasets.export.made_for import ARGUMENTS, fitting
+from apigen_ray.datasets.external.sources import REMOVED
 from apigen_ray.errors import BadInput
 from apigen_ray.run_folder.store import RunFolder
 
@@ -174,7 +175,7 @@ def _until(value: Until | str | None) -> Until | None:
 
 def _write_removed(removed: Sequence[Removed], out: Path) -> None:
     lines = (f"{json.dumps(asdict(found))}\n" for found in removed)
-    (out / "removed.jsonl").write_text("".join(lines), "utf-8")
+    (out / REMOVED).write_text("".join(lines), "utf-8")
 
 
 def _write(records: Iterator[Record], columns: Columns, out: Path) -> int:
@@ -212,7 +213,7 @@ def _write_card(
 {simulated_warning(manifest)}
 {exported.written:,} {contents}.
 {derived}Made after APIGen (arXiv 2406.18518).
-Left out: {left_out or "nothing"} (see `removed.jsonl`).
+Left out: {left_out or "nothing"} (see `{REMOVED}`).
 
 `train.jsonl` holds the records as they are; `train.parquet` holds the same with nested parts as
 {nested}, so that `load_dataset` adds no key and no null.

@@ -17,6 +17,8 @@ from apigen_ray.run_folder.remote_files import local_copy, no_such_file
 
 BYTES_PER_CHUNK = 4 << 20
 _BETWEEN_ITEMS = re.compile(r"[\s,]*")
+REMOVED = "removed.jsonl"
+"""What an export has left out, beside what it has written."""
 SUFFIXES = (".jsonl", ".json", ".parquet")
 
 
@@ -60,13 +62,23 @@ def open_source(name: str) -> Source:
     """
     path = local_copy(name)
     if path.is_dir():
-        files = sorted(file for file in path.rglob("*") if file.suffix in SUFFIXES)
+        files = _data_files(path)
         if not files:
             raise BadInput(f"{name}: no {', '.join(SUFFIXES)} file in this folder")
         return _files(files)
     if path.is_file() or path.suffix in SUFFIXES:
         return _files([path])
     return _hub(name)
+
+
+def _data_files(folder: Path) -> list[Path]:
+    """The data files of a folder; one of those that hold the same rows, as exports have them."""
+    found: dict[Path, Path] = {}
+    for file in sorted(folder.rglob("*"), key=lambda each: (each.parent, each.name)):
+        is_export = (file.parent / "train.jsonl").exists() and file.name == REMOVED
+        if file.suffix in SUFFIXES and not is_export:
+            found.setdefault(file.with_suffix(""), file)
+    return list(found.values())
 
 
 def read_answers(file: Path) -> dict[str, Json]:

@@ -13,7 +13,6 @@ a profile in `profiles`. `judging` judges pairs, and `cleaning` answers the ques
 child process.
 """
 
-from apigen_ray.models.simulated.server import run_server
 from apigen_ray.models.simulated.serving import SimulatedEndpoint, serving
 
-__all__ = ["SimulatedEndpoint", "run_server", "serving"]
+__all__ = ["SimulatedEndpoint", "serving"]

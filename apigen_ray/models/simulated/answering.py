@@ -15,12 +15,15 @@ from typing import Literal, TypeAlias
 
 from apigen_ray.models.simulated import cleaning, faults
 from apigen_ray.models.simulated.chains import draw_chain
+from apigen_ray.models.simulated.clarifying import draw_omissible, write_clarification
 from apigen_ray.models.simulated.drawing import draw_call
 from apigen_ray.models.simulated.faults import Draft
 from apigen_ray.models.simulated.judging import Known, objection
 from apigen_ray.models.simulated.profiles import Fault, Profile
 from apigen_ray.models.simulated.reading import (
+    AnswerRequest,
     GenerateRequest,
+    JudgeAnswerRequest,
     JudgeRequest,
     ProposeRequest,
     QueryRequest,
@@ -28,7 +31,7 @@ from apigen_ray.models.simulated.reading import (
     Unreadable,
     read,
 )
-from apigen_ray.models.simulated.writing import task, write_irrelevant, write_query
+from apigen_ray.models.simulated.writing import task, write_answer, write_irrelevant, write_query
 from apigen_ray.records import Call, JsonObject, Message, Style
 
 
@@ -56,7 +59,15 @@ class Cleaned:
     wrong: bool
 
 
-Content: TypeAlias = "tuple[Planted, ...] | Judged | Cleaned | None"
+@dataclass(frozen=True, slots=True)
+class Replied:
+    """One final answer: whether it gives a number that no result has, and is given once more."""
+
+    wrong: bool
+    again: bool
+
+
+Content: TypeAlias = "tuple[Planted, ...] | Judged | Cleaned | Replied | None"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +102,10 @@ def answer(
                 written = _generate(request, profile, key)
             case QueryRequest():
                 written = _write_query(request, profile, key)
+            case AnswerRequest():
+                written = _reply(request, profile, messages[1].content, seed)
+            case JudgeAnswerRequest():
+                written = _judge_answer(request, profile, Random(f"{key}:judge"))
             case JudgeRequest():
                 written = _judge(request, profile, Random(f"{key}:judge"), known)
             case _:
@@ -123,6 +138,29 @@ def _latency(profile: Profile, random: Random) -> float:
         return 0
     sigma = profile.latency_sigma
     return random.lognormvariate(math.log(profile.latency_mean_s) - sigma**2 / 2, sigma)
+
+
+# --- final answers
+
+
+def _reply(request: AnswerRequest, profile: Profile, asked: str, seed: int) -> _Text:
+    """Every value that was returned. Asked once more, half of the wrong answers stay wrong."""
+    random = Random(f"{seed}:{asked}:answer")
+    wrong, stays = random.random() < profile.answer_wrong, random.random() < 0.5
+    wrong = wrong and (stays or not request.asked_again)
+    text = write_answer(random, request.names, request.results)
+    if wrong:
+        text += f" That makes {random.randrange(10**8, 10**9)}.{random.randrange(1, 10)} in all."
+    return text, "stop", Replied(wrong, request.asked_again)
+
+
+def _judge_answer(request: JudgeAnswerRequest, profile: Profile, random: Random) -> _Text:
+    if not request.asked_again and random.random() < profile.judge_unreadable:
+        return "This answer deserves a closer look.", "stop", Judged("unreadable", wrong=False)
+    wrong = random.random() < profile.judge_wrong_no
+    thought = "It leaves something open." if wrong else "It says what the results say."
+    verdict: Literal["yes", "no"] = "no" if wrong else "yes"
+    return json.dumps({"thought": thought, "pass": verdict}), "stop", Judged(verdict, wrong)
 
 
 # --- the judge
@@ -180,6 +218,8 @@ def _generate(request: GenerateRequest, profile: Profile, key: str) -> _Text:
     texts, planted = [], []
     for draft in drafts:
         fault = None if whole else _drawn(random, pair_rates)
+        if draft.style is Style.CLARIFY and draft.query == draft.complete:
+            fault = Fault.NOTHING_MISSING  # these calls have nothing that could be left out
         text, entry = _plant(random, draft, fault, whole)
         texts.append(text)
         planted.append(entry)
@@ -229,7 +269,6 @@ def _plant(
 def _draft(request: GenerateRequest, key: str) -> Draft:
     """A faultless pair of the style asked for."""
     random = Random(f"{key}:calls")
-    calls = tuple(_calls(random, request))
 
     def ask(asked: Sequence[Call]) -> str:
         # The same randomness each time: the words change only with the calls.
@@ -238,13 +277,26 @@ def _draft(request: GenerateRequest, key: str) -> Draft:
             return write_irrelevant(words, request.voice, request.tools)
         return write_query(words, request.voice, asked, request.tools)
 
+    missing = None
+    if request.style is Style.CLARIFY:
+        calls, missing = draw_omissible(random, request.tools, ask)
+    else:
+        calls = tuple(_calls(random, request))
+
+    def say(asked: Sequence[Call]) -> JsonObject:
+        if request.style is Style.CLARIFY:
+            return write_clarification(missing or "", asked, ask)
+        return {"query": ask(asked)}
+
     return Draft(
         style=request.style,
         tools={tool.name: tool for tool in request.tools},
-        query=ask(calls),
+        query=str(say(calls)["query"]),
         calls=calls,
         spares=tuple(_spares(random, request, calls)),
-        ask=ask,
+        words=say,
+        complete=ask(calls),
+        said=request.said,
     )
 
 
@@ -254,17 +306,19 @@ def _calls(random: Random, request: GenerateRequest) -> list[Call]:
     match request.style:
         case Style.IRRELEVANCE:
             chosen = []
-        case Style.SIMPLE | Style.MULTIPLE:
+        case Style.SIMPLE | Style.MULTIPLE | Style.CLARIFY:
             chosen = tools[:1]
         case Style.SEQUENTIAL:
             return draw_chain(random, tools)
+        case Style.MULTI_TURN:
+            chosen = tools[: random.randint(1, 2)]
         case Style.PARALLEL:
             chosen = tools[:1] * random.randint(2, 3)
         case _:
             chosen = tools[:2] + random.choices(tools, k=random.randint(0, 1))
     calls: list[Call] = []
     for tool in chosen:
-        call = draw_call(random, tool, calls)
+        call = draw_call(random, tool, [*request.earlier, *calls])
         if call is not None:  # else the tool has no further call to offer
             calls.append(call)
     return calls
@@ -277,5 +331,5 @@ def _spares(random: Random, request: GenerateRequest, calls: Sequence[Call]) -> 
         [tool for tool in request.tools if tool.name in called],
         [tool for tool in request.tools if tool.name not in called],
     ):
-        if group and (spare := draw_call(random, random.choice(group), calls)):
+        if group and (spare := draw_call(random, random.choice(group), [*request.earlier, *calls])):
             yield spare

@@ -37,12 +37,16 @@ class Draft:
     calls: tuple[Call, ...]
     spares: tuple[Call, ...]
     """Further calls, other than `calls`, that could have been asked for."""
-    ask: Callable[[Sequence[Call]], str]
-    """Words a query for other calls."""
+    words: Callable[[Sequence[Call]], JsonObject]
+    """What is said for calls: the query, and of the style `clarify`, question and reply."""
+    complete: str
+    """The query with all that the calls need."""
+    said: str = ""
+    """What was said and returned in the turns before."""
 
     def answering(self, answers: Sequence[Json]) -> str:
         """The pair with other answers."""
-        return dumps({"query": self.query, "answers": answers})
+        return dumps({**self.words(self.calls), "answers": answers})
 
     def with_call(self, index: int, changed: Json) -> str:
         """The pair with another call at `index`."""
@@ -226,9 +230,12 @@ def duplicate_key(draft: Draft) -> Ways:
         yield f"{text.removesuffix(ending)}, {dumps({name: value})[1:-1]}{ending}"
 
 
+_ONE_CALL_STYLES = (Style.SIMPLE, Style.MULTIPLE, Style.CLARIFY, Style.IRRELEVANCE)
+
+
 def duplicate_call(draft: Draft) -> Ways:
     """Make one of several calls twice."""
-    if draft.style in (Style.PARALLEL, Style.PARALLEL_MULTIPLE, Style.SEQUENTIAL):
+    if draft.style not in _ONE_CALL_STYLES:
         for call in draft.calls:
             yield draft.answering([call_form(c) for c in (*draft.calls, call)])
 
@@ -238,6 +245,8 @@ def style_mismatch(draft: Draft) -> Ways:
     match draft.style:
         case Style.PARALLEL | Style.PARALLEL_MULTIPLE | Style.SEQUENTIAL:
             yield draft.answering([call_form(draft.calls[0])])
+        case Style.MULTI_TURN:
+            return  # any number of calls is right
         case _:
             for spare in draft.spares:
                 yield draft.answering([call_form(call) for call in (*draft.calls, spare)])
@@ -256,7 +265,7 @@ def infeasible(draft: Draft) -> Ways:
                     if accepts(tool, changed.arguments) and changed not in draft.calls:
                         calls = (*draft.calls[:index], changed, *draft.calls[index + 1 :])
                         answers: list[Json] = [call_form(call) for call in calls]
-                        yield dumps({"query": draft.ask(calls), "answers": answers})
+                        yield dumps({**draft.words(calls), "answers": answers})
 
 
 def mismatch(draft: Draft) -> Ways:
@@ -264,9 +273,17 @@ def mismatch(draft: Draft) -> Ways:
     answers: list[Any] = [call_form(call) for call in draft.calls]
     for spare in draft.spares:
         for index in range(max(1, len(draft.calls))):
-            query = draft.ask((*draft.calls[:index], spare, *draft.calls[index + 1 :]))
-            if objection(query, draft.calls, tuple(draft.tools.values())):
-                yield dumps({"query": query, "answers": answers})
+            words = draft.words((*draft.calls[:index], spare, *draft.calls[index + 1 :]))
+            said = "\n".join([draft.said, *map(str, words.values())])
+            if objection(said, draft.calls, tuple(draft.tools.values())):
+                yield dumps({**words, "answers": answers})
+
+
+def nothing_missing(draft: Draft) -> Ways:
+    """Leave out nothing, and ask for what was said."""
+    if draft.style is Style.CLARIFY:
+        answers: list[Json] = [call_form(call) for call in draft.calls]
+        yield dumps({**draft.words(draft.calls), "query": draft.complete, "answers": answers})
 
 
 def bad_reference(draft: Draft) -> Ways:
@@ -302,4 +319,5 @@ OF_PAIRS: Mapping[Fault, Callable[[Draft], Ways]] = {
     Fault.MISMATCH: mismatch,
     Fault.BAD_REFERENCE: bad_reference,
     Fault.UNRESOLVED_REFERENCE: unresolved_reference,
+    Fault.NOTHING_MISSING: nothing_missing,
 }

@@ -35,6 +35,7 @@ class Fault(StrEnum):
     """Query and calls disagree (`judged_no`; `ungrounded` if no value of a call is asked for)."""
     BAD_REFERENCE = "bad_reference"
     UNRESOLVED_REFERENCE = "unresolved_reference"
+    NOTHING_MISSING = "nothing_missing"
 
 
 class Profile(Settings):
@@ -52,6 +53,8 @@ class Profile(Settings):
     """How often a good pair is rejected."""
     judge_wrong_yes: float = Field(default=0, ge=0, le=1)
     """How often a bad pair is passed."""
+    answer_wrong: float = Field(default=0, ge=0, le=1)
+    """How often a final answer gives a number that no result has."""
     clean_wrong: float = Field(default=0, ge=0, le=1)
     """How often an answer for `tools clean` can't be used."""
     reasoning: Literal["none", "field", "tags"] = "none"
@@ -78,9 +81,10 @@ _DEFAULT_RATES = {
     Fault.MISMATCH: 0.03,
     Fault.BAD_REFERENCE: 0.02,
     Fault.UNRESOLVED_REFERENCE: 0.015,
+    Fault.NOTHING_MISSING: 0.05,
 }
 
-_DEFAULT = Profile(faults=_DEFAULT_RATES, judge_unreadable=0.02, clean_wrong=0.1)
+_DEFAULT = Profile(faults=_DEFAULT_RATES, judge_unreadable=0.02, answer_wrong=0.08, clean_wrong=0.1)
 
 PROFILES: Mapping[str, Profile] = {
     "default": _DEFAULT,
@@ -90,6 +94,7 @@ PROFILES: Mapping[str, Profile] = {
         judge_unreadable=0.05,
         judge_wrong_no=0.03,
         judge_wrong_yes=0.03,
+        answer_wrong=0.2,
         clean_wrong=0.3,
     ),
     "reasoning": _DEFAULT.model_copy(update={"reasoning": "field"}),

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
 from apigen_ray.models.simulated.tool_text import read_tools
@@ -18,6 +18,28 @@ class GenerateRequest:
     style: Style
     voice: str
     count: int
+    earlier: tuple[Call, ...] = ()
+    """The calls of the turns before, if it goes on with a conversation."""
+    said: str = ""
+    """What was said and returned in these."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerRequest:
+    """A prompt for the final answer to a conversation."""
+
+    names: tuple[str, ...]
+    """Of the functions of the last turn's calls."""
+    results: tuple[str, ...]
+    """What they returned, as text."""
+    asked_again: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeAnswerRequest:
+    """A judge's prompt about a final answer."""
+
+    asked_again: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +77,15 @@ class RewriteRequest:
     tool: Tool
 
 
-Request: TypeAlias = GenerateRequest | QueryRequest | JudgeRequest | ProposeRequest | RewriteRequest
+Request: TypeAlias = (
+    GenerateRequest
+    | AnswerRequest
+    | JudgeAnswerRequest
+    | QueryRequest
+    | JudgeRequest
+    | ProposeRequest
+    | RewriteRequest
+)
 
 
 class Unreadable(ValueError):
@@ -72,6 +102,12 @@ def read(messages: Sequence[Message]) -> Request:
     asked_again = len(texts) < len(messages)
     for text in texts:
         try:
+            if text.startswith("You are the assistant in a conversation"):
+                return _answer_request(texts[1], asked_again)
+            if "you must assess the last message of a conversation" in text:
+                return JudgeAnswerRequest(asked_again)
+            if text.startswith("You continue conversations"):
+                return _follow_up_request(texts[1])
             if re.search(r"^<function_calls>$", text, re.MULTILINE):
                 return _judge_request(text, asked_again)
             if re.search(r"^<conversation>$", text, re.MULTILINE):
@@ -98,9 +134,44 @@ def _tool(text: str) -> Tool:
 def _generate_request(text: str) -> GenerateRequest:
     # Style and voice stand before the examples, whose queries could hold the same words.
     style = _found(r"\(style: (\w+)\)", text)
-    voice = _found(r"voice: (\w+)\.", text)
+    voice = _found(r"voice: (\w+)\.", text) if "voice: " in text else "plain"
     *_, count = re.findall(r"^Now please generate (\d+)", text, re.MULTILINE)
     return GenerateRequest(read_tools(_block("functions", text)), Style(style), voice, int(count))
+
+
+def _follow_up_request(text: str) -> GenerateRequest:
+    lines = _conversation_lines(text)
+    return replace(_generate_request(text), earlier=_calls_in(lines), said=_said(lines), count=1)
+
+
+def _answer_request(text: str, asked_again: bool) -> AnswerRequest:
+    lines = _conversation_lines(text)
+    asked = [place for place, line in enumerate(lines) if line["role"] == "user"][-1]
+    return AnswerRequest(
+        names=tuple(call.name for call in _calls_in(lines[asked:])),
+        results=tuple(line["content"] for line in lines[asked:] if line["role"] == "tool"),
+        asked_again=asked_again,
+    )
+
+
+def _conversation_lines(text: str) -> list[dict[str, Any]]:
+    """The messages of a conversation; one that is cut is no JSON, and left out."""
+    lines = []
+    for line in _block("conversation", text).split("\n"):
+        try:
+            lines.append(json.loads(line))
+        except ValueError:
+            lines.append({"role": "tool", "content": ""})
+    return lines
+
+
+def _calls_in(lines: Sequence[dict[str, Any]]) -> tuple[Call, ...]:
+    made = (call for line in lines for call in line.get("function_calls", ()))
+    return tuple(Call(call["name"], call["arguments"]) for call in made)
+
+
+def _said(lines: Sequence[dict[str, Any]]) -> str:
+    return "\n".join(line.get("content") or "" for line in lines)
 
 
 def _query_request(instructions: str, text: str) -> QueryRequest:
@@ -124,12 +195,11 @@ def _query_request(instructions: str, text: str) -> QueryRequest:
 
 def _conversation_request(text: str, asked_again: bool) -> JudgeRequest:
     """The calls of all turns, against all that is said."""
-    lines = [json.loads(line) for line in _block("conversation", text).split("\n") if line]
-    calls = [call for line in lines for call in line.get("function_calls", ())]
+    lines = _conversation_lines(text)
     return JudgeRequest(
         tools=read_tools(_block("available_functions", text)),
-        query="\n".join(line.get("content") or "" for line in lines),
-        calls=tuple(Call(call["name"], call["arguments"]) for call in calls),
+        query=_said(lines),
+        calls=_calls_in(lines),
         a_call_failed=any(line.get("ok") is False for line in lines),
         asked_again=asked_again,
     )

@@ -13,7 +13,7 @@ from typing import Any, Literal, TextIO
 from aiohttp import web
 
 from apigen_ray.errors import BadInput
-from apigen_ray.models.simulated.answering import Answer, Cleaned, Judged, answer
+from apigen_ray.models.simulated.answering import Answer, Cleaned, Judged, Replied, answer
 from apigen_ray.models.simulated.judging import Known
 from apigen_ray.models.simulated.profiles import PROFILES, Fault, Profile
 from apigen_ray.records import JsonObject, Message
@@ -33,6 +33,7 @@ class Statistics:
         self._planted: Counter[Fault | None] = Counter()
         self._judge: Counter[str] = Counter()
         self._clean: Counter[tuple[str, bool]] = Counter()
+        self._replied: Counter[str] = Counter()
 
     def count(self, given: Answer) -> None:
         """Count an answer."""
@@ -40,6 +41,11 @@ class Statistics:
         if isinstance(given.content, Judged):
             self._judge.update(["requests", given.content.verdict])
             self._judge["wrong"] += given.content.wrong
+            return
+        if isinstance(given.content, Replied):
+            self._replied["requests"] += 1
+            self._replied["wrong"] += given.content.wrong
+            self._replied["wrong_again"] += given.content.wrong and given.content.again
             return
         if isinstance(given.content, Cleaned):
             self._clean[given.content.kind, given.content.wrong] += 1
@@ -60,6 +66,7 @@ class Statistics:
                 "planted": {fault.value: self._planted[fault] for fault in Fault},
                 "none": self._planted[None],
             },
+            "answer": {name: self._replied[name] for name in ("requests", "wrong", "wrong_again")},
             "judge": {name: self._judge[name] for name in judged},
             "clean": {
                 kind: {
@@ -161,6 +168,8 @@ def _completion(
 def _log_line(given: Answer) -> str:
     if isinstance(given.content, Judged):
         entry: dict[str, object] = {"judged": given.content.verdict, "wrong": given.content.wrong}
+    elif isinstance(given.content, Replied):
+        entry = {"answered": True, "wrong": given.content.wrong}
     elif isinstance(given.content, Cleaned):
         entry = {"asked": given.content.kind, "wrong": given.content.wrong}
     else:

@@ -1,10 +1,7 @@
 """Simulated models as child processes of a run, reached over real HTTP like any endpoint."""
 
-import os
-import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Annotated, Literal
@@ -14,9 +11,7 @@ from pydantic import AfterValidator, Field
 from apigen_ray.errors import BadInput
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.settings import Settings
-from apigen_ray.models.simulated.judging import read_known
 from apigen_ray.models.simulated.profiles import PROFILES
-from apigen_ray.models.simulated.server import build_app, listen, profile_named, run_app
 
 SHUTDOWN_S = 5
 
@@ -62,6 +57,8 @@ def serving(
     Raises:
         BadInput: if two different endpoints have one name, or a server doesn't start.
     """
+    from apigen_ray.models.simulated.judging import read_known  # noqa: PLC0415 - few runs need it
+
     by_name: dict[str, SimulatedEndpoint] = {}
     for path in {endpoint.known for endpoint in endpoints if endpoint.known}:
         read_known(path)  # here, where an error can be shown
@@ -112,24 +109,3 @@ def _port_of(child: subprocess.Popen[str]) -> int:
     if not line:
         raise BadInput("a simulated model did not start; its error message is above")
     return int(line)
-
-
-def serve_until_orphaned(host: str, endpoint: SimulatedEndpoint) -> None:
-    """The child process: print the port, then serve until standard input is closed.
-
-    The parent never writes to it. The kernel closes it when the parent dies, even by SIGKILL.
-    """
-    # `ray job stop` sends it to all descendants of a driver, which still needs replies then.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    listener = listen(host, 0)
-    print(listener.getsockname()[1], flush=True)
-    threading.Thread(target=_exit_with_stdin, daemon=True).start()
-    profile = profile_named(endpoint.profile, endpoint.latency_s)
-    known = read_known(endpoint.known) if endpoint.known else None
-    app = build_app(endpoint.profile, profile, endpoint.seed, log=None, known=known)
-    run_app(app, listener, handle_signals=False)
-
-
-def _exit_with_stdin() -> None:
-    sys.stdin.buffer.read()
-    os._exit(0)

@@ -28,16 +28,36 @@ def write_query(random: Random, voice: str, calls: Sequence[Call], tools: Sequen
 
 def write_irrelevant(random: Random, voice: str, tools: Sequence[Tool]) -> str:
     """Ask for something near the tools' subject that no tool does."""
-    subject = _words(random.choice(tools).name)
+    subject = words_of_name(random.choice(tools).name)
     template = random.choice(_IRRELEVANT.get(voice, _IRRELEVANT["plain"]))
     return _in_voice(random, voice, [[template.replace("{subject}", subject)]])
+
+
+_LONGEST_SHOWN = 60
+
+
+def write_answer(random: Random, names: Sequence[str], results: Sequence[str]) -> str:
+    """Say what calls returned, each value as it is; only the beginning of a long result."""
+    opening = random.choice(("Here is what I found.", "Done.", "I have looked it up."))
+    lines = [
+        f"{words_of_name(name)}: {_told(text)}." for name, text in zip(names, results, strict=False)
+    ]
+    return " ".join([opening, *lines])
+
+
+def _told(result: str) -> str:
+    """The values of a result, without brackets; of a long one, its first words."""
+    plain = re.sub(r"[{}\[\]\"]", "", result)
+    if len(plain) <= _LONGEST_SHOWN:
+        return plain
+    return plain[:_LONGEST_SHOWN].rpartition(" ")[0].rstrip(",:") or "more than can be told here"
 
 
 def task(tool: Tool) -> str:
     """What the tool does, as a request would say it: its description's first sentence."""
     sentence = re.split(r"(?<=[.!?])\s", tool.description.strip())[0].rstrip(".!? ")
     if not sentence:
-        return f"do {_words(tool.name)}"
+        return f"do {words_of_name(tool.name)}"
     if not sentence[:2].isupper():  # an acronym stays as it is
         sentence = sentence[0].lower() + sentence[1:]
     # "Returns the area" describes; "return the area" asks.
@@ -111,7 +131,7 @@ def _request(random: Random, voice: str, call: Call, tool: Tool) -> list[str]:
     """One request, in pieces of which the values are verbatim."""
     template = random.choice(_REQUESTS.get(voice, _REQUESTS["plain"]))
     before, after = (
-        part.replace("{task}", task(tool)).replace("{name}", _words(tool.name))
+        part.replace("{task}", task(tool)).replace("{name}", words_of_name(tool.name))
         for part in template.split("{args}")
     )
     return [before, *_arguments(random, voice, call), after]
@@ -125,18 +145,19 @@ def _arguments(random: Random, voice: str, call: Call) -> list[str]:
         link = opening if index == 0 else ", "
         if index == last > 0 and voice != "terse":
             link = " and "
-        label = "" if voice == "ambiguous" else f"{_words(name)} "
-        pieces += [link + label, Verbatim(_shown(value))]
+        label = "" if voice == "ambiguous" else f"{words_of_name(name)} "
+        pieces += [link + label, Verbatim(shown(value))]
     return pieces
 
 
 _STEPS = ("first", "second", "third")
 
 
-def _shown(value: Json) -> str:
+def shown(value: Json) -> str:
+    """A value as a user writes it."""
     if reference := read_reference(value):
         keys = [step for step in reference.path if isinstance(step, str)]
-        part = f"the {_words(keys[-1])} in " if keys else ""
+        part = f"the {words_of_name(keys[-1])} in " if keys else ""
         return f"{part}the {_STEPS[reference.call]} result"
     if not isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
@@ -144,7 +165,7 @@ def _shown(value: Json) -> str:
     return value if re.fullmatch(r"\S+", value) else f'"{value}"'
 
 
-def _words(name: str) -> str:
+def words_of_name(name: str) -> str:
     """A name in code as words: `monthly_payment`, `geo.monthlyPayment`."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     return " ".join(re.findall(r"[^\W_]+", spaced)).lower()

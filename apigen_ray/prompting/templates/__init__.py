@@ -19,7 +19,7 @@ GENERATOR = Templates(__name__)
 @cache
 def texts() -> dict[str, str]:
     """Every template by file name, for the run's manifest."""
-    names = ["generator.txt", "request.txt", "calls_first.txt", "calls_first_references.txt"]
+    names = [entry.name for entry in files(__name__).iterdir() if entry.name.endswith(".txt")]
     for folder in ("styles", "voices"):
         names += [f"{folder}/{entry.name}" for entry in (files(__name__) / folder).iterdir()]
     return {name: GENERATOR.text(name) for name in sorted(names)}

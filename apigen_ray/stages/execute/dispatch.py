@@ -154,6 +154,10 @@ class Dispatcher:
         """Whether it goes to an API, or a server with a state: it may answer otherwise later."""
         return self._kind(call) != "python"
 
+    def keeps_state(self, call: Call) -> bool:
+        """Whether later calls of the data point depend on it: its server remembers."""
+        return self._kind(call) == "mcp"
+
     def repeatable(self, call: Call) -> bool:
         """Whether the call can be run again without harm."""
         if call.name in self._mcp_tools.tools:

@@ -5,6 +5,7 @@
 stage 3 does with a data point before it asks a judge.
 """
 
+from apigen_ray.stages.grounding.clarify import left_out
 from apigen_ray.stages.grounding.conversation import examine_conversation
 from apigen_ray.stages.grounding.coverage import Coverage, Kind, Unused, cover, unused
 from apigen_ray.stages.grounding.examine import Examined, GroundingSettings, examine
@@ -29,6 +30,7 @@ __all__ = [
     "examine",
     "examine_conversation",
     "ground",
+    "left_out",
     "requests",
     "ungrounded",
     "unsupported_calls",

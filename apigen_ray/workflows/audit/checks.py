@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 
 from apigen_ray import strict_json
-from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.executor import Executor
 from apigen_ray.records import Checked, Json, Rejected, Style
 from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.stages.check import CheckSettings, check_pair, signatures_of

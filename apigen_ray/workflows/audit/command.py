@@ -17,7 +17,7 @@ from apigen_ray.models.clients import client_of
 from apigen_ray.models.endpoints import Endpoint, split_limits
 from apigen_ray.models.response_cache import LocalCache, ResponseCache
 from apigen_ray.models.vllm import VllmEndpoint
-from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.executor import Executor
 from apigen_ray.pipeline.session import ray_session
 from apigen_ray.report.audit_record import AUDIT, Audit
 from apigen_ray.report.audit_tables import print_audit

@@ -15,7 +15,7 @@ from apigen_ray.models.caching_model import CachingModel
 from apigen_ray.models.clients import client_of
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.response_cache import ResponseCacheClient
-from apigen_ray.pipeline.operators import Executor
+from apigen_ray.pipeline.executor import Executor
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import Seed
 from apigen_ray.report.audit_record import JUDGE_AUDIT, Audit, read_audit

@@ -143,4 +143,5 @@ def of_seeds(config: RunConfig, library: Library, sample: int) -> RightRows:
 
 def as_cases(seeds: Sequence[Seed]) -> list[Case]:
     """Seeds as cases; their calls have not been run."""
-    return [Case(seed.id, seed.pair, seed.tools, seed.style) for seed in seeds]
+    plain = (seed for seed in seeds if not seed.pair.clarification)  # whose query says it all
+    return [Case(seed.id, seed.pair, seed.tools, seed.style) for seed in plain]

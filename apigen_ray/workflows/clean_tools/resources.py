@@ -31,7 +31,7 @@ from apigen_ray.workflows.clean_tools.cleaner import Settings, Step
 from apigen_ray.workflows.prepare import NO_SERVERS, endpoints_of, prepare_executor
 
 if TYPE_CHECKING:
-    from apigen_ray.pipeline.operators import Executor
+    from apigen_ray.pipeline.executor import Executor
 
 
 @dataclass(frozen=True, slots=True)

@@ -145,6 +145,47 @@ def test_calls_before_a_bad_answer_are_used_without_it(exported):
     assert said(records["two/prefix"])[-1] == ("assistant", "At three.")
 
 
+def refused(row, reason, place):
+    """A row of which something was refused that has no place in its messages."""
+    found = [*json.loads(row["turns"]), {"message": place, "reason": reason, "detail": "d"}]
+    return row | {"turns": json.dumps(found)}
+
+
+def test_an_answer_that_was_refused_leaves_the_calls_before(exported):
+    row = conversation("a", Reason.ANSWER, KIEL + OSLO[:3], [None, None], stage=Stage.JUDGE)
+    unread = conversation("b", Reason.JUDGE_UNREADABLE, ROTTERDAM + OSLO[:3], [None, None])
+    rows = [refused(row, "answer", 7), refused(unread, "judge_unreadable", 7)]
+    _, records = exported(rows, prefixes=True, until="results")
+    assert [len(record["messages"]) for record in records.values()] == [7, 7]
+    _, records = exported(rows, prefixes=True, until="answer")
+    assert [len(record["messages"]) for record in records.values()] == [4, 4]
+
+
+def test_a_turn_that_could_not_be_read_leaves_the_whole_conversation_before(exported):
+    row = conversation("a", Reason.INVALID_JSON, KIEL, [None])
+    _, records = exported([refused(row, "invalid_json", 5)], prefixes=True)
+    assert said(records["a/prefix"]) == [(m["role"], m["content"]) for m in KIEL]
+
+
+def test_calls_that_go_on_without_the_user_are_no_pair(exported):
+    row = conversation("a", Reason.RAISED, KIEL[:3] + OSLO[1:], [None, "raised"])
+    _, records = exported([row], prefixes=True)
+    assert len(records["a/prefix"]["messages"]) == 3
+    with pytest.raises(BadInput, match="nothing to export"):
+        exported([row], "xlam", prefixes=True)
+
+
+def test_an_answer_and_a_chain_are_no_further_turns(exported):
+    found = [{"message": 1}, {"message": 3}]
+    answered = conversation("a", None, KIEL, [], style=Style.MULTIPLE)
+    chain = conversation("b", None, OSLO[:3] + KIEL[1:], [], style=Style.SEQUENTIAL)
+    turns = conversation("c", None, ROTTERDAM + OSLO, [])
+    rows = [row | {"turns": json.dumps(found)} for row in (answered, chain, turns)]
+    found, records = exported(rows, "xlam")
+    assert [*records] == ["a", "b"]
+    assert found.removed == {"several_turns": 1}
+
+
 def test_verified_rows_win_over_prefixes(exported):
     row = conversation("z", None, KIEL, [None], style=Style.MULTIPLE)
     found, records = exported([WRONG_SECOND, row], prefixes=True)
