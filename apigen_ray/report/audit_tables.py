@@ -1,8 +1,10 @@
 """An audit in tables: for the terminal, for pages, and for comparisons."""
 
+import re
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -106,16 +108,34 @@ def agreement_table(agreements: Sequence[AgreementRecord], what: str = "pairs") 
     return ["judges", what, "agreement", "Cohen's kappa"], rows
 
 
+_WIDE = 150
+"""Columns of a terminal that shows how many rows each share is of, and intervals."""
+_WHOLE = re.compile(r"\.\d%")
+
+
+def _brief(table: Table) -> Table:
+    """A table for a narrow terminal: shares alone, in whole percent, rounded down."""
+    headers, rows = table
+    short = [header.removeprefix("grounding: ") for header in headers]
+    return short, [
+        [row[0], *(_WHOLE.sub("%", cell.partition(" ")[0]) for cell in row[1:])] for row in rows
+    ]
+
+
 def print_audit(console: Console, audit: Audit) -> None:
     """Print an audit."""
+
+    def fitted(table: Table) -> Table:
+        return table if console.width >= _WIDE else _brief(table)
+
     console.print(f"right rows: {audit.source}", soft_wrap=True)
     if audit.caveat:
         console.print(audit.caveat, style="dim", soft_wrap=True)
     if audit.mutations:
         title = "Refused, of the rows that reached a stage"
-        console.print(_rich(title, *mutation_table(audit)))
+        console.print(_rich(title, *fitted(mutation_table(audit))))
     if audit.judges:
-        console.print(_rich("Judges", *judge_table(audit)))
+        console.print(_rich("Judges", *fitted(judge_table(audit))))
     if audit.agreements:
         console.print(_rich("Agreement of judges", *agreement_table(audit.agreements)))
     for judge in audit.judges:
@@ -126,9 +146,13 @@ def print_audit(console: Console, audit: Audit) -> None:
 
 
 def _rich(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> RichTable:
-    table = RichTable(title=title, title_justify="left", pad_edge=False)
+    table = RichTable(
+        title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
     for place, header in enumerate(headers):
-        table.add_column(header, justify="left" if place == 0 else "right", overflow="fold")
+        is_name = place == 0
+        justify: Literal["left", "right"] = "left" if is_name else "right"
+        table.add_column(header, justify=justify, overflow="fold", no_wrap=is_name)
     for row in rows:
         table.add_row(*map(Text, row))
     return table

@@ -121,7 +121,7 @@ def _library(config: RunConfig | None, notices: list[str]) -> Library:
         try:
             return load_library(config.tools)
         except BadInput as error:
-            notices.append(f"tools: {error}; calls are not run")
+            notices.append(f"{error}; calls are not run")
     return Library((), (), ())
 
 
