@@ -146,12 +146,32 @@ def _flaw(reply: Reply, messages: Messages) -> str | None:
         return f"it is longer than {LONGEST_ANSWER:,} characters."
     if any(True for _ in strict_json.embedded(text, "{")):
         return "it holds JSON, which is no message to a user."
-    said = [str(message["content"]) for message in messages if message["role"] != "tool"]
-    results = [_parsed(message["content"]) for message in messages if message["role"] == "tool"]
-    if unfounded := unfounded_numbers(text, said, results):
+    if unfounded := _unfounded(text, messages):
         shown = ", ".join(unfounded[:5])
         return f"{shown}: neither the results nor the user give this."
     return None
+
+
+def _unfounded(text: str, messages: Messages) -> list[str]:
+    """The numbers of an answer that nothing gives that was said or returned before."""
+    said = [str(message["content"]) for message in messages if message["role"] != "tool"]
+    results = [_parsed(message["content"]) for message in messages if message["role"] == "tool"]
+    return unfounded_numbers(text, said, results)
+
+
+def unfounded_answers(messages: Messages) -> dict[int, list[str]]:
+    """The numbers from nowhere in each answer of a conversation, by the place of the message.
+
+    An answer is what the assistant says on results that the messages give.
+    """
+    return {
+        place: _unfounded(str(message["content"]), messages[:place])
+        for place, message in enumerate(messages)
+        if message["role"] == "assistant"
+        and not message.get("tool_calls")
+        and place
+        and messages[place - 1]["role"] == "tool"
+    }
 
 
 def _parsed(text: str) -> Json:

@@ -9,6 +9,7 @@ from apigen_ray import strict_json
 from apigen_ray.pipeline.executor import Executor
 from apigen_ray.records import Checked, Json, Rejected, Style
 from apigen_ray.run_folder.rows import pair_form
+from apigen_ray.stages.answer import unfounded_answers
 from apigen_ray.stages.check import CheckSettings, check_pair, signatures_of
 from apigen_ray.stages.conversation import check_conversation, turns_of
 from apigen_ray.stages.execute.chained import ChainedRunner
@@ -31,9 +32,10 @@ BY_CALL, BY_ARGUMENT = "grounding: call", "grounding: argument"
 EXACT = "grounding: exact"
 COVERAGE = "coverage"
 GROUNDING = (BY_CALL, BY_ARGUMENT, EXACT)
-STAGES = (FORMAT, EXECUTION, *GROUNDING, COVERAGE)
+ANSWERS = "answers"
+STAGES = (FORMAT, EXECUTION, *GROUNDING, COVERAGE, ANSWERS)
 """What is asked, in order. Grounding is measured at all its settings, whichever the run has.
-Coverage refuses nothing: it tells the judge."""
+Coverage refuses nothing: it tells the judge. Answers are refused where they are generated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,9 @@ async def examine_case(case: Case, settings: CheckSettings, runner: Runner | Non
         refused[EXECUTION] = not all(result["ok"] for result in case.results)
         if refused[EXECUTION]:
             return Examination(case, refused)
+    answers = unfounded_answers(case.messages or ())
+    if answers:
+        refused[ANSWERS] = any(answers.values())
     return Examination(case, refused | _grounding(case))
 
 

@@ -29,10 +29,17 @@ from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.grounding import GroundingSettings
 from apigen_ray.tools.library import Library, load_library
 from apigen_ray.workflows.audit import sources
-from apigen_ray.workflows.audit.checks import STAGES, Runner, open_runner
+from apigen_ray.workflows.audit.checks import Runner, open_runner
 from apigen_ray.workflows.audit.judges import Hearing, hear
 from apigen_ray.workflows.audit.labelled import LabelledRows, labelled_rows
-from apigen_ray.workflows.audit.measure import Findings, examine_all, questions, records, refused
+from apigen_ray.workflows.audit.measure import (
+    Findings,
+    examine_all,
+    questions,
+    records,
+    refused,
+    stages_of,
+)
 from apigen_ray.workflows.audit.sources import RightRows
 from apigen_ray.workflows.prepare import (
     QUIET,
@@ -229,7 +236,7 @@ class _Request:
             rows=len(found.right),
             sample=self.sample,
             grounding=self._reject,
-            stages=STAGES,
+            stages=stages_of(found),
             refused=refused(found.right),
             mutations=tuple(records(found, self._reject, hearing.verdicts if hearing else {})),
             judges=(*(hearing.judges if hearing else ()), *recorded.judges),

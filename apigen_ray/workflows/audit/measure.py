@@ -12,6 +12,7 @@ from apigen_ray.report.intervals import Rate
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.workflows.audit.cases import Case
 from apigen_ray.workflows.audit.checks import (
+    ANSWERS,
     STAGES,
     Examination,
     Runner,
@@ -133,6 +134,12 @@ def _record(
         | {judge: Rate(said.count(False), len(said)) for judge, said in judged.items() if said},
         caught=Rate(sum(each.is_caught(reject) for each in rows), len(rows)),
     )
+
+
+def stages_of(found: Findings) -> tuple[str, ...]:
+    """The stages that an audit asks: about answers, only if the right rows have any."""
+    have_answers = any(ANSWERS in each.refused for each in found.right)
+    return tuple(stage for stage in STAGES if stage != ANSWERS or have_answers)
 
 
 def refused(rows: Sequence[Examination]) -> dict[str, Rate]:

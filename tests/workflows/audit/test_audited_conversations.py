@@ -75,9 +75,11 @@ def test_conversations_are_audited_like_pairs(found):
     assert refused["grounding: argument"] == made["off_by_one"].rows == 3
 
 
-def test_only_a_judge_can_find_what_is_wrong_with_a_final_answer(found):
+def test_a_number_of_a_final_answer_from_nowhere_is_found_where_answers_are_looked_at(found):
     [answer] = [mutation for mutation in found.mutations if mutation.name == "answer_off"]
-    assert answer.caught.hits == 0
+    assert answer.refused["answers"].hits == answer.rows > 0
+    assert found.refused["answers"].hits == 0
+    assert answer.caught.hits == 0  # of data made elsewhere, that is left to the judge
     assert answer.refused["judge always-yes"].of > 0
 
 
@@ -119,7 +121,8 @@ def test_a_judge_hears_that_a_replaced_result_is_not_what_the_call_returns():
             right = await examine_case(first, CheckSettings(), running)
             wrong = await examine_case(changed, CheckSettings(), running)
             assert right.is_clean
-            assert wrong.is_clean
+            assert wrong.refused["answers"]  # its answer still gives the number of before
+            assert not wrong.is_caught("call")
             assert right.case.mismatches == ()
             await hear([Judge("j", listening)], [Question(wrong.case, wrong=True)], "all", "call")
 
