@@ -2,18 +2,20 @@
 
 import itertools
 
+import pytest
 from points import point
 
 from apigen_ray.pipeline.steps import execute_step
 from apigen_ray.records import Call, Failed, Reason, RestBackend, Returned
 from apigen_ray.stages.execute.dispatch import (
+    MCP_ERRORS,
     Dispatcher,
     ExecuteSettings,
     execute,
     execute_twice,
     result_form,
 )
-from apigen_ray.stages.execute.rest.envelopes import ErrorPattern
+from apigen_ray.stages.execute.rest.envelopes import ErrorPattern, error_in
 
 CALLS = '[{"name": "add", "arguments": {}}]'
 
@@ -138,3 +140,30 @@ async def test_where_nothing_is_called_no_time_is_taken():
     none, some = [await execute_step(row, runner, ExecuteSettings()) for row in rows]
     assert (none["execution_results"], none["execute_s"]) == ("[]", None)
     assert some["execute_s"] is not None
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "Error: Only CREATE TABLE statements are allowed",
+        'Database error: near "compass": syntax error',
+        {"content": "maple: Error - ENOENT: no such file or directory"},
+        "Internal server error!",
+    ],
+)
+def test_a_server_that_tells_of_an_error_in_words_has_one(result):
+    assert error_in(result, MCP_ERRORS)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        "Mean absolute error: 0.31",
+        "The error log is empty.",
+        {"content": "No errors: all is well"},
+        {"content": "hello world", "name": "error: a novel"},
+        ["Error: this is one of several lines"],
+    ],
+)
+def test_what_only_speaks_of_errors_is_a_result(result):
+    assert error_in(result, MCP_ERRORS) is None

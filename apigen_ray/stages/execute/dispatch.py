@@ -36,6 +36,15 @@ PYTHON_ERRORS = (
 """An `error` that says something; a number there is the error bound of a result."""
 
 
+_ERROR_TEXT = r"^(\S+ ){0,2}error\b\s*[:!](?!\s*[-+]?[\d.])|^\S{1,80}: error\b"
+MCP_ERRORS = (
+    ErrorPattern(matches=_ERROR_TEXT),
+    ErrorPattern(key="content|text|message|result|output", matches=_ERROR_TEXT),
+)
+"""Servers tell a model of an error in words, often without `isError`: `Database error: near ...`,
+`notes.txt: Error - ENOENT`. A text about the size of an error is none."""
+
+
 class ExecuteSettings(Settings):
     """What stage 2 does beyond running each call once."""
 
@@ -139,7 +148,8 @@ class Dispatcher:
                 continue
             for call in group:
                 if lease is not None and kind == "mcp":
-                    results.append(_checked(await lease.call(call), self._errors))
+                    answered = await lease.call(call)
+                    results.append(_checked(answered, (*self._errors, *MCP_ERRORS)))
                 else:
                     backend = self._rest_tools[call.name]
                     results.append(await self._rest.call(backend, call.arguments))
