@@ -19,6 +19,7 @@ from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.run_folder.store import RunFolder, digest
 from apigen_ray.stages.agreement.solve import TEMPLATE_NAMES as SOLVE_TEMPLATES
 from apigen_ray.stages.agreement.solve import TEMPLATES as SOLVE
+from apigen_ray.stages.answer import TEMPLATE_NAMES as ANSWER_TEMPLATES
 from apigen_ray.stages.ballot import TEMPLATES as JUDGE
 from apigen_ray.stages.judge import TEMPLATE_NAMES as JUDGE_TEMPLATES
 from apigen_ray.tools.write_forms import own_form
@@ -63,7 +64,8 @@ _WITHOUT_EFFECT_ON_ROWS = {
 def identity_of(config: RunConfig, tools: Sequence[Tool], seeds: Sequence[Seed]) -> dict[str, Any]:
     """Everything the rows depend on: a run may only be resumed with the same."""
     values = config.model_dump(mode="json", exclude=_WITHOUT_EFFECT_ON_ROWS["config"])
-    for model in (*values["models"], values["judge"], *values["further_judges"]):
+    writers = [values["answer"]["model"]] if config.answer else []
+    for model in (*values["models"], values["judge"], *values["further_judges"], *writers):
         _drop_without_effect(model)
     values["agreement"] = agreement_identity(config)
     for section in ("execute", "target"):
@@ -177,5 +179,5 @@ def _git_revision() -> str | None:
 
 def _prompts() -> dict[str, str]:
     """The templates of all prompts, by file name."""
-    judge = {name: JUDGE.text(name) for name in JUDGE_TEMPLATES}
+    judge = {name: JUDGE.text(name) for name in (*JUDGE_TEMPLATES, *ANSWER_TEMPLATES)}
     return templates.texts() | judge | {name: SOLVE.text(name) for name in SOLVE_TEMPLATES}

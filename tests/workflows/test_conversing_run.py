@@ -4,9 +4,10 @@ import json
 from collections import Counter
 
 import pytest
-from example_runs import ROOT, SEEDS, config, go, planted_by, rows, served, stats
+from example_runs import ROOT, SEEDS, config, go, planted_by, rows, served, simulated, stats
 
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
+from apigen_ray.workflows.manifest import identity_of
 
 SEED_FILES = [SEEDS, *(str(ROOT / f"configs/seeds-{s}.jsonl") for s in ("sequential", "clarify"))]
 POINTS = {"multi_turn": 10, "clarify": 14, "sequential": 4, "simple": 4}
@@ -89,6 +90,15 @@ def test_an_answer_changes_nothing_else_of_a_row(made, tmp_path):
             assert [row[key] for key in same] == [theirs[key] for key in same]
             assert row["outcome"] == theirs["outcome"] or theirs["reason"] == "answer"
             assert row["messages"] is None or row["style"] == "clarify"
+
+
+def test_where_answers_are_asked_for_may_change_on_resume_and_by_whom_may_not(tmp_path):
+    def identity(**writer):
+        settings = config(tmp_path, answer={"model": simulated("writer", **writer)})
+        return identity_of(settings, (), ())
+
+    assert identity(latency_s=1) == identity(latency_s=2)
+    assert identity(profile="weak") != identity(profile="default")
 
 
 def test_a_conversation_of_one_turn_is_none(tmp_path):
