@@ -12,11 +12,10 @@ from typing import Any
 from apigen_ray import strict_json
 from apigen_ray.models import Model
 from apigen_ray.pipeline.charges import charged
-from apigen_ray.pipeline.steps import errors_as_rows, judge_step
+from apigen_ray.pipeline.steps import errors_as_rows, judge_step, pair_of, repeated
 from apigen_ray.pipeline.verdicts import votes_form
 from apigen_ray.prompting.follow_up import Turns, follow_up
 from apigen_ray.prompting.pair_schema import schema_of
-from apigen_ray.prompting.templates import texts
 from apigen_ray.records import (
     Call,
     JsonObject,
@@ -34,7 +33,6 @@ from apigen_ray.stages.answer import Answered, answer, told
 from apigen_ray.stages.ballot import Judge, Rule
 from apigen_ray.stages.check import CheckSettings, check, no_completion, signatures_of
 from apigen_ray.stages.conversation import query_of, turns_of
-from apigen_ray.stages.copied import copied
 from apigen_ray.stages.execute.dispatch import (
     Dispatcher,
     Executed,
@@ -170,10 +168,10 @@ async def _asked(row: Row, cast: Cast) -> list[Row]:
         with_values(row, generate_s=seconds),
         {"message": len(messages) + 1, "completion": reply.text},
     )
-    read = _read(reply, tools, cast.check, _calls(row))
+    read = _read(reply, tools, cast.check, pair_of(row).calls)
     if isinstance(read, Rejected):
         return [rejected_row(row, Stage.CHECK, read)]
-    return [_with_turn(row, read, copied(read, (), _instructions(tools)))]
+    return [_with_turn(row, read, repeated(read, prompt))]
 
 
 def _read(
@@ -199,11 +197,7 @@ def _read(
     return result.pair
 
 
-def _instructions(tools: Sequence[Tool]) -> list[str]:
-    return [*texts().values(), *(tool.description for tool in tools)]
-
-
-def _with_turn(row: Row, pair: Pair, repeated: str | None) -> Row:
+def _with_turn(row: Row, pair: Pair, copied: str | None) -> Row:
     """A row with what the user says next, and the calls that answer it."""
     messages, earlier = _messages(row), _listed(row["answers"])
     new: list[Any] = calls_form(pair.calls)
@@ -214,7 +208,7 @@ def _with_turn(row: Row, pair: Pair, repeated: str | None) -> Row:
         messages=strict_json.dumps(whole),
         query=query_of(whole),
         answers=strict_json.dumps([*earlier, *new]),
-        copied=repeated,
+        copied=copied,
         ungrounded=None,
         unused=None,
         thought=None,
@@ -227,7 +221,7 @@ async def _executed(row: Row, cast: Cast) -> list[Row]:
 
     A server that keeps a state is a fresh one: it is given the calls of earlier turns first.
     """
-    calls, ran = _calls(row), _listed(row["execution_results"])
+    calls, ran = pair_of(row).calls, _listed(row["execution_results"])
     earlier, new = calls[: len(ran)], calls[len(ran) :]
     again = [call for call in earlier if cast.runner.keeps_state(call)]
     run = execute_twice if cast.execute.check_determinism else execute
@@ -258,10 +252,6 @@ def _with_found(row: Row, found: JsonObject) -> Row:
 
 def _messages(row: Row) -> list[JsonObject]:
     return _listed(row["messages"])
-
-
-def _calls(row: Row) -> list[Call]:
-    return [Call(call["name"], call["arguments"]) for call in _listed(row["answers"])]
 
 
 def _listed(text: str | None) -> list[Any]:

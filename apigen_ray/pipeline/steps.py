@@ -162,8 +162,13 @@ def _with_copied(row: Row, prompt: Prompt) -> Row:
     """A row with what its pair repeats of the prompt, which only this stage has at hand."""
     if row["outcome"]:
         return row
+    return with_values(row, copied=repeated(pair_of(row), prompt))
+
+
+def repeated(pair: Pair, prompt: Prompt) -> str | None:
+    """What a pair repeats of its prompt: an example, an instruction, or what a tool says."""
     instructions = (*texts().values(), *(tool.description for tool in prompt.tools))
-    return with_values(row, copied=copied(_pair(row), prompt.examples, instructions))
+    return copied(pair, prompt.examples, instructions)
 
 
 async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) -> Row:
@@ -172,12 +177,12 @@ async def execute_step(row: Row, runner: Dispatcher, settings: ExecuteSettings) 
     async def executed() -> list[Row]:
         run = execute_twice if settings.check_determinism else execute
         chain = chain_of(row, runner)
-        done = await run(_pair(row).calls, chain or runner)
+        done = await run(pair_of(row).calls, chain or runner)
         results = strict_json.dumps(result_forms(done.results, chain.arguments if chain else {}))
         seconds = done.seconds if done.results else None  # there was no call
         ran = with_values(row, execution_results=results, execute_s=seconds)
         if row["messages"]:
-            return [await executed_turns(ran, _pair(row).calls, done.results, runner)]
+            return [await executed_turns(ran, pair_of(row).calls, done.results, runner)]
         return [rejected_row(ran, Stage.EXECUTE, done.rejection) if done.rejection else ran]
 
     return (await errors_as_rows([row], Stage.EXECUTE, executed()))[0]
@@ -191,7 +196,7 @@ async def judge_step(
     async def judged() -> list[Row]:
         if row["copied"]:  # needs no judge
             return [rejected_row(row, Stage.JUDGE, Rejected(Reason.COPIED, row["copied"]))]
-        pair, tools = _pair(row), json.loads(row["tools"])
+        pair, tools = pair_of(row), json.loads(row["tools"])
         conversation = conversation_of(row)
         if conversation is None:
             examined = examine(pair, tools, grounding)
@@ -245,7 +250,7 @@ async def agree_step(
         tools = [read_tool(form) for form in json.loads(row["tools"])]
         chained = row["style"] == Style.SEQUENTIAL
         found = await agree(
-            _pair(row),
+            pair_of(row),
             json.loads(row["execution_results"] or "[]"),
             tools,
             solvers,
@@ -321,7 +326,7 @@ def poison_row(row: Row, stage: Stage) -> Row:
     return rejected_row(row, stage, Rejected(Reason.WORKER_DIED, detail))
 
 
-def _pair(row: Row) -> Pair:
+def pair_of(row: Row) -> Pair:
     """The pair of a row that passed stage 1."""
     calls = json.loads(row["answers"] or "[]")
     return Pair(row["query"] or "", tuple(Call(call["name"], call["arguments"]) for call in calls))

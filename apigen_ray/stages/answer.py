@@ -20,7 +20,9 @@ from apigen_ray.stages.ballot import (
     Judgement,
     Rule,
     ask_for_verdict,
+    cut,
     format_text,
+    inert,
     poll,
 )
 from apigen_ray.stages.check import no_completion
@@ -193,7 +195,5 @@ def _lines(messages: Messages) -> Iterator[str]:
         made: Sequence[Any] = message.get("tool_calls", ())
         if made:
             shown["function_calls"] = [call["function"] for call in made]
-        text = strict_json.dumps(shown)
-        if message["role"] == "tool" and len(text) > LONGEST_RESULT:
-            text = f"{text[:LONGEST_RESULT]} ... (truncated, {len(text)} characters)"
-        yield text.replace("</", "<\\/")
+        text = inert(shown)
+        yield cut(text, LONGEST_RESULT) if message["role"] == "tool" else text

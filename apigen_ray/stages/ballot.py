@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
+from apigen_ray import strict_json
 from apigen_ray.models import Model
 from apigen_ray.models.templates import Templates
-from apigen_ray.records import JsonObject, Message, Reply
+from apigen_ray.records import Json, JsonObject, Message, Reply
 from apigen_ray.stages.similarity import sentences
 from apigen_ray.stages.verdict import Vote, read_verdict, schema_of_verdict
 
@@ -86,6 +87,16 @@ def decided(votes: Sequence[bool], judges: int, rule: Rule) -> bool | None:
 def format_text(*, lists_requests: bool) -> str:
     """The format of a judge's answer, in words."""
     return TEMPLATES.text(_FORMATS[lists_requests])
+
+
+def inert(value: Json) -> str:
+    """JSON text in which no closing marker of a prompt can be forged."""
+    return strict_json.dumps(value).replace("</", "<\\/")
+
+
+def cut(text: str, most: int) -> str:
+    """A text of so many characters at most, which says how long it was."""
+    return text if len(text) <= most else f"{text[:most]} ... (truncated, {len(text)} characters)"
 
 
 async def ask_for_verdict(

@@ -6,7 +6,6 @@ from typing import Annotated
 
 from pydantic import Field
 
-from apigen_ray import strict_json
 from apigen_ray.models.settings import Settings
 from apigen_ray.records import Json, JsonObject, Message, Pair
 from apigen_ray.stages.ballot import (
@@ -16,7 +15,9 @@ from apigen_ray.stages.ballot import (
     Judgement,
     Rule,
     ask_for_verdict,
+    cut,
     format_text,
+    inert,
     poll,
 )
 from apigen_ray.stages.conversation import Messages, turns_of
@@ -127,9 +128,9 @@ def _request(
     return TEMPLATES.render(
         "judge.txt",
         tools=tools_text(tools).replace("</", "<\\/"),
-        query=_inert(pair.query),
-        calls=_listed(_inert(call) for call in _numbered(pair)),
-        results=_listed(_cut(_inert(_without_time(result))) for result in results),
+        query=inert(pair.query),
+        calls=_listed(inert(call) for call in _numbered(pair)),
+        results=_listed(cut(inert(_without_time(result)), RESULT_CHARACTERS) for result in results),
         references=_references_note(pair),
         findings=_findings_block(findings),
     )
@@ -162,15 +163,15 @@ def _lines(conversation: Messages, results: Iterator[JsonObject]) -> Iterator[st
     for place, message in enumerate(conversation):
         shown: JsonObject = {"role": message["role"], "content": message["content"]}
         if message["role"] == "tool":
-            yield _cut(_inert(shown))
+            yield cut(inert(shown), RESULT_CHARACTERS)
             continue
         made = message.get("tool_calls", ())
         if made:
             shown["function_calls"] = [call["function"] for call in made]
-        yield _inert(shown)
+        yield inert(shown)
         for result in islice(results, len(made)):
             if not given[place]:
-                yield _cut(_inert({"role": "tool", **_without_time(result)}))
+                yield cut(inert({"role": "tool", **_without_time(result)}), RESULT_CHARACTERS)
 
 
 def _numbered(pair: Pair) -> Iterator[JsonObject]:
@@ -184,11 +185,6 @@ def _listed(items: Iterable[str]) -> str:
     return "[\n" + ",\n".join(items) + "\n]"
 
 
-def _inert(value: Json) -> str:
-    """JSON text in which no closing marker of the prompt can be forged."""
-    return strict_json.dumps(value).replace("</", "<\\/")
-
-
 def _findings_block(findings: Sequence[str]) -> str:
     """The block of the findings; nothing at all where there are none."""
     if not findings:
@@ -199,9 +195,3 @@ def _findings_block(findings: Sequence[str]) -> str:
 
 def _without_time(result: JsonObject) -> JsonObject:
     return {key: value for key, value in result.items() if key != "seconds"}
-
-
-def _cut(text: str) -> str:
-    if len(text) <= RESULT_CHARACTERS:
-        return text
-    return f"{text[:RESULT_CHARACTERS]} ... (truncated, {len(text)} characters)"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.tools.library import load_library
 
 SANDBOX = Path(__file__).parents[2] / "sandbox"
@@ -20,6 +21,14 @@ def library():
 @pytest.fixture(scope="module")
 def tools(library):
     return library.by_name()
+
+
+@pytest.fixture(scope="module")
+def seeds(request, tools):
+    """The seeds of the file that the module names, by their ids: none is left out."""
+    loaded, notices = load_seeds([str(request.module.SEEDS)], tools)
+    assert notices == []
+    return {seed.id: seed for seed in loaded}
 
 
 @pytest.fixture(scope="module")

@@ -5,20 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.stages.grounding import GroundingSettings, examine_conversation, left_out
 from apigen_ray.stages.messages import clarified_messages
 from apigen_ray.tools.write_forms import shown_form
 
 SEEDS = Path(__file__).parents[2] / "configs" / "seeds-clarify.jsonl"
 IDS = [json.loads(line)["id"] for line in SEEDS.read_text(encoding="utf-8").splitlines()]
-
-
-@pytest.fixture(scope="module")
-def seeds(tools):
-    loaded, notices = load_seeds([str(SEEDS)], tools)
-    assert notices == []
-    return {seed.id: seed for seed in loaded}
 
 
 @pytest.mark.parametrize("id_", IDS)

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import Failed, Reason, Returned
 from apigen_ray.stages.check import signatures_of
 from apigen_ray.stages.execute.chained import ChainedRunner
@@ -20,13 +19,6 @@ from apigen_ray.tools.write_forms import shown_form
 
 SEEDS = Path(__file__).parents[2] / "configs" / "seeds-sequential.jsonl"
 IDS = [json.loads(line)["id"] for line in SEEDS.read_text(encoding="utf-8").splitlines()]
-
-
-@pytest.fixture(scope="module")
-def seeds(tools):
-    loaded, notices = load_seeds([str(SEEDS)], tools)
-    assert notices == []
-    return {seed.id: seed for seed in loaded}
 
 
 class Functions:

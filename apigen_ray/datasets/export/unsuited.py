@@ -66,7 +66,7 @@ class Request:
 
     @cached_property
     def _leaves(self) -> list[Json]:
-        return [leaf for call in self.calls for leaf in _leaves(call.arguments)]
+        return [leaf for call in self.calls for leaf in strict_json.leaves(call.arguments)]
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -139,16 +139,6 @@ def _types(schema: Any) -> frozenset[str]:
 def _properties(tool: Tool) -> Mapping[str, Any]:
     found = tool.parameters.get("properties")
     return found if isinstance(found, dict) else {}
-
-
-def _leaves(value: Json) -> Iterator[Json]:
-    if isinstance(value, dict):
-        value = list(value.values())
-    if isinstance(value, list):
-        for each in value:
-            yield from _leaves(each)
-    else:
-        yield value
 
 
 def _keys(value: Json) -> Iterator[str]:
