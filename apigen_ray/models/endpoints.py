@@ -1,7 +1,7 @@
 """Where a model is served and how it is asked: the model sections of a config."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Annotated, Literal
 
 from pydantic import (
@@ -103,14 +103,21 @@ class Endpoint(GenerationSettings):
         return (self.base_url,) if self.base_url else self.base_urls
 
 
-def split_limits(endpoints: Mapping[str, Endpoint]) -> dict[str, Endpoint]:
+def split_limits(
+    endpoints: Mapping[str, Endpoint], twice: Collection[str] = ()
+) -> dict[str, Endpoint]:
     """Split a server's limits per minute and its price per hour among the endpoints that share it.
 
     A generator and a judge may be the same model on the same server. Their `concurrency` is not
     split: each slows down when the server does, so they adapt to each other, and neither leaves
     part of the server idle for the other.
+
+    Args:
+        endpoints: All endpoints, by any key.
+        twice: The keys of those that two stages ask, each with a client of its own.
     """
-    clients = Counter((endpoint.urls, endpoint.model) for endpoint in endpoints.values())
+    asked = (*endpoints.values(), *(endpoints[key] for key in twice))
+    clients = Counter((endpoint.urls, endpoint.model) for endpoint in asked)
     return {
         key: share_of(endpoint, clients[endpoint.urls, endpoint.model])
         for key, endpoint in endpoints.items()

@@ -109,11 +109,22 @@ def jury_of(config: RunConfig, endpoints: Mapping[str, Endpoint]) -> Jury:
     )
 
 
+def _writers_of_turns(config: RunConfig) -> list[str]:
+    """The keys of the models that write further turns: all generating ones, if any do."""
+    return [model.name for model in config.models] if config.points.get(Style.MULTI_TURN) else []
+
+
+def asked_twice(config: RunConfig) -> list[str]:
+    """The keys of the models that conversations ask besides the stage that they are of."""
+    names = _writers_of_turns(config)
+    return [*names, *judge_settings(config)] if names or config.answer else []
+
+
 def conversing_of(
     config: RunConfig, endpoints: Mapping[str, Endpoint], jury: Jury
 ) -> Conversing | None:
     """What goes on with conversations, if any are wanted."""
-    names = [model.name for model in config.models] if config.points.get(Style.MULTI_TURN) else []
+    names = _writers_of_turns(config)
     writer = next((endpoints[key] for key in writer_settings(config)), None)
     if not names and not writer:
         return None

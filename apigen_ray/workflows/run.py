@@ -38,6 +38,7 @@ from apigen_ray.workflows.finish import RunResult, finish, import_ahead
 from apigen_ray.workflows.manifest import check_same_run, identity_of, manifest_of
 from apigen_ray.workflows.prepare import (
     QUIET,
+    asked_twice,
     check_reach,
     check_styles,
     cluster_endpoints_of,
@@ -291,7 +292,7 @@ def _open_session(
                     console,
                     inputs,
                     manifest,
-                    split_limits(endpoints | in_cluster),
+                    split_limits(endpoints | in_cluster, asked_twice(config)),
                     executor,
                     coordinator,
                     notices,

@@ -550,3 +550,6 @@ def test_who_asks_one_server_shares_what_it_allows_and_costs() -> None:
     assert shares == [300, 300, 600, None]
     assert [both[key].usd_per_gpu_hour for key in ("m", "judge/m", "n")] == [1, 1, 2]
     assert both["m"].concurrency == 64
+    again = split_limits({"m": one, "judge/m": one, "n": other_url}, ["m", "n"])
+    shares = [again[key].requests_per_minute for key in ("m", "judge/m", "n")]
+    assert shares == [200, 200, 300]

@@ -8,6 +8,7 @@ from example_runs import ROOT, SEEDS, config, go, planted_by, rows, served, simu
 
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.workflows.manifest import identity_of
+from apigen_ray.workflows.prepare import asked_twice
 
 SEED_FILES = [SEEDS, *(str(ROOT / f"configs/seeds-{s}.jsonl") for s in ("sequential", "clarify"))]
 POINTS = {"multi_turn": 10, "clarify": 14, "sequential": 4, "simple": 4}
@@ -99,6 +100,16 @@ def test_where_answers_are_asked_for_may_change_on_resume_and_by_whom_may_not(tm
 
     assert identity(latency_s=1) == identity(latency_s=2)
     assert identity(profile="weak") != identity(profile="default")
+
+
+def test_who_is_asked_by_two_stages_is_known_so_that_limits_are_kept(tmp_path):
+    def asked(**more):
+        return asked_twice(config(tmp_path, **more))
+
+    writer = {"model": simulated("writer")}
+    assert asked() == []
+    assert asked(answer=writer) == ["judge/fast"]
+    assert asked(points={"multi_turn": 1}) == ["fast", "judge/fast"]
 
 
 def test_a_conversation_of_one_turn_is_none(tmp_path):
