@@ -8,7 +8,7 @@ from apigen_ray.run_folder.rows import Row
 from apigen_ray.stages.check import Signatures, signatures_of
 from apigen_ray.stages.execute.chained import ChainedRunner
 from apigen_ray.stages.execute.dispatch import Dispatcher
-from apigen_ray.tools.read_forms import read_tool
+from apigen_ray.tools.read_forms import read_shown_tool
 
 
 def chain_of(row: Row, runner: Dispatcher) -> ChainedRunner | None:
@@ -20,4 +20,4 @@ def chain_of(row: Row, runner: Dispatcher) -> ChainedRunner | None:
 
 @lru_cache(maxsize=512)
 def _signatures(tools: str) -> Signatures:
-    return signatures_of([read_tool(form) for form in json.loads(tools)])
+    return signatures_of([read_shown_tool(form) for form in json.loads(tools)])

@@ -43,7 +43,7 @@ from apigen_ray.stages.execute.dispatch import (
 )
 from apigen_ray.stages.grounding import GroundingSettings
 from apigen_ray.stages.messages import opening, reply_with_calls, with_results
-from apigen_ray.tools.read_forms import read_tool
+from apigen_ray.tools.read_forms import read_shown_tool
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +154,7 @@ async def _next_turn(row: Row, cast: Cast) -> Row:
 
 async def _asked(row: Row, cast: Cast) -> list[Row]:
     """What the user says next, and its calls: generation and stage 1."""
-    tools = [read_tool(form) for form in json.loads(row["tools"])]
+    tools = [read_shown_tool(form) for form in json.loads(row["tools"])]
     messages, model = _messages(row), row["model"]
     number = len(turns_of(messages))
     prompt = follow_up(row["prompt_id"], told(messages), tools)

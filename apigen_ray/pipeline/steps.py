@@ -67,7 +67,7 @@ from apigen_ray.stages.grounding import (
     examine_conversation,
 )
 from apigen_ray.stages.judge import vote
-from apigen_ray.tools.read_forms import read_tool
+from apigen_ray.tools.read_forms import read_shown_tool
 from apigen_ray.tools.write_forms import tool_columns
 
 log = logging.getLogger(__name__)
@@ -247,7 +247,7 @@ async def agree_step(
         return result_forms(done.results, chain.arguments if chain else {})
 
     async def agreed() -> list[Row]:
-        tools = [read_tool(form) for form in json.loads(row["tools"])]
+        tools = [read_shown_tool(form) for form in json.loads(row["tools"])]
         chained = row["style"] == Style.SEQUENTIAL
         found = await agree(
             pair_of(row),

@@ -14,6 +14,7 @@ the parameters as a whole where they refer to definitions or depend on each othe
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from apigen_ray.records import Json, JsonObject
@@ -32,6 +33,13 @@ def tools_text(tools: Sequence[Json]) -> str:
 
 def tool_text(tool: Mapping[str, Any]) -> str:
     """One tool, with the example calls that its parameters have."""
+    return _text_of(json.dumps(tool))  # prompts and judges show the same tools again and again
+
+
+@lru_cache(maxsize=4096)
+def _text_of(form: str) -> str:
+    """The text of a tool, given as JSON."""
+    tool: dict[str, Any] = json.loads(form)
     parameters: JsonObject = tool.get("parameters") or {}
     lines = [f"{tool['name']}: {one_line(tool.get('description') or '')}"]
     if _is_plain(parameters):

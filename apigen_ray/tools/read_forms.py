@@ -10,11 +10,12 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from apigen_ray.errors import BadInput
-from apigen_ray.records import JsonObject, Tool
+from apigen_ray.records import Json, JsonObject, Tool
 from apigen_ray.tools.backends import UnreadableBackend, read_backend
 from apigen_ray.tools.parameters import NotParameters, read_parameters
 from apigen_ray.tools.schemas import InvalidSchema, check_schema, usable_returns
@@ -88,6 +89,16 @@ def read_tool(value: object) -> Tool:
         backend=backend,
         returns=_returns(value),
     )
+
+
+def read_shown_tool(form: Json) -> Tool:
+    """`read_tool` for the tools of rows: a run shows the same ones again and again."""
+    return _read_text(json.dumps(form))
+
+
+@lru_cache(maxsize=4096)
+def _read_text(form: str) -> Tool:
+    return read_tool(json.loads(form))
 
 
 def _returns(value: Mapping[str, Any]) -> JsonObject | None:

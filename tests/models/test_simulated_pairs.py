@@ -300,7 +300,7 @@ def test_a_fault_is_not_possible_where_the_schema_gives_no_room() -> None:
     draft = Draft(
         Style.SIMPLE,
         {"open": lenient},
-        "q",
+        {"query": "q"},
         (Call("open", {"x": 1}),),
         (),
         words=lambda _: {"query": "q"},

@@ -288,14 +288,15 @@ def _draft(request: GenerateRequest, key: str) -> Draft:
             return write_clarification(missing or "", asked, ask)
         return {"query": ask(asked)}
 
+    told = say(calls)
     return Draft(
         style=request.style,
         tools={tool.name: tool for tool in request.tools},
-        query=str(say(calls)["query"]),
+        told=told,
         calls=calls,
         spares=tuple(_spares(random, request, calls)),
         words=say,
-        complete=ask(calls),
+        complete=ask(calls) if missing else str(told["query"]),
         said=request.said,
     )
 

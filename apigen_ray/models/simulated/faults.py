@@ -33,20 +33,26 @@ class Draft:
 
     style: Style
     tools: Mapping[str, Tool]
-    query: str
+    told: JsonObject
+    """What is said for the calls: the query, and of the style `clarify`, question and reply."""
     calls: tuple[Call, ...]
     spares: tuple[Call, ...]
     """Further calls, other than `calls`, that could have been asked for."""
     words: Callable[[Sequence[Call]], JsonObject]
-    """What is said for calls: the query, and of the style `clarify`, question and reply."""
+    """What is said for other calls."""
     complete: str
     """The query with all that the calls need."""
     said: str = ""
     """What was said and returned in the turns before."""
 
+    @property
+    def query(self) -> str:
+        """The query that is said."""
+        return str(self.told["query"])
+
     def answering(self, answers: Sequence[Json]) -> str:
         """The pair with other answers."""
-        return dumps({**self.words(self.calls), "answers": answers})
+        return dumps({**self.told, "answers": answers})
 
     def with_call(self, index: int, changed: Json) -> str:
         """The pair with another call at `index`."""
@@ -283,7 +289,7 @@ def nothing_missing(draft: Draft) -> Ways:
     """Leave out nothing, and ask for what was said."""
     if draft.style is Style.CLARIFY:
         answers: list[Json] = [call_form(call) for call in draft.calls]
-        yield dumps({**draft.words(draft.calls), "query": draft.complete, "answers": answers})
+        yield dumps({**draft.told, "query": draft.complete, "answers": answers})
 
 
 def bad_reference(draft: Draft) -> Ways:

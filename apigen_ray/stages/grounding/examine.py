@@ -14,7 +14,7 @@ from apigen_ray.run_folder.rows import pair_form
 from apigen_ray.stages.grounding.coverage import Coverage, Unused, cover
 from apigen_ray.stages.grounding.exactness import inexact
 from apigen_ray.stages.grounding.values import Finding, Grounding, ground
-from apigen_ray.tools.read_forms import read_tool
+from apigen_ray.tools.read_forms import read_shown_tool
 
 LONGEST_QUERY = 4000
 """Longer queries are not looked at: the time it takes may grow with the square of the length."""
@@ -65,7 +65,7 @@ def examine(pair: Pair, tools: Sequence[Json], settings: GroundingSettings) -> E
     """
     if settings.reject == "off" or not pair.calls or _is_long(pair):
         return None
-    by_name = {tool.name: tool for tool in map(read_tool, tools)}
+    by_name = {tool.name: tool for tool in map(read_shown_tool, tools)}
     grounding = ground(pair.query, pair.calls, by_name)
     coverage = None
     if not _CONVERSATION.search(pair.query):
