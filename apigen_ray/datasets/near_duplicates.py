@@ -1,6 +1,7 @@
 """Near-duplicate queries: candidates are found by MinHash, and then compared exactly."""
 
 import zlib
+from functools import lru_cache
 
 from rensa import RMinHash, RMinHashLSH
 
@@ -30,10 +31,9 @@ class NearDuplicateIndex:
             None if the query was added, else the id of the near-duplicate; the lowest, if there
             are several.
         """
-        found = _shingles(query, functions)
-        hashed = RMinHash(PERMUTATIONS, 0)
-        hashed.update(found)
-        candidates = (self._kept[place] for place in self._index.query(hashed))
+        hashed = _hashed(query, functions)
+        candidates = [self._kept[place] for place in self._index.query(hashed)]
+        found = _shingles(query, functions) if candidates else set()
         duplicates: list[str] = [
             other
             for other, *texts in candidates
@@ -44,6 +44,13 @@ class NearDuplicateIndex:
         self._index.insert(len(self._kept), hashed)
         self._kept.append((id_, query, functions))
         return None
+
+
+@lru_cache(maxsize=4096)  # the pairs of a seed pool come again in the next round's
+def _hashed(query: str, functions: str) -> RMinHash:
+    hashed = RMinHash(PERMUTATIONS, 0)
+    hashed.update(_shingles(query, functions))
+    return hashed
 
 
 def _shingles(query: str, functions: str) -> set[str]:

@@ -10,7 +10,7 @@ order. It is stored before it is used, and a resume uses the stored one.
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
@@ -23,9 +23,9 @@ from pydantic import BeforeValidator, Field, model_validator
 from apigen_ray import strict_json
 from apigen_ray.datasets.near_duplicates import NearDuplicateIndex
 from apigen_ray.models.settings import Settings
-from apigen_ray.prompting.sampler import Task, point_id
+from apigen_ray.prompting.sampler import Task
 from apigen_ray.records import Call, Clarification, Outcome, Pair, Seed, Style, Tool
-from apigen_ray.run_folder.rows import Row, as_rows, pair_form
+from apigen_ray.run_folder.rows import Row, as_rows, pair_form, with_value
 from apigen_ray.run_folder.store import RunFolder, digest
 from apigen_ray.stages.similarity import functions_text
 
@@ -102,7 +102,7 @@ class SeedPools:
         for model, number in rounds.items():
             owner = self.owner(model)
             self._rounds[owner] = max(number, self._rounds.get(owner, 0))
-        self._waiting: dict[tuple[str, int], set[str]] = defaultdict(set)
+        self._waiting: Counter[tuple[str, int]] = Counter()
         self._verified: dict[tuple[str, int], list[Seed]] = defaultdict(list)
         self._last: dict[str, Pool] = {}
         self._stored: list[Pool] = []
@@ -114,7 +114,7 @@ class SeedPools:
         if wanted := self._wanted():
             for table in folder.tables(COLUMNS):
                 of_them = pa.compute.is_in(table["round"], pa.array(wanted, pa.int64()))
-                self.settle(table.filter(of_them))
+                self._take_verified(table.filter(of_them))
 
     def owner(self, model: str) -> str:
         """The owner of the pool that a model draws from."""
@@ -124,20 +124,23 @@ class SeedPools:
         """Register the data points requested: a round has settled when all of its own have."""
         for model, asked in tasks.items():
             for task in asked:
-                ids = (point_id(model, task.spec.index, point) for point in task.tried)
-                self._waiting[self.owner(model), task.spec.round].update(ids)
+                self._waiting[self.owner(model), task.spec.round] += len(task.tried)
 
     def settle(self, rows: pa.Table) -> None:
-        """Take in committed rows that have at least `COLUMNS`.
+        """Take in committed rows that have at least `COLUMNS`, of data points that were requested.
 
         An `error` counts as settled: no round waits for it.
         """
-        for row in as_rows(rows.select(COLUMNS)):
+        settled = zip(rows["model"].to_pylist(), rows["round"].to_pylist(), strict=True)
+        self._waiting.subtract((self.owner(model), round_) for model, round_ in settled)
+        self._take_verified(rows)
+
+    def _take_verified(self, rows: pa.Table) -> None:
+        """Keep the pairs of which pools are still to be made."""
+        for row in as_rows(with_value(rows.select(COLUMNS), "outcome", Outcome.VERIFIED)):
             owner, round_ = self.owner(row["model"]), row["round"]
-            self._waiting[owner, round_].discard(row["id"])
             needed = self._last[owner].round - LAG < round_ < self._rounds[owner] - LAG
-            is_pair = row["style"] != Style.MULTI_TURN
-            if row["outcome"] == Outcome.VERIFIED and needed and is_pair:
+            if needed and row["style"] != Style.MULTI_TURN:
                 self._verified[owner, round_].append(_verified_pair(row, self._tools))
 
     def ready(self) -> Iterator[Pool]:
@@ -147,7 +150,7 @@ class SeedPools:
         for owner, rounds in self._rounds.items():
             while (round_ := self._last[owner].round + 1) < rounds:
                 settled = owner, round_ - LAG
-                if self._waiting[settled]:
+                if self._waiting[settled] > 0:
                     break
                 pairs = pool_of(
                     self._last[owner].pairs,

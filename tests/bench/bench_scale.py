@@ -2,6 +2,7 @@
 
     uv run python tests/bench/bench_scale.py run --points 40000 --plot memory.png
     uv run python tests/bench/bench_scale.py nodes --nodes 1 2 4 8
+    uv run python tests/bench/bench_scale.py driver --rows 1000000
 
 `run`: four models at once, all stages, real containers. The models are simulated and answer at
 once, so what is measured is this program, their servers and the containers on the same cores. CPU
@@ -13,6 +14,9 @@ don't share.
 `nodes`: as many raylets on this machine, a generating and an executing actor for each, and stages
 that only sleep, so that not the cores decide. Efficiency: rows/s in the middle of the run over
 nodes times the rows/s that the sleeps allow one node.
+
+`driver`: a run whose stages do nothing, with rows of 2 KB: what is left is the driver's own work,
+and Ray's.
 """
 
 import argparse
@@ -39,6 +43,9 @@ from rich.console import Console
 import apigen_ray.workflows.run
 from apigen_ray.config import RunConfig
 from apigen_ray.pipeline import dataset
+from apigen_ray.prompting.sampler import point_id
+from apigen_ray.records import Style
+from apigen_ray.run_folder.rows import as_table, new_row
 from apigen_ray.workflows.collect import collect
 
 import ray  # isort: skip
@@ -262,6 +269,77 @@ def nodes(arguments: argparse.Namespace) -> None:
         print(done.stdout.splitlines()[-1], flush=True)
 
 
+def driver(arguments: argparse.Namespace) -> None:
+    """A run with stages that do nothing."""
+    tools = json.dumps([{"name": "gcd_and_lcm", "description": "x" * 800}])
+    row = new_row("", model="stub", style=Style.SIMPLE, prompt_id="", tried=0, tools=tools)
+    answers = json.dumps([{"name": "gcd_and_lcm", "arguments": {"numbers": [4, 6]}}])
+    filled = row | {"answers": answers, "completion": "c" * 600}
+
+    async def generated(self: Any, block: pa.Table) -> pa.Table:
+        ids = [point_id(self._name, index, 0) for index in block["index"].to_pylist()]
+        rounds = block["round"].to_pylist()
+        return as_table(
+            [
+                filled | {"id": id_, "query": f"What of {id_}?", "round": round_}
+                for id_, round_ in zip(ids, rounds, strict=True)
+            ]
+        )
+
+    async def passed(_self: Any, block: pa.Table) -> pa.Table:
+        return block
+
+    for name, call in (
+        ("GenerateBlock", generated),
+        ("ExecuteBlock", passed),
+        ("JudgeBlock", passed),
+    ):
+        setattr(dataset, name, type(name, (getattr(dataset, name),), {"__call__": call}))
+    marks: list[tuple[int, float, float, int]] = []
+
+    def watched(tables: Iterable[pa.Table], *rest: Any, **more: Any) -> Any:
+        def counted() -> Iterator[pa.Table]:
+            rows = 0
+            for table in tables:
+                rows += len(table)
+                marks.append((rows, time.monotonic(), time.process_time(), resident()))
+                yield table
+
+        return collect(counted(), *rest, **more)
+
+    apigen_ray.workflows.run.collect = watched
+    stub = {"kind": "simulated", "profile": "perfect", "latency_s": 0}
+    with tempfile.TemporaryDirectory() as folder:
+        config = {
+            "out": f"{folder}/run",
+            "points": {"simple": arguments.rows},
+            "tools": [str(ROOT / "sandbox" / "tools")],
+            "seeds": [str(ROOT / "configs" / "seeds.jsonl")],
+            "models": [stub | {"name": "stub", "concurrency": arguments.concurrency}],
+            "judge": stub | {"name": "judge", "concurrency": arguments.concurrency},
+            "sandbox": {"kind": "process", "slots": 1},
+            "feedback": arguments.feedback,
+        }
+        before = resident()
+        apigen_ray.workflows.run.run(
+            RunConfig.model_validate(config), console=Console(file=io.StringIO())
+        )
+    (low, start, cpu_low, _), (high, end, cpu_high, _) = (
+        next(mark for mark in marks if mark[0] >= share * arguments.rows) for share in (0.2, 0.8)
+    )
+    cpu = (cpu_high - cpu_low) / (high - low)
+    print(f"{arguments.rows:,} rows, {(high - low) / (end - start):,.0f} rows/s in the middle")
+    print(f"driver: {1e6 * cpu:.0f} CPU us a row: one core of it would carry {1 / cpu:,.0f} rows/s")
+    print(f"driver, resident MiB: before {before >> 20}; after a tenth, half and all of the rows:")
+    for share in (0.1, 0.5, 1.0):
+        print(f"  {next(m[3] for m in marks if m[0] >= share * arguments.rows) >> 20}")
+
+
+def resident() -> int:
+    """Bytes of this process in memory."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
+
+
 STAGE_S, AT_ONCE = 1.0, 8
 
 
@@ -351,6 +429,11 @@ def main() -> None:
     several.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4, 8])
     several.add_argument("--rows", type=int, default=400, help="for each node")
     several.set_defaults(command=nodes)
+    stubs = commands.add_parser("driver")
+    stubs.add_argument("--rows", type=int, default=100_000)
+    stubs.add_argument("--concurrency", type=int, default=1024)
+    stubs.add_argument("--feedback", action="store_true", help="make a pool of each round")
+    stubs.set_defaults(command=driver)
     one = commands.add_parser("sleep")
     one.add_argument("count", type=int)
     one.add_argument("rows", type=int)
