@@ -5,9 +5,9 @@ there on, the streams of all models are one, `-> execute -> judge`, with shared 
 has all stages in one actor. Rows stream to the driver, the only process that writes.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, islice
 from operator import itemgetter
 
 import pyarrow as pa
@@ -31,13 +31,16 @@ from apigen_ray.pipeline.session import ending
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.pipeline.sidecars import check_sidecars, placement
 from apigen_ray.pipeline.sizing import Operator, rows_per_block, share_for
-from apigen_ray.prompting.sampler import PromptSampler, Task
+from apigen_ray.prompting.prompt_specs import Task
+from apigen_ray.prompting.sampler import PromptSampler
 from apigen_ray.prompting.seed_pool import need_pools
 from apigen_ray.report.activity import CONVERSE
 from apigen_ray.stages.ballot import Rule
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.grounding import GroundingSettings
 
+BLOCKS_PER_DATASET = 4096
+"""Blocks of a model in one dataset: 262,144 rows at most."""
 SMALL_RUN = 1000
 """Data points up to which a run of one model has all stages in one process."""
 
@@ -87,6 +90,7 @@ def generate(
     Yields:
         Tables of settled rows as they arrive, and now and then an empty one.
     """
+    ending.clear()
     shared = ray.put(sampler)
     verifying = _verifying(executor, jury, coordinator, actors)
     sources = []
@@ -106,16 +110,30 @@ def generate(
             yield from stream_small(blocks, [generating, *verifying], per_block)
             return
         sources.append((blocks, generating, per_block))
+    per_block = rows_per_block([g.endpoint for g in generations], jury.all_endpoints)
+    yield from _stream_large(sources, verifying, per_block)
+
+
+def _stream_large(
+    sources: Sequence[tuple[Iterator[pa.Table], Operator, int]],
+    verifying: Sequence[Operator],
+    per_block: int,
+) -> Generator[pa.Table, None, None]:
+    """Run the blocks of each model through its operator, and what comes of them through the rest.
+
+    Ray holds some kilobytes for each block of a dataset until its end: millions of rows are
+    several datasets, one after the other.
+    """
     from apigen_ray.pipeline import ray_data  # noqa: PLC0415 - takes two seconds
 
-    points = ray_data.union(
-        [
-            ray_data.through(ray_data.source(blocks), [generating], per_block)
-            for blocks, generating, per_block in sources
-        ]
-    )
-    per_block = rows_per_block([g.endpoint for g in generations], jury.all_endpoints)
-    yield from ray_data.stream(ray_data.through(points, verifying, per_block))
+    while not ending.is_set():
+        points = []
+        for blocks, generating, rows in sources:
+            if next_blocks := list(islice(blocks, BLOCKS_PER_DATASET)):
+                points.append(ray_data.through(ray_data.source(next_blocks), [generating], rows))
+        if not points:
+            return
+        yield from ray_data.stream(ray_data.through(ray_data.union(points), verifying, per_block))
 
 
 def end_early(
@@ -138,6 +156,7 @@ def verify(
     actors: Actors,
 ) -> Generator[pa.Table, None, None]:
     """Run rows that passed stage 1 through the stages that are given; yields like `generate`."""
+    ending.clear()
     per_block = rows_per_block(jury.all_endpoints if jury else ())
     blocks = [rows.slice(at, per_block) for at in range(0, len(rows), per_block)]
     verifying = _verifying(executor, jury, coordinator, actors)
@@ -220,6 +239,8 @@ def is_small(generations: Sequence[Generation], operators: Sequence[Operator]) -
     Each process takes seconds to start, which is most of the time of a small run. Prompts that wait
     for earlier ones need room of their own, and stages of several actors or places theirs.
     """
+    if sum(len(generation.tasks) for generation in generations) > SMALL_RUN:
+        return False
     points = sum(len(task.tried) for generation in generations for task in generation.tasks)
     return (
         points <= SMALL_RUN
@@ -240,14 +261,11 @@ def _concurrent_calls(executor: Executor) -> int:
     )
 
 
-def _task_blocks(generation: Generation, per_block: int) -> list[pa.Table]:
+def _task_blocks(generation: Generation, per_block: int) -> Iterator[pa.Table]:
     """The tasks in blocks, each of one round: later rounds wait for the rows of whole blocks."""
     per_prompt = max((task.spec.count for task in generation.tasks), default=1)
     items_per_block = max(1, per_block // per_prompt)
-    items = [task_item(task) for task in generation.tasks]
-    blocks = []
+    items = map(task_item, generation.tasks)
     for _, of_round in groupby(items, key=itemgetter("round")):
-        rows = list(of_round)
-        starts = range(0, len(rows), items_per_block)
-        blocks += [pa.Table.from_pylist(rows[start : start + items_per_block]) for start in starts]
-    return blocks
+        while rows := list(islice(of_round, items_per_block)):
+            yield pa.Table.from_pylist(rows)

@@ -64,7 +64,6 @@ def stream_small(
     in_flight = 0
     # Waiting for Ray itself, Python would not see a Ctrl-C, and take two for one.
     arrived: queue.SimpleQueue[Future[pa.Table]] = queue.SimpleQueue()
-    ending.clear()
     try:
         while True:
             room = 0 if ending.is_set() else at_once - in_flight

@@ -28,7 +28,8 @@ from apigen_ray.pipeline.metrics import MeteredModel
 from apigen_ray.pipeline.poison_rows import CrashGuard
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.follow_up import Turns
-from apigen_ray.prompting.sampler import PromptSampler, PromptSpec, Task
+from apigen_ray.prompting.prompt_specs import PromptSpec, Task
+from apigen_ray.prompting.sampler import PromptSampler
 from apigen_ray.prompting.seed_pool import LAG
 from apigen_ray.records import Reason, Stage, Style
 from apigen_ray.report.activity import AGREE, CONVERSE

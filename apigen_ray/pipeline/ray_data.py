@@ -109,7 +109,6 @@ def stream(dataset: Dataset) -> Iterator[pa.Table]:
         except BaseException as error:  # raised again in the caller's thread, below
             arrived.put(error)
 
-    ending.clear()
     consumer = threading.Thread(target=consume, daemon=True)
     consumer.start()
     try:

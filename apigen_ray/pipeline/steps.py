@@ -26,8 +26,9 @@ from apigen_ray.pipeline.conversations import (
 from apigen_ray.pipeline.poison_rows import CRASH_LIMIT
 from apigen_ray.pipeline.verdicts import voted_row, with_findings
 from apigen_ray.prompting.pair_schema import calls_schema, schema_of
+from apigen_ray.prompting.prompt_specs import Task, point_id
 from apigen_ray.prompting.prompts import Prompt
-from apigen_ray.prompting.sampler import PromptSampler, Task, point_id
+from apigen_ray.prompting.sampler import PromptSampler
 from apigen_ray.prompting.templates import texts
 from apigen_ray.records import (
     Call,

@@ -12,8 +12,9 @@ from functools import cached_property
 from random import Random
 
 from apigen_ray import strict_json
+from apigen_ray.prompting.prompt_specs import PromptSpec
 from apigen_ray.prompting.prompts import Prompt
-from apigen_ray.prompting.sampler import ONE_TOOL_STYLES, PromptSpec, Sampler
+from apigen_ray.prompting.sampler import ONE_TOOL_STYLES, Sampler
 from apigen_ray.prompting.templates import GENERATOR
 from apigen_ray.records import Call, Json, JsonObject, Message, Seed, Style, Tool
 from apigen_ray.tools.prompt_text import one_line

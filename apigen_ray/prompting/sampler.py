@@ -9,14 +9,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import zip_longest
 from random import Random
-from typing import Annotated, NamedTuple, Protocol
+from typing import Annotated, Protocol
 
 from pydantic import Field, model_validator
 
 from apigen_ray import strict_json
 from apigen_ray.models.settings import Settings
+from apigen_ray.prompting.prompt_specs import PromptSpec
 from apigen_ray.prompting.prompts import Prompt
 from apigen_ray.prompting.templates import GENERATOR, VOICES
 from apigen_ray.records import JsonObject, Message, Seed, Style, Tool
@@ -74,77 +74,6 @@ class SamplingSettings(Settings):
             if voice not in VOICES:
                 raise ValueError(f"voices: {voice!r}: must be one of {', '.join(VOICES)}")
         return self
-
-
-class Cell(NamedTuple):
-    """A style, within one category of tools or in all: data points are counted by cell."""
-
-    style: Style
-    category: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.style}/{self.category}" if self.category else self.style.value
-
-
-@dataclass(frozen=True, slots=True)
-class PromptSpec:
-    """The specification of prompt `index` of a run: it asks for `count` data points of `style`."""
-
-    index: int
-    style: Style
-    count: int
-    round: int = 0
-    """Decides which pool its examples are drawn from."""
-    category: str = ""
-    """The category that its first tool is drawn from; any category if empty."""
-
-    @property
-    def cell(self) -> Cell:
-        """The cell that its data points count towards."""
-        return Cell(self.style, self.category)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A prompt to send, and the data points of it that are still wanted.
-
-    `tried` maps the index of each wanted point to the number of earlier attempts; all other points
-    are settled.
-    """
-
-    spec: PromptSpec
-    tried: Mapping[int, int]
-
-
-def point_id(model: str, index: int, point: int) -> str:
-    """The id of the data point `point` of prompt `index`."""
-    return f"{model}-{index:06d}-{point}"
-
-
-def plan(
-    points: Mapping[Cell, int], pairs_per_prompt: int, *, first: int = 0, round_points: int = 0
-) -> list[PromptSpec]:
-    """The prompts that ask for the wanted data points, alternating between cells.
-
-    Args:
-        points: The number of data points wanted of each cell.
-        pairs_per_prompt: How many data points a prompt asks for.
-        first: The index of the first prompt.
-        round_points: The data points of a round; 0 for a single round.
-    """
-    columns: list[list[tuple[Cell, int]]] = []
-    for cell, wanted in points.items():
-        full, rest = divmod(wanted, pairs_per_prompt)
-        counts = [pairs_per_prompt] * full + ([rest] if rest else [])
-        columns.append([(cell, count) for count in counts])
-    turns = (entry for turn in zip_longest(*columns) for entry in turn if entry is not None)
-    per_round = max(1, round_points // pairs_per_prompt)
-    return [
-        PromptSpec(
-            index, cell.style, count, index // per_round if round_points else 0, cell.category
-        )
-        for index, (cell, count) in enumerate(turns, first)
-    ]
 
 
 class PromptSampler(Protocol):

@@ -23,7 +23,7 @@ from pydantic import BeforeValidator, Field, model_validator
 from apigen_ray import strict_json
 from apigen_ray.datasets.near_duplicates import NearDuplicateIndex
 from apigen_ray.models.settings import Settings
-from apigen_ray.prompting.sampler import Task
+from apigen_ray.prompting.prompt_specs import Task
 from apigen_ray.records import Call, Clarification, Outcome, Pair, Seed, Style, Tool
 from apigen_ray.run_folder.rows import Row, as_rows, pair_form, with_value
 from apigen_ray.run_folder.store import RunFolder, digest
@@ -36,8 +36,8 @@ COLUMNS = ("id", "model", "style", "round", "query", "answers", "tools", "outcom
 
 
 def need_pools(tasks: Iterable[Sequence[Task]]) -> bool:
-    """Whether any of the prompts, a list for each model, shows verified pairs."""
-    return any(task.spec.round >= LAG for asked in tasks for task in asked)
+    """Whether any of the prompts, a list for each model in order, shows verified pairs."""
+    return any(asked[-1].spec.round >= LAG for asked in tasks if asked)
 
 
 def _word(value: Any) -> Any:

@@ -6,6 +6,7 @@ limit is reached. Waves are stored, so a resume requests the same.
 """
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeAlias
@@ -13,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import Field
 
 from apigen_ray.models.settings import Settings
-from apigen_ray.prompting.sampler import Cell, PromptSpec, plan
+from apigen_ray.prompting.prompt_specs import Cell, PromptSpecs, plan
 from apigen_ray.records import Style
 
 Wave: TypeAlias = Mapping[str, Mapping[Cell, int]]
@@ -61,13 +62,13 @@ def goals_of(
 
 def prompt_specs(
     waves: Sequence[Wave], pairs_per_prompt: int, round_points: int
-) -> dict[str, list[PromptSpec]]:
+) -> dict[str, PromptSpecs]:
     """The prompts of each model.
 
     The prompts of a wave are numbered for the model that needs the most, and the others get the
     first of them, so that prompt i is the same for all.
     """
-    specs: dict[str, list[PromptSpec]] = {}
+    specs: dict[str, PromptSpecs] = defaultdict(PromptSpecs)
     first = 0
     for wave in waves:
         cells = dict.fromkeys(cell for wanted in wave.values() for cell in wanted)
@@ -79,7 +80,7 @@ def prompt_specs(
             for spec in planned:
                 if left.get(spec.cell, 0) > 0:
                     left[spec.cell] -= spec.count
-                    specs.setdefault(model, []).append(spec)
+                    specs[model].append(spec)
     return specs
 
 

@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from apigen_ray.config import RunConfig
-from apigen_ray.prompting.sampler import Cell, PromptSpec, Task, point_id
+from apigen_ray.prompting.prompt_specs import Cell, PromptSpec, PromptSpecs, Task, Tasks, point_id
 from apigen_ray.prompting.targets import (
     Tally,
     Wave,
@@ -40,11 +41,9 @@ class RunPlan:
     @property
     def requested(self) -> int:
         """The data points asked for so far, of all models."""
-        return sum(spec.count for specs in self.specs.values() for spec in specs)
+        return sum(specs.points for specs in self.specs.values())
 
-    def next_tasks(
-        self, asked: Mapping[str, Sequence[Task]] | None = None
-    ) -> dict[str, list[Task]]:
+    def next_tasks(self, asked: Mapping[str, Sequence[Task]] | None = None) -> dict[str, Tasks]:
         """The tasks to go on with: what is missing, or if nothing is, what the target still lacks.
 
         Args:
@@ -58,7 +57,7 @@ class RunPlan:
             return {}
         return missing
 
-    def missing(self, prompts_each: int | None = None) -> dict[str, list[Task]]:
+    def missing(self, prompts_each: int | None = None) -> dict[str, Tasks]:
         """The tasks of each model: prompts with data points that no committed row settles.
 
         A data point that has ended in an error too often is given up; one that ended in an error
@@ -71,13 +70,16 @@ class RunPlan:
         most = self._config.max_attempts
         over = {id_ for id_, times in tried.items() if times > self._attempts_before.get(id_, 0)}
         over.update(settled, (id_ for id_, times in tried.items() if times >= most))
-        tasks: dict[str, list[Task]] = {}
+        tasks: dict[str, Tasks] = {}
         for model, specs in self.specs.items():
-            for spec in specs[:prompts_each]:
+            asked = Tasks(specs)
+            for place, spec in enumerate(islice(specs, prompts_each)):
                 ids = _ids(model, spec)
                 wanted = {point: tried.get(id_, 0) for point, id_ in ids if id_ not in over}
                 if wanted:
-                    tasks.setdefault(model, []).append(Task(spec, wanted))
+                    asked.append(place, wanted)
+            if asked:
+                tasks[model] = asked
         return tasks
 
     def _extend(self) -> bool:
@@ -133,7 +135,7 @@ class RunPlan:
                             beyond.add(id_)
         return beyond
 
-    def _specs(self) -> dict[str, list[PromptSpec]]:
+    def _specs(self) -> dict[str, PromptSpecs]:
         feedback = self._config.feedback
         rounds_of = feedback.round_points if feedback.pool != "off" else 0
         return prompt_specs(self._waves, self._config.sampling.pairs_per_prompt, rounds_of)

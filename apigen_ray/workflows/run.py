@@ -21,7 +21,8 @@ from apigen_ray.pipeline.executor import Executor
 from apigen_ray.pipeline.session import starting_ray
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.calls_first import CallsFirstSampler
-from apigen_ray.prompting.sampler import PromptSampler, Sampler, Task
+from apigen_ray.prompting.prompt_specs import Task
+from apigen_ray.prompting.sampler import PromptSampler, Sampler
 from apigen_ray.prompting.seed_pool import SeedPools, need_pools
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import JsonObject, Seed

@@ -11,8 +11,9 @@ from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.structured_output import WITH_SCHEMA
 from apigen_ray.prompting.calls_first import CallsFirstSampler
 from apigen_ray.prompting.pair_schema import calls_schema, schema_of
+from apigen_ray.prompting.prompt_specs import plan
 from apigen_ray.prompting.prompts import Prompt
-from apigen_ray.prompting.sampler import PromptSampler, Sampler, plan
+from apigen_ray.prompting.sampler import PromptSampler, Sampler
 from apigen_ray.prompting.targets import goals_of
 from apigen_ray.records import Json, JsonObject, Message, Rejected, Reply, Seed
 from apigen_ray.report.rates import clock, rate_text

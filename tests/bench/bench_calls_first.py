@@ -22,8 +22,9 @@ from apigen_ray.models.clients import client_of
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.local import LocalEndpoint, local_servers
 from apigen_ray.prompting.calls_first import QUERY_SCHEMA, CallsFirstSampler
+from apigen_ray.prompting.prompt_specs import Cell, plan
 from apigen_ray.prompting.prompts import Prompt
-from apigen_ray.prompting.sampler import Cell, Range, Sampler, plan
+from apigen_ray.prompting.sampler import Range, Sampler
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.prompting.templates import texts
 from apigen_ray.records import Call, Pair, Reply, Style

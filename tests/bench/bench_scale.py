@@ -24,6 +24,7 @@ import asyncio
 import io
 import json
 import os
+import random
 import subprocess
 import sys
 import tempfile
@@ -43,7 +44,7 @@ from rich.console import Console
 import apigen_ray.workflows.run
 from apigen_ray.config import RunConfig
 from apigen_ray.pipeline import dataset
-from apigen_ray.prompting.sampler import point_id
+from apigen_ray.prompting.prompt_specs import point_id
 from apigen_ray.records import Style
 from apigen_ray.run_folder.rows import as_table, new_row
 from apigen_ray.workflows.collect import collect
@@ -276,12 +277,17 @@ def driver(arguments: argparse.Namespace) -> None:
     answers = json.dumps([{"name": "gcd_and_lcm", "arguments": {"numbers": [4, 6]}}])
     filled = row | {"answers": answers, "completion": "c" * 600}
 
+    words = (ROOT / "configs" / "seeds.jsonl").read_text().split()
+
+    def query(id_: str) -> str:  # no two are alike
+        return " ".join(random.Random(id_).choices(words, k=15))
+
     async def generated(self: Any, block: pa.Table) -> pa.Table:
         ids = [point_id(self._name, index, 0) for index in block["index"].to_pylist()]
         rounds = block["round"].to_pylist()
         return as_table(
             [
-                filled | {"id": id_, "query": f"What of {id_}?", "round": round_}
+                filled | {"id": id_, "query": query(id_), "round": round_}
                 for id_, round_ in zip(ids, rounds, strict=True)
             ]
         )

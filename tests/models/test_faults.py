@@ -16,7 +16,8 @@ from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.models.pacing import INITIAL_LIMIT
 from apigen_ray.pipeline.steps import generate_step
-from apigen_ray.prompting.sampler import PromptSpec, Sampler, SamplingSettings, Task
+from apigen_ray.prompting.prompt_specs import PromptSpec, Task
+from apigen_ray.prompting.sampler import Sampler, SamplingSettings
 from apigen_ray.records import Style, Tool
 from apigen_ray.run_folder.rows import as_table
 from apigen_ray.stages.check import CheckSettings

@@ -23,7 +23,8 @@ import yaml
 from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.models.vllm import Engine, VllmEndpoint
 from apigen_ray.pipeline.steps import generate_step
-from apigen_ray.prompting.sampler import PromptSpec, Sampler, SamplingSettings, Task
+from apigen_ray.prompting.prompt_specs import PromptSpec, Task
+from apigen_ray.prompting.sampler import Sampler, SamplingSettings
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import Style
 from apigen_ray.report.intervals import Rate

@@ -20,8 +20,9 @@ from apigen_ray.config import ActorCount, RunConfig
 from apigen_ray.models.budget import Limits
 from apigen_ray.models.endpoints import Endpoint
 from apigen_ray.pipeline import dataset, ray_data, sizing
+from apigen_ray.pipeline.session import ending
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator
-from apigen_ray.prompting.sampler import PromptSpec, Task
+from apigen_ray.prompting.prompt_specs import PromptSpec, Task
 from apigen_ray.records import Style
 from apigen_ray.workflows.collect import collect
 
@@ -166,6 +167,31 @@ def test_rows_of_a_worker_that_is_killed_are_done_again_by_another(
     assert killed.exists()
     assert len(rows) == len({row["id"] for row in rows}) == 40
     assert {row["outcome"] for row in rows} == {"verified"}
+
+
+def test_a_large_run_is_several_datasets_one_after_the_other(tmp_path, monkeypatch):
+    monkeypatch.setattr(dataset, "BLOCKS_PER_DATASET", 3)
+    streams, stream = [], ray_data.stream
+    monkeypatch.setattr(ray_data, "stream", lambda rows: streams.append(rows) or stream(rows))
+    models = [simulated(name, 0, profile="perfect", concurrency=8) for name in ("a", "b")]
+    rows = arrived(tmp_path, monkeypatch, models=models, points={"simple": 5})  # 5 blocks each
+    assert len(streams) == 2
+    assert {row["id"] for row in rows[:6]} == {f"{m}-{n:06d}-0" for m in "ab" for n in range(3)}
+    assert len(rows) == len({row["id"] for row in rows}) == 10
+
+
+def test_a_run_that_is_ending_begins_no_further_dataset(monkeypatch):
+    monkeypatch.setattr(dataset, "BLOCKS_PER_DATASET", 1)
+    monkeypatch.setattr(ray_data, "source", list)
+    monkeypatch.setattr(ray_data, "through", lambda blocks, *_: blocks)
+    monkeypatch.setattr(ray_data, "union", lambda streams: streams[0])
+    monkeypatch.setattr(ray_data, "stream", iter)
+    ending.clear()
+    rows = dataset._stream_large([(iter("abc"), stage(), 1)], [], 1)
+    assert next(rows) == "a"
+    assert next(rows) == "b"
+    dataset.end_early()
+    assert list(rows) == []
 
 
 def test_each_row_of_a_model_that_works_on_few_settles_alone(tmp_path, monkeypatch):

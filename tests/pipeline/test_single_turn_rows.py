@@ -11,7 +11,8 @@ import json
 from apigen_ray.models.simulated.answering import answer
 from apigen_ray.models.simulated.profiles import PROFILES
 from apigen_ray.pipeline.steps import generate_step
-from apigen_ray.prompting.sampler import Cell, Sampler, SamplingSettings, Task, plan
+from apigen_ray.prompting.prompt_specs import Cell, Task, plan
+from apigen_ray.prompting.sampler import Sampler, SamplingSettings
 from apigen_ray.records import Call, Pair, Reply, Seed, Style, Tool
 from apigen_ray.stages.check import CheckSettings
 

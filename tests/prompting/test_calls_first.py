@@ -11,7 +11,8 @@ from apigen_ray.prompting.calls_first import CallsFirstSampler
 from apigen_ray.prompting.draw_calls import draw_calls
 from apigen_ray.prompting.draw_chains import draw_chains
 from apigen_ray.prompting.pair_schema import schema_of
-from apigen_ray.prompting.sampler import PromptSpec, Sampler, SamplingSettings
+from apigen_ray.prompting.prompt_specs import PromptSpec
+from apigen_ray.prompting.sampler import Sampler, SamplingSettings
 from apigen_ray.prompting.seeds import load_seeds
 from apigen_ray.records import Checked, Rejected, Style
 from apigen_ray.stages.check import CheckSettings, check, signatures_of

@@ -7,7 +7,8 @@ import pytest
 from pydantic import ValidationError
 
 from apigen_ray.prompting import templates as prompts
-from apigen_ray.prompting.sampler import Cell, PromptSpec, Range, Sampler, SamplingSettings, plan
+from apigen_ray.prompting.prompt_specs import Cell, PromptSpec, plan
+from apigen_ray.prompting.sampler import Range, Sampler, SamplingSettings
 from apigen_ray.records import Call, Pair, Seed, Style, Tool
 
 TEXT = {"type": "string"}

@@ -8,7 +8,7 @@ import pytest
 from points import point
 
 from apigen_ray.config import RunConfig
-from apigen_ray.prompting.sampler import PromptSpec, Task
+from apigen_ray.prompting.prompt_specs import PromptSpec, Task
 from apigen_ray.prompting.seed_pool import FeedbackSettings, SeedPools, pool_of
 from apigen_ray.records import Call, Pair, Reason, Seed, Style, Tool
 from apigen_ray.run_folder.rows import as_table
