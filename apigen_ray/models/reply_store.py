@@ -13,13 +13,13 @@ import threading
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 from typing import BinaryIO
 
+import msgspec
 from upath import UPath
 
-from apigen_ray import strict_json
 from apigen_ray.records import Reply
 from apigen_ray.run_folder.owned_folders import temporary_folder
 from apigen_ray.run_folder.storage import atomic_write
@@ -80,9 +80,9 @@ class ReplyStore:
             name = f"{time.time_ns():020d}-{os.getpid()}.jsonl.gz"
             self._file = (self._folder / name).open("xb", buffering=0)
             self._bytes_uploaded = 0
-        lines = [strict_json.dumps({"key": key, **asdict(reply)}) + "\n" for key, reply in entries]
+        lines = _ENCODER.encode_lines({"key": key, **_fields_of(reply)} for key, reply in entries)
         position = Path(self._file.name), self._file.tell()
-        member = gzip.compress("".join(lines).encode(), compresslevel=6)
+        member = gzip.compress(lines, compresslevel=6)
         try:
             if self._file.write(member) < len(member):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -142,6 +142,15 @@ class ReplyStore:
             self._positions[key] = position
             self.cost_usd += reply.cost_usd
             self.tokens += reply.input_tokens + reply.output_tokens
+
+
+_ENCODER = msgspec.json.Encoder()
+_NAMES = [field.name for field in fields(Reply)]
+
+
+def _fields_of(reply: Reply) -> dict[str, object]:
+    """As `asdict`, which copies each value."""
+    return {name: getattr(reply, name) for name in _NAMES}
 
 
 def _local_copy(folder: UPath) -> Path:
