@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -110,6 +110,8 @@ def agreement_table(agreements: Sequence[AgreementRecord], what: str = "pairs") 
 
 _WIDE = 150
 """Columns of a terminal that shows how many rows each share is of, and intervals."""
+_NAME = 26
+"""The most columns that a name takes."""
 _WHOLE = re.compile(r"\.\d%")
 
 
@@ -150,9 +152,10 @@ def _rich(title: str, headers: Sequence[str], rows: Sequence[Sequence[str]]) -> 
         title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, collapse_padding=True
     )
     for place, header in enumerate(headers):
-        is_name = place == 0
-        justify: Literal["left", "right"] = "left" if is_name else "right"
-        table.add_column(header, justify=justify, overflow="fold", no_wrap=is_name)
+        if place == 0:  # what a person said is wrong can be long
+            table.add_column(header, overflow="ellipsis", no_wrap=True, max_width=_NAME)
+        else:
+            table.add_column(header, justify="right", overflow="fold")
     for row in rows:
         table.add_row(*map(Text, row))
     return table
