@@ -6,8 +6,8 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor, wait
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -45,33 +45,60 @@ def ray_session(log: UPath) -> Iterator[None]:
     Raises:
         BadInput: if Ray can't be joined or started.
     """
-    with starting_ray(log) as wait_for_ray:
-        wait_for_ray()
+    with starting_ray(log) as starting:
+        starting.wait()
         yield
 
 
-@contextmanager
-def starting_ray(log: UPath) -> Iterator[Callable[[], object]]:
-    """As `ray_session`, but in a thread: starting Ray takes seconds, most of them waiting.
+class StartingRay:
+    """A Ray that starts and ends in a thread: both take seconds, most of them waiting."""
 
-    Yields:
-        What waits until Ray is up; it raises what `ray_session` does.
-    """
+    def __init__(self, thread: Executor | None) -> None:
+        """Begin to start a Ray; without a thread, there is one already, which goes on."""
+        self._thread = thread
+        self._ended: Future[None] | None = None
+        if thread:
+            self._folder = _own_folder()
+            path = self._folder.path if self._folder else None
+            self._started = thread.submit(_start_ray, path)
+
+    def wait(self) -> None:
+        """Wait until it is up; raises what `ray_session` does."""
+        if self._thread:
+            self._started.result()
+
+    def end(self) -> None:
+        """Begin to end it, once it is up: what is half started can't be shut down."""
+        if self._thread and not self._ended:
+            self._ended = self._thread.submit(_end_ray, self._folder)
+
+    def wait_for_the_end(self) -> None:
+        """End it, and wait until nothing of it is left."""
+        self.end()
+        if self._ended:
+            self._ended.result()
+
+
+@contextmanager
+def starting_ray(log: UPath) -> Iterator[StartingRay]:
+    """As `ray_session`, but the caller waits until Ray is up, and may let it end early."""
     with _stderr_to(log) if is_local(log) else nullcontext():
         if ray.is_initialized():
-            yield lambda: None
+            yield StartingRay(None)
             return
-        folder = _own_folder()
         with ThreadPoolExecutor(1) as thread:
-            started = thread.submit(_start_ray, folder.path if folder else None)
+            starting = StartingRay(thread)
             try:
-                yield started.result
+                yield starting
             finally:
-                wait([started])  # what is half started can't be shut down
-                ray.shutdown()
-                if folder:
-                    folder.remove()
-                _remove_left_by_actors()
+                starting.wait_for_the_end()
+
+
+def _end_ray(folder: OwnedFolder | None) -> None:
+    ray.shutdown()
+    if folder:
+        folder.remove()
+    _remove_left_by_actors()
 
 
 def _remove_left_by_actors() -> None:

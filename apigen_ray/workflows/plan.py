@@ -16,7 +16,7 @@ from apigen_ray.models.clients import ModelSettings
 from apigen_ray.records import Outcome
 from apigen_ray.run_folder.rows import Row
 from apigen_ray.run_folder.store import RunFolder
-from apigen_ray.workflows.run import generate_missing
+from apigen_ray.workflows.run import generated
 
 COLUMNS = (
     "model", "outcome", "prompt_id", "input_tokens", "output_tokens", "cost_usd", "generate_s",
@@ -51,7 +51,8 @@ def print_plan(config: RunConfig, prompts: int, console: Console, command: str) 
     """
     folder = RunFolder(config.out)
     with folder.writing():
-        generate_missing(folder, config, console, prompts_each=prompts, command=command)
+        with generated(folder, config, console, prompts_each=prompts, command=command):
+            pass
         rows = [row for table in folder.tables(COLUMNS) for row in table.to_pylist()]
     by_model = {
         model.name: [r for r in rows if r["model"] == model.name] for model in config.models

@@ -18,7 +18,7 @@ from apigen_ray.models.endpoints import Endpoint, split_limits
 from apigen_ray.models.response_cache import Summary
 from apigen_ray.pipeline.dataset import Generation, end_early, generate
 from apigen_ray.pipeline.executor import Executor
-from apigen_ray.pipeline.session import starting_ray
+from apigen_ray.pipeline.session import StartingRay, starting_ray
 from apigen_ray.pipeline.shared_actors import RemoteCoordinator, RemotePools
 from apigen_ray.prompting.calls_first import CallsFirstSampler
 from apigen_ray.prompting.prompt_specs import Task
@@ -85,14 +85,15 @@ def run(
     if fresh:
         clear(config.out, keeping=(REPLIES,) if keep_replies else ())
     folder = RunFolder(config.out)
-    with folder.writing():
-        run_plan = generate_missing(
-            folder, config, console, keep_replies=keep_replies, command=command
-        )
+    with (
+        folder.writing(),
+        generated(folder, config, console, keep_replies=keep_replies, command=command) as run_plan,
+    ):
         return finish(folder, run_plan.requested, console, run_plan, config.track)
 
 
-def generate_missing(
+@contextmanager
+def generated(
     folder: RunFolder,
     config: RunConfig,
     console: Console,
@@ -100,7 +101,7 @@ def generate_missing(
     prompts_each: int | None = None,
     keep_replies: bool = True,
     command: str = SAME_COMMAND,
-) -> RunPlan:
+) -> Iterator[RunPlan]:
     """Ask for the data points that the folder lacks.
 
     Args:
@@ -111,6 +112,9 @@ def generate_missing(
         keep_replies: Use the replies kept in the run folder, and keep new ones there.
         command: The command that continues the run, for messages.
 
+    Yields:
+        What the run asks for, once all rows are written; meanwhile Ray ends, in a thread.
+
     Raises:
         BadInput: if the config, its files or this machine don't allow the run.
         StoreLost: if the folder can't be written any more.
@@ -120,16 +124,29 @@ def generate_missing(
     run_plan = RunPlan(folder, config, sorted({tool.category for tool in inputs.library.tools}))
     tasks = run_plan.missing(prompts_each) if prompts_each else run_plan.next_tasks()
     if not tasks:
-        return run_plan
+        yield run_plan
+        return
     replies = folder.path / REPLIES if keep_replies else None
-    with _open_session(
-        folder, config, console, inputs, replies=replies, command=command
-    ) as session:
-        session.audit_judges()
-        while tasks:
-            went_on = session.generate(tasks, run_plan)
-            tasks = run_plan.next_tasks(tasks) if went_on and not prompts_each else {}
-    return run_plan
+    with (
+        endpoints_of(settings_of(config), console, folder.path) as endpoints,
+        starting_ray(folder.path / "ray.log") as starting,
+    ):
+        with _open_session(
+            folder,
+            config,
+            console,
+            inputs,
+            endpoints=endpoints,
+            starting=starting,
+            replies=replies,
+            limits=Limits(config.budget_usd, config.max_tokens_total, command),
+        ) as session:
+            session.audit_judges()
+            while tasks:
+                went_on = session.generate(tasks, run_plan)
+                tasks = run_plan.next_tasks(tasks) if went_on and not prompts_each else {}
+        starting.end()
+        yield run_plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -257,50 +274,47 @@ def _open_session(
     console: Console,
     inputs: _Inputs,
     *,
+    endpoints: Mapping[str, Endpoint],
+    starting: StartingRay,
     replies: UPath | None,
-    command: str,
+    limits: Limits,
 ) -> Iterator[_Session]:
-    """Bring up what a run needs, and take it down again."""
+    """Bring up what a run needs while Ray starts, and take it down again."""
     settings = settings_of(config)
-    limits = Limits(config.budget_usd, config.max_tokens_total, command)
     notices = Notices(console)
-    with (
-        endpoints_of(settings, console, folder.path) as endpoints,
-        starting_ray(folder.path / "ray.log") as wait_for_ray,
-    ):
-        console.print("starting Ray ...", style="dim")
-        import_ahead()
-        executor, sandbox = prepare_executor(
-            inputs.library,
-            console,
-            execute=config.execute,
-            sandbox=config.sandbox,
-            rest=config.rest,
-            mcp_servers=config.mcp_servers,
-        )
-        manifest = manifest_of(config, inputs.identity, sandbox, folder)
-        with choosing_pairs(folder, config, inputs.seeds, executor) as pairs:
-            wait_for_ray()
-            with (
-                coordination(folder, replies, limits) as coordinator,
-                cluster_endpoints_of(settings, console) as in_cluster,
-            ):
-                check_reach(settings)
-                log.info("run started", extra=manifest["attempts"][-1])
-                yield _Session(
-                    folder,
-                    config,
-                    console,
-                    inputs,
-                    manifest,
-                    split_limits(endpoints | in_cluster, asked_twice(config)),
-                    executor,
-                    coordinator,
-                    notices,
-                    pairs,
-                )
-                log.info("run ended")
-                _print_summary(coordinator.summary(), notices, console)
+    console.print("starting Ray ...", style="dim")
+    import_ahead()
+    executor, sandbox = prepare_executor(
+        inputs.library,
+        console,
+        execute=config.execute,
+        sandbox=config.sandbox,
+        rest=config.rest,
+        mcp_servers=config.mcp_servers,
+    )
+    manifest = manifest_of(config, inputs.identity, sandbox, folder)
+    with choosing_pairs(folder, config, inputs.seeds, executor) as pairs:
+        starting.wait()
+        with (
+            coordination(folder, replies, limits) as coordinator,
+            cluster_endpoints_of(settings, console) as in_cluster,
+        ):
+            check_reach(settings)
+            log.info("run started", extra=manifest["attempts"][-1])
+            yield _Session(
+                folder,
+                config,
+                console,
+                inputs,
+                manifest,
+                split_limits(dict(endpoints) | in_cluster, asked_twice(config)),
+                executor,
+                coordinator,
+                notices,
+                pairs,
+            )
+            log.info("run ended")
+            _print_summary(coordinator.summary(), notices, console)
 
 
 def _publish_pools(feedback: SeedPools, pools: RemotePools, rows: pa.Table) -> None:
