@@ -4,7 +4,7 @@
     uv run python tests/bench/bench_models.py --slots 64 512 0 --peer /tmp/distilabel/v/bin/python
 
 With `--peer`, the Python of an environment with distilabel 1.5.3, the same work is done with that
-as well, in the same minutes (`distilabel_pipeline.py`).
+as well, in the same minutes (`distilabel_pipeline.py`). `--chart` draws the medians of `--runs`.
 
 The endpoint is a stub in a process of its own, generator and judge in one: log-normal latency (mean
 200 ms, sigma 1), at most `--slots` requests at a time (0: any number), the same completions every
@@ -22,6 +22,7 @@ import math
 import multiprocessing
 import os
 import random
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -30,6 +31,8 @@ import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from matplotlib.figure import Figure
 
 PAIR = '[{"query": "Double 4.", "answers": [{"name": "double", "arguments": {"x": 4}}]}]'
 VERDICT = '{"thought": "", "pass": "yes", "passes": "yes"}'
@@ -270,36 +273,69 @@ def main() -> None:
     parser.add_argument("--peer", metavar="PYTHON", help="of an environment with distilabel")
     parser.add_argument("--peer-batch", type=int, default=1000)
     parser.add_argument("--peer-replicas", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--chart", metavar="PNG", help="draw rows/s")
     arguments = parser.parse_args()
+    measured: list[dict[str, object]] = []
+    for _ in range(arguments.runs):
+        for slots in arguments.slots:
+            for name in ("apigen-ray", "distilabel")[: 2 if arguments.peer else 1]:
+                row = one_run(name, slots, arguments)
+                if not measured:
+                    print("| " + " | ".join(row) + " |\n|" + "---|" * len(row))
+                print("| " + " | ".join(map(str, row.values())) + " |", flush=True)
+                measured.append(row)
+    if arguments.chart:
+        chart(measured, arguments.chart)
+
+
+def one_run(name: str, slots: int, arguments: argparse.Namespace) -> dict[str, object]:
+    """One program's run against an endpoint of its own."""
     spawn = multiprocessing.get_context("spawn")
-    headed = False
-    for slots in arguments.slots:
-        programs = ["apigen-ray", *(["distilabel"] if arguments.peer else [])]
-        for name in programs:
-            port: multiprocessing.Queue[int] = spawn.Queue()
-            server = spawn.Process(target=stub, args=(slots, arguments.mean, port), daemon=True)
-            server.start()
-            with tempfile.TemporaryDirectory() as folder:
-                work = Work(
-                    slots,
-                    arguments.rows or ROWS.get(slots, 10_000),
-                    arguments.mean,
-                    f"http://127.0.0.1:{port.get()}",
-                    Path(folder),
+    port: multiprocessing.Queue[int] = spawn.Queue()
+    server = spawn.Process(target=stub, args=(slots, arguments.mean, port), daemon=True)
+    server.start()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = arguments.rows or ROWS.get(slots, 10_000)
+        url = f"http://127.0.0.1:{port.get()}"
+        work = Work(slots, rows, arguments.mean, url, Path(folder))
+        work.tools.write_text(TOOL)
+        if name == "distilabel":
+            batch, replicas = arguments.peer_batch, arguments.peer_replicas
+            command = peers(work, arguments.peer, batch, replicas)
+        else:
+            command = ours(work, arguments.sandbox)
+        row = measure(name, command, work)
+    server.kill()
+    return row
+
+
+def chart(measured: Sequence[dict[str, object]], path: str) -> None:
+    """Draw the medians of rows/s, once the first requests are sent and with the start."""
+    keys = list(dict.fromkeys((row["slots"], row["rows"]) for row in measured))
+    programs = list(dict.fromkeys(row["program"] for row in measured))
+    figure = Figure(figsize=(8, 3), layout="constrained")
+    for place, figures in enumerate(("rows/s", "with start")):
+        axes = figure.add_subplot(1, 2, place + 1)
+        for shift, program in enumerate(programs):
+            heights = [
+                statistics.median(
+                    float(str(row[figures]))
+                    for row in measured
+                    if row["program"] == program and (row["slots"], row["rows"]) == key
                 )
-                work.tools.write_text(TOOL)
-                if name == "distilabel":
-                    command = peers(
-                        work, arguments.peer, arguments.peer_batch, arguments.peer_replicas
-                    )
-                else:
-                    command = ours(work, arguments.sandbox)
-                row = measure(name, command, work)
-            server.kill()
-            if not headed:
-                print("| " + " | ".join(row) + " |\n|" + "---|" * len(row))
-                headed = True
-            print("| " + " | ".join(map(str, row.values())) + " |", flush=True)
+                for key in keys
+            ]
+            where = [at + shift * 0.4 for at in range(len(keys))]
+            bars = axes.bar(where, heights, 0.38, label=program)
+            axes.bar_label(bars, fmt="%.0f")
+        ticks = [at + 0.2 * (len(programs) - 1) for at in range(len(keys))]
+        axes.set_xticks(ticks, [f"{slots} slots\n{rows:,} rows" for slots, rows in keys])
+        axes.set(title="rows/s, " + ("without the start" if place == 0 else "with the start"))
+        axes.margins(y=0.12)
+        axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=120)
 
 
 if __name__ == "__main__":
