@@ -1,7 +1,7 @@
 """A model that asks the shared response cache first, and stores what it had to ask for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
 from apigen_ray import strict_json
 from apigen_ray.errors import BudgetSpent
@@ -35,7 +35,7 @@ class CachingModel:
         self._model = model
         self._endpoint = endpoint
         self._cache = cache
-        self._known: frozenset[str] | None = None
+        self._known: Container[str] | None = None
         self._reached: str | None = None
         self._start = asyncio.Lock()
         self._writing = asyncio.Lock()
@@ -59,8 +59,8 @@ class CachingModel:
         async with self._start:
             if self._known is None:
                 self._known, self._reached = await self._cache.known()
-        if key in self._known:
-            return await self._cache.get(key)
+        if key in self._known and (kept := await self._cache.get(key)):
+            return kept
         if self._reached:
             raise BudgetSpent(self._reached)
         reply = await self._model.complete(messages, schema, sample=sample, tools=tools)

@@ -20,6 +20,7 @@ from typing import BinaryIO
 import msgspec
 from upath import UPath
 
+from apigen_ray.models.reply_index import Keys, ReplyIndex
 from apigen_ray.records import Reply
 from apigen_ray.run_folder.owned_folders import temporary_folder
 from apigen_ray.run_folder.storage import atomic_write
@@ -29,6 +30,7 @@ SYNC_DELAY_S = 1.0
 
 UPLOAD_INTERVAL_S = 5.0
 CHUNK_BYTES = 1 << 14
+LARGEST_FILE = 1 << 44
 
 Entry = tuple[str, Reply]
 """A reply, with the key of its request."""
@@ -51,26 +53,27 @@ class ReplyStore:
         self._bytes_uploaded = 0
         self._syncing: threading.Timer | None = None
         self._closing = threading.Lock()
-        self._positions: dict[str, tuple[Path, int]] = {}
+        self._index = ReplyIndex()
+        self._files: list[Path] = []
         self.cost_usd = 0.0
         self.tokens = 0
         for path in sorted(self._folder.glob("*.jsonl.gz")):
+            self._files.append(path)
             for offset, entries in _members(path):
-                self._count(entries, (path, offset))
+                self._count(entries, offset)
 
-    def keys(self) -> frozenset[str]:
+    def known(self) -> Keys:
         """The keys of all requests that have a reply."""
-        return frozenset(self._positions)
+        return self._index.known()
 
-    def get(self, key: str) -> Reply:
-        """The reply to a request.
-
-        Raises:
-            KeyError: if there is none.
-        """
-        path, offset = self._positions[key]
-        _, entries = next(_members(path, offset))
-        return dict(entries)[key]
+    def get(self, key: str) -> Reply | None:
+        """The reply to a request; None if there is none."""
+        place = self._index.place(key)
+        if place is None:
+            return None
+        number, offset = divmod(place, LARGEST_FILE)
+        _, entries = next(_members(self._files[number], offset))
+        return dict(entries).get(key)
 
     def put(self, entries: Sequence[Entry]) -> None:
         """Append replies, which then survive this process (on an object store: once uploaded)."""
@@ -79,9 +82,10 @@ class ReplyStore:
             # Named by time: the newest reply to a request counts.
             name = f"{time.time_ns():020d}-{os.getpid()}.jsonl.gz"
             self._file = (self._folder / name).open("xb", buffering=0)
+            self._files.append(Path(self._file.name))
             self._bytes_uploaded = 0
         lines = _ENCODER.encode_lines({"key": key, **_fields_of(reply)} for key, reply in entries)
-        position = Path(self._file.name), self._file.tell()
+        offset = self._file.tell()
         member = gzip.compress(lines, compresslevel=6)
         try:
             if self._file.write(member) < len(member):
@@ -90,7 +94,7 @@ class ReplyStore:
             self._file.close()
             self._file = None  # it may end in a truncated member
             raise
-        self._count(entries, position)
+        self._count(entries, offset)
         if self._syncing is None:  # else a sync is due anyway
             self._syncing = threading.Timer(SYNC_DELAY_S, self._sync)
             self._syncing.daemon = True
@@ -137,9 +141,10 @@ class ReplyStore:
             self._bytes_uploaded += len(new)
         self._uploaded_at = time.monotonic()
 
-    def _count(self, entries: Sequence[Entry], position: tuple[Path, int]) -> None:
+    def _count(self, entries: Sequence[Entry], offset: int) -> None:
+        """Count replies of a member of the last file."""
         for key, reply in entries:
-            self._positions[key] = position
+            self._index.add(key, (len(self._files) - 1) * LARGEST_FILE + offset)
             self.cost_usd += reply.cost_usd
             self.tokens += reply.input_tokens + reply.output_tokens
 

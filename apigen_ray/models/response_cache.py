@@ -6,7 +6,7 @@ and a `CachingModel` is a model that goes through the cache.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
@@ -49,15 +49,16 @@ class ResponseCache:
         self._ending = False
         self._unwritable: str | None = None
 
-    def known(self) -> tuple[frozenset[str], str | None]:
+    def known(self) -> tuple[Container[str], str | None]:
         """The keys of the requests that have a reply, and the limit already reached, if any."""
-        return self._store.keys() if self._store else frozenset(), self._reached()
+        return self._store.known() if self._store else frozenset(), self._reached()
 
-    def get(self, key: str) -> Reply:
-        """The reply to a request that has one."""
+    def get(self, key: str) -> Reply | None:
+        """The reply to a request, if it has one."""
         assert self._store is not None
-        self._reused += 1
-        return replace(self._store.get(key), reused=True)
+        reply = self._store.get(key)
+        self._reused += reply is not None
+        return reply and replace(reply, reused=True)
 
     def put(self, entries: Sequence[Entry]) -> str | None:
         """Store replies; returns the limit that is now reached, if any."""
@@ -105,11 +106,11 @@ class ResponseCache:
 class ResponseCacheClient(Protocol):
     """The response cache as its clients see it, in this process or in another."""
 
-    async def known(self) -> tuple[frozenset[str], str | None]:
+    async def known(self) -> tuple[Container[str], str | None]:
         """See `ResponseCache.known`."""
         ...
 
-    async def get(self, key: str) -> Reply:
+    async def get(self, key: str) -> Reply | None:
         """See `ResponseCache.get`."""
         ...
 
@@ -124,11 +125,11 @@ class LocalCache:
     def __init__(self, cache: ResponseCache) -> None:
         self._cache = cache
 
-    async def known(self) -> tuple[frozenset[str], str | None]:
+    async def known(self) -> tuple[Container[str], str | None]:
         """See `ResponseCache.known`."""
         return self._cache.known()
 
-    async def get(self, key: str) -> Reply:
+    async def get(self, key: str) -> Reply | None:
         """See `ResponseCache.get`."""
         return self._cache.get(key)
 

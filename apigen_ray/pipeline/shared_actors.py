@@ -1,7 +1,7 @@
 """Handles of what the actors of a run share: the coordinator, and the pools of seed pairs."""
 
 import asyncio
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Container, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import cast
@@ -46,13 +46,13 @@ class RemoteCoordinator:
         self._pending: ray.ObjectRef | None = None
         self._activity = Activity()
 
-    async def known(self) -> tuple[frozenset[str], str | None]:
+    async def known(self) -> tuple[Container[str], str | None]:
         """See `ResponseCache.known`."""
-        return cast("tuple[frozenset[str], str | None]", await self._actor.known.remote())
+        return cast("tuple[Container[str], str | None]", await self._actor.known.remote())
 
-    async def get(self, key: str) -> Reply:
+    async def get(self, key: str) -> Reply | None:
         """See `ResponseCache.get`."""
-        return cast("Reply", await self._actor.get.remote(key))
+        return cast("Reply | None", await self._actor.get.remote(key))
 
     async def put(self, entries: Sequence[Entry]) -> str | None:
         """See `ResponseCache.put`."""

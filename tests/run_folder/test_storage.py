@@ -140,7 +140,7 @@ def test_replies_outlive_the_machine_that_asked(url):
     first.flush()  # nothing new: no object
     assert len(list((resolve_path(url) / REPLIES).iterdir())) == 2
     second = ReplyStore(resolve_path(url) / REPLIES)
-    assert second.keys() == {"a", "b"}
+    assert all(key in second.known() for key in "ab")
     assert second.get("b") == reply
     assert second.cost_usd == 1.0
 

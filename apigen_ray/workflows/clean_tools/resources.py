@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -131,10 +131,10 @@ class _LocalResponseCache:
         # In a thread: unpacking thousands of replies would let the calls in flight time out.
         self._reading = ThreadPoolExecutor(1)
 
-    async def known(self) -> tuple[frozenset[str], str | None]:
+    async def known(self) -> tuple[Container[str], str | None]:
         return self._cache.known()
 
-    async def get(self, key: str) -> Reply:
+    async def get(self, key: str) -> Reply | None:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._reading, self._cache.get, key)
 
