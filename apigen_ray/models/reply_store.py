@@ -20,8 +20,9 @@ from typing import BinaryIO
 import msgspec
 from upath import UPath
 
-from apigen_ray.models.reply_index import Keys, ReplyIndex
+from apigen_ray.models.reply_index import ReplyIndex
 from apigen_ray.records import Reply
+from apigen_ray.run_folder.hashed_keys import HashedKeys
 from apigen_ray.run_folder.owned_folders import temporary_folder
 from apigen_ray.run_folder.storage import atomic_write
 
@@ -62,7 +63,7 @@ class ReplyStore:
             for offset, entries in _members(path):
                 self._count(entries, offset)
 
-    def known(self) -> Keys:
+    def known(self) -> HashedKeys:
         """The keys of all requests that have a reply."""
         return self._index.known()
 

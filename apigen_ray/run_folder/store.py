@@ -26,6 +26,7 @@ from upath import UPath
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import JsonObject, Outcome
+from apigen_ray.run_folder.hashed_keys import HashedKeys
 from apigen_ray.run_folder.rows import LATER, RELEASED, SCHEMA, with_value
 from apigen_ray.run_folder.sorting import in_order, ranks_of
 from apigen_ray.run_folder.storage import (
@@ -113,16 +114,20 @@ class RunFolder:
             tokens += sum(pa.compute.sum(table[name]).as_py() or 0 for name in columns[1:])
         return cost_usd, tokens
 
-    def attempts_by_id(self) -> tuple[set[str], dict[str, int]]:
+    def attempts_by_id(self) -> tuple[HashedKeys, dict[str, int]]:
         """The ids that are settled, and how often each id that ended in `error` was asked for."""
-        settled: set[str] = set()
         tried: dict[str, int] = {}
-        for part in self.parts():
-            columns = self._read(part, ["id", "outcome", "attempts"]).to_pydict()
-            for id_, outcome, attempts in zip(*columns.values(), strict=True):
-                tried[id_] = attempts
-                if outcome != Outcome.ERROR:
-                    settled.add(id_)
+
+        def settled_ids() -> Iterator[str]:
+            for part in self.parts():
+                columns = self._read(part, ["id", "outcome", "attempts"]).to_pydict()
+                for id_, outcome, attempts in zip(*columns.values(), strict=True):
+                    if outcome == Outcome.ERROR:
+                        tried[id_] = attempts
+                    else:
+                        yield id_
+
+        settled = HashedKeys.of(settled_ids())
         return settled, {id_: tries for id_, tries in tried.items() if id_ not in settled}
 
     def tables(self, columns: Sequence[str] = tuple(SCHEMA.names)) -> Iterator[pa.Table]:

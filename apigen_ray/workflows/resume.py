@@ -69,13 +69,17 @@ class RunPlan:
         settled, tried = self._folder.attempts_by_id()
         most = self._config.max_attempts
         over = {id_ for id_, times in tried.items() if times > self._attempts_before.get(id_, 0)}
-        over.update(settled, (id_ for id_, times in tried.items() if times >= most))
+        over.update(id_ for id_, times in tried.items() if times >= most)
         tasks: dict[str, Tasks] = {}
         for model, specs in self.specs.items():
             asked = Tasks(specs)
             for place, spec in enumerate(islice(specs, prompts_each)):
                 ids = _ids(model, spec)
-                wanted = {point: tried.get(id_, 0) for point, id_ in ids if id_ not in over}
+                wanted = {
+                    point: tried.get(id_, 0)
+                    for point, id_ in ids
+                    if id_ not in over and id_ not in settled
+                }
                 if wanted:
                     asked.append(place, wanted)
             if asked:
@@ -149,7 +153,7 @@ class RunPlan:
                 tally = tallies[model][spec.cell]
                 ids = {id_ for _, id_ in _ids(model, spec)}
                 tally.asked += len(ids)
-                tally.settled += len(ids & settled)
+                tally.settled += sum(id_ in settled for id_ in ids)
                 tally.verified += len(ids & verified)
         return tallies
 

@@ -107,17 +107,14 @@ def generated(
     Args:
         folder: The run folder, open for writing.
         config: The run.
-        console: Where progress is shown.
+        console: As in `run`, like `keep_replies` and `command`.
         prompts_each: Ask each model for its first prompts only, as a pilot.
-        keep_replies: Use the replies kept in the run folder, and keep new ones there.
-        command: The command that continues the run, for messages.
 
     Yields:
         What the run asks for, once all rows are written; meanwhile Ray ends, in a thread.
 
     Raises:
-        BadInput: if the config, its files or this machine don't allow the run.
-        StoreLost: if the folder can't be written any more.
+        BadInput, StoreLost: as `run` does.
     """
     inputs = _read_inputs(config, console)
     check_same_run(folder, inputs.identity)
@@ -126,7 +123,6 @@ def generated(
     if not tasks:
         yield run_plan
         return
-    replies = folder.path / REPLIES if keep_replies else None
     with (
         endpoints_of(settings_of(config), console, folder.path) as endpoints,
         starting_ray(folder.path / "ray.log") as starting,
@@ -138,13 +134,12 @@ def generated(
             inputs,
             endpoints=endpoints,
             starting=starting,
-            replies=replies,
+            replies=folder.path / REPLIES if keep_replies else None,
             limits=Limits(config.budget_usd, config.max_tokens_total, command),
         ) as session:
             session.audit_judges()
-            while tasks:
-                went_on = session.generate(tasks, run_plan)
-                tasks = run_plan.next_tasks(tasks) if went_on and not prompts_each else {}
+            while tasks and session.generate(tasks, run_plan):
+                tasks = {} if prompts_each else run_plan.next_tasks(tasks)
         starting.end()
         yield run_plan
 
