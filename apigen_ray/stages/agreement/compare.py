@@ -13,6 +13,7 @@ from typing import TypeVar
 from apigen_ray import strict_json
 from apigen_ray.records import Call, Json, JsonObject, Tool
 from apigen_ray.stages.agreement.defaults import defaults
+from apigen_ray.stages.agreement.spellings import one_spelling
 from apigen_ray.stages.grounding.text import fold, unify
 
 One = TypeVar("One")
@@ -71,11 +72,12 @@ def _standard(value: Json, schema: JsonObject) -> Json:
             return value
         return float(f"{value:.{_DIGITS}g}")
     if isinstance(value, str):
-        return standard_text(value)
+        described = schema.get("description")
+        return standard_text(value, described if isinstance(described, str) else "")
     if isinstance(value, dict):
         return _standard_object(value, schema)
     given = schema.get("items")
-    items = given if isinstance(given, dict) else {}
+    items = {"description": schema.get("description")} | (given if isinstance(given, dict) else {})
     standard = [_standard(each, items) for each in value]
     # Texts name things, in any order. Numbers may be coordinates: they keep their places.
     return sorted(map(str, standard)) if all(isinstance(v, str) for v in value) else standard
@@ -97,14 +99,15 @@ def _standard_object(value: JsonObject, schema: JsonObject) -> JsonObject:
     return standard
 
 
-def standard_text(text: str) -> str:
+def standard_text(text: str, description: str = "") -> str:
     """A text without what two writers would not agree on: case, accents, spaces, punctuation.
 
     The case of a word that mixes both stays: it may be a code, as `SGVsbG8` is. `x**2` is `x^2`.
     """
     if len(text) > LONGEST_TEXT:
         return text
-    plain = " ".join(_without_case(word) for word in _SPACES.split(text.strip()))
+    spelled = one_spelling(text, description)
+    plain = " ".join(_without_case(word) for word in _SPACES.split(spelled))
     formula = _TIMES.sub("", plain.replace("**", "^"))
     return _SPACES.sub(" ", _PUNCTUATION.sub(" ", formula)).strip() or plain
 

@@ -156,13 +156,45 @@ def test_what_is_telling(result, telling):
         ("Unit (default 10)", 10),
         ("Defaults to -1.5 if not given", -1.5),
         ("Metric (default) or imperial", "metric"),
+        ("Electrostatic constant. Default is 8.99e9.", 8.99e9),
+        ("Default is 12.57e-7 (of a vacuum)", 1.257e-6),
+        ("Default value is approximately 9.81 m/s^2.", 9.81),
+        ("Defaults to square meters.", "square meters"),
+        ("The country. Default to United States", "United States"),
+        ("By default this is set to false.", False),
+        ("Price range. Default is 'mid' if not specified.", ["mid"]),
     ],
 )
 def test_defaults_that_a_description_states(described, value):
-    schema = {"type": "object", "properties": {"x": {"description": described}}}
+    kind = {"type": "array"} if isinstance(value, list) else {}
+    schema = {"type": "object", "properties": {"x": kind | {"description": described}}}
     tool = Tool("f", "", schema, "")
     assert same_calls([Call("f", {"x": value})], [Call("f", {})], {"f": tool})
     assert not same_calls([Call("f", {"x": "other"})], [Call("f", {})], {"f": tool})
+
+
+@pytest.mark.parametrize(
+    ("described", "value"),
+    [
+        ("Defaults to square meters.", "square"),
+        ("Default to United States", "United"),
+        ("Default is 8.99e9.", 8),
+        ("From when on. Default is 2024-01-01.", 2024),
+        ("Default is 'mid' if not specified.", ["low"]),
+    ],
+)
+def test_a_part_of_a_default_is_another_value(described, value):
+    kind = {"type": "array"} if isinstance(value, list) else {}
+    schema = {"type": "object", "properties": {"x": kind | {"description": described}}}
+    tool = Tool("f", "", schema, "")
+    assert not same_calls([Call("f", {"x": value})], [Call("f", {})], {"f": tool})
+
+
+def test_a_default_may_be_written_as_text():
+    schema = {"type": "object", "properties": {"x": {"type": "boolean", "default": "false"}}}
+    tools = {"f": Tool("f", "", schema, "")}
+    assert same_calls([Call("f", {"x": False})], [Call("f", {})], tools)
+    assert not same_calls([Call("f", {"x": True})], [Call("f", {})], tools)
 
 
 def test_lists_of_texts_have_no_order_and_lists_of_numbers_do():
