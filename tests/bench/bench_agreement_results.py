@@ -248,10 +248,11 @@ def line(
     rule: tuple[int, int], counted: Sequence[str], kept: dict[bool, Kept], requests: int
 ) -> str:
     wrong, right = kept[False], kept[True]
-    distinct = Rate(round(wrong.distinct), round(wrong.of_distinct))
+    low, high = Rate(round(wrong.distinct), round(wrong.of_distinct)).interval or (0.0, 1.0)
+    distinct = f"{wrong.distinct / wrong.of_distinct:.1%} [{low:.1%}, {high:.1%}]"
     return (
         f"  {rule[0]} of {rule[1]} by {' or '.join(counted):16}"
-        f" wrong (distinct) {wrong.distinct:4.1f}: {distinct}"
+        f" wrong (distinct) {distinct}"
         f"  wrong rows {Rate(wrong.rows, wrong.of_rows)}"
         f"  right rows {Rate(right.rows, right.of_rows)}"
         f"  solutions a row {requests / (wrong.of_rows + right.of_rows):.2f}"
