@@ -13,8 +13,7 @@ from typing import TypeVar
 from apigen_ray import strict_json
 from apigen_ray.records import Call, Json, JsonObject, Tool
 from apigen_ray.stages.agreement.defaults import defaults
-from apigen_ray.stages.agreement.spellings import one_spelling
-from apigen_ray.stages.grounding.text import fold, unify
+from apigen_ray.stages.grounding.text import fold, unify, vocabulary
 
 One = TypeVar("One")
 Other = TypeVar("Other")
@@ -25,6 +24,9 @@ LONGEST_TEXT = 2000
 """Longer texts are compared as they are."""
 _EMPTY: tuple[Json, ...] = (None, "", [], {})
 _SPACES = re.compile(r"[\s_]+")
+_OPERATOR = re.compile(r"\s*(\*\*|[*/^=])\s*|(?<=\S)\s+([-+])\s+")
+"""Of a formula, with the space around it; `1 -2` may be two numbers."""
+_FUNCTIONS = frozenset(vocabulary("sin cos tan exp log ln sqrt abs pi lambda"))
 _TIMES = re.compile(r"(?<=[\d)])\s*\*\s*(?=[a-zA-Z(])")
 """Of a formula: `3*x` is `3x`. Between numbers it stays."""
 _PUNCTUATION = re.compile(r"(?<!\d)(?:[,;:!?'\"()/]|[-.](?!\d))+|[.,;:!?'\"()/-]+(?!\d)")
@@ -72,12 +74,11 @@ def _standard(value: Json, schema: JsonObject) -> Json:
             return value
         return float(f"{value:.{_DIGITS}g}")
     if isinstance(value, str):
-        described = schema.get("description")
-        return standard_text(value, described if isinstance(described, str) else "")
+        return standard_text(value)
     if isinstance(value, dict):
         return _standard_object(value, schema)
     given = schema.get("items")
-    items = {"description": schema.get("description")} | (given if isinstance(given, dict) else {})
+    items = given if isinstance(given, dict) else {}
     standard = [_standard(each, items) for each in value]
     # Texts name things, in any order. Numbers may be coordinates: they keep their places.
     return sorted(map(str, standard)) if all(isinstance(v, str) for v in value) else standard
@@ -99,17 +100,25 @@ def _standard_object(value: JsonObject, schema: JsonObject) -> JsonObject:
     return standard
 
 
-def standard_text(text: str, description: str = "") -> str:
+def standard_text(text: str) -> str:
     """A text without what two writers would not agree on: case, accents, spaces, punctuation.
 
     The case of a word that mixes both stays: it may be a code, as `SGVsbG8` is. `x**2` is `x^2`.
     """
     if len(text) > LONGEST_TEXT:
         return text
-    spelled = one_spelling(text, description)
-    plain = " ".join(_without_case(word) for word in _SPACES.split(spelled))
+    closed = _OPERATOR.sub(r"\1\2", text) if _is_formula(text) else text
+    plain = " ".join(_without_case(word) for word in _SPACES.split(closed.strip()))
     formula = _TIMES.sub("", plain.replace("**", "^"))
     return _SPACES.sub(" ", _PUNCTUATION.sub(" ", formula)).strip() or plain
+
+
+def _is_formula(text: str) -> bool:
+    if not re.fullmatch(r"[\w\s+\-*/^=().,:]+", text) or not re.search(r"\d|\(", text):
+        return False
+    words = re.findall(r"[^\W\d_]+", text)
+    is_maths = all(len(word) == 1 or word in _FUNCTIONS for word in words)
+    return is_maths and re.search(r"[*/^=]|\s[-+]\s", text) is not None
 
 
 def _without_case(word: str) -> str:

@@ -142,18 +142,6 @@ def read_moments(text: str, *, spoken: bool = True) -> Moments:
     return Moments(frozenset(days), frozenset(years), frozenset(times), relative, frozenset(vague))
 
 
-def whole_day(text: str) -> str | None:
-    """The date that a folded text is, as `2024-05-01`, if it can be read in one way only."""
-    for pattern in _DATES:
-        match = pattern.fullmatch(text)
-        parts = match.groupdict() if match else {}
-        if len(parts.get("y") or "") == 4:
-            found = [*_read_day(parts)]
-            if len(set(found)) == 1 and found[0].day:
-                return f"{found[0].year}-{found[0].month:02}-{found[0].day:02}"
-    return None
-
-
 def _days(text: str) -> Iterator[Day]:
     months_read: set[int] = set()
     for pattern in _DATES:

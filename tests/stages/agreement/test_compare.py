@@ -206,8 +206,32 @@ def test_lists_of_texts_have_no_order_and_lists_of_numbers_do():
     assert not same_list([48.2, 2.3], [2.3, 48.2])
 
 
-def test_a_formula_is_the_same_in_both_spellings():
-    assert standard_text("3*x**2 + 2*x - 1") == standard_text("3x^2 + 2x - 1")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("3*x**2 + 2*x - 1", "3x^2 + 2x - 1"),
+        ("3*x + 2", "3x+2"),
+        ("lambda x: x ** 2", "lambda x: x**2"),
+        ("sin(x) / 2", "sin(x)/2"),
+    ],
+)
+def test_a_formula_is_the_same_in_both_spellings(one, other):
+    assert standard_text(one) == standard_text(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("3*x + 2", "3*x - 2"), ("1 -2", "1-2"), ("well - 2 do", "well-2 do")]
+)
+def test_other_formulas_and_texts_that_are_none(one, other):
+    assert standard_text(one) != standard_text(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("January 18, 2021", "2021-01-18"), ("km", "kilometers"), ("Boston", "Boston, MA")],
+)
+def test_what_a_tool_may_take_in_one_spelling_alone_is_left_to_the_results(one, other):
+    assert not same({"to": one}, {"to": other})
 
 
 def test_a_huge_text_takes_no_time():
