@@ -9,6 +9,9 @@ from apigen_ray.stages.grounding.matching import support
 from apigen_ray.stages.grounding.reading import Reading
 from apigen_ray.stages.grounding.text import fold, split_identifier, stem, words_of
 
+_MOST = 50
+"""More calls than these are not compared: each pair of them would be."""
+
 
 def redundant(calls: Sequence[Call], query: Reading, requests: int) -> tuple[int, ...]:
     """The calls, by index, that the query has no request for.
@@ -18,7 +21,7 @@ def redundant(calls: Sequence[Call], query: Reading, requests: int) -> tuple[int
         query: What is asked.
         requests: How many things it asks for: with as many, no call is one too many.
     """
-    if requests >= len(calls):
+    if requests >= len(calls) or len(calls) > _MOST:
         return ()
     is_count = query.numbers.states(float(len(calls)))  # `Roll the dice three times`
     return tuple(

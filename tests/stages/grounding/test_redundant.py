@@ -56,3 +56,8 @@ def test_a_function_that_the_query_has_no_word_for():
     assert found("Fit a linear regression to the prices", *calls) == (1,)
     other = ("random_forest", {"of": "rents"})
     assert found("Fit a linear regression to the prices", calls[0], other) == ()
+
+
+def test_a_flood_of_calls_is_not_compared_pair_by_pair():
+    assert found("Roll the dice", *[("roll", {"sides": 6})] * 50) == tuple(range(50))
+    assert found("Roll the dice", *[("roll", {"sides": 6})] * 10_000) == ()
