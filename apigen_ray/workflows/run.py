@@ -107,8 +107,10 @@ def generated(
     Args:
         folder: The run folder, open for writing.
         config: The run.
-        console: As in `run`, like `keep_replies` and `command`.
+        console: As in `run`.
         prompts_each: Ask each model for its first prompts only, as a pilot.
+        keep_replies: As in `run`.
+        command: As in `run`.
 
     Yields:
         What the run asks for, once all rows are written; meanwhile Ray ends, in a thread.
