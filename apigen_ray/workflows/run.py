@@ -125,10 +125,8 @@ def generated(
     if not tasks:
         yield run_plan
         return
-    with (
-        endpoints_of(settings_of(config), console, folder.path) as endpoints,
-        starting_ray(folder.path / "ray.log") as starting,
-    ):
+    serving = endpoints_of(settings_of(config), console, folder.path)
+    with serving as endpoints, starting_ray(folder.path / "ray.log") as starting:
         with _open_session(
             folder,
             config,
