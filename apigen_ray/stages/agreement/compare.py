@@ -13,7 +13,7 @@ from typing import TypeVar
 from apigen_ray import strict_json
 from apigen_ray.records import Call, Json, JsonObject, Tool
 from apigen_ray.stages.agreement.defaults import defaults
-from apigen_ray.stages.grounding.text import fold, unify
+from apigen_ray.stages.grounding.text import fold, unify, vocabulary
 
 One = TypeVar("One")
 Other = TypeVar("Other")
@@ -24,6 +24,9 @@ LONGEST_TEXT = 2000
 """Longer texts are compared as they are."""
 _EMPTY: tuple[Json, ...] = (None, "", [], {})
 _SPACES = re.compile(r"[\s_]+")
+_OPERATOR = re.compile(r"\s*(\*\*|[*/^=])\s*|(?<=\S)\s+([-+])\s+")
+"""Of a formula, with the space around it; `1 -2` may be two numbers."""
+_FUNCTIONS = frozenset(vocabulary("sin cos tan exp log ln sqrt abs pi lambda"))
 _TIMES = re.compile(r"(?<=[\d)])\s*\*\s*(?=[a-zA-Z(])")
 """Of a formula: `3*x` is `3x`. Between numbers it stays."""
 _PUNCTUATION = re.compile(r"(?<!\d)(?:[,;:!?'\"()/]|[-.](?!\d))+|[.,;:!?'\"()/-]+(?!\d)")
@@ -104,9 +107,18 @@ def standard_text(text: str) -> str:
     """
     if len(text) > LONGEST_TEXT:
         return text
-    plain = " ".join(_without_case(word) for word in _SPACES.split(text.strip()))
+    closed = _OPERATOR.sub(r"\1\2", text) if _is_formula(text) else text
+    plain = " ".join(_without_case(word) for word in _SPACES.split(closed.strip()))
     formula = _TIMES.sub("", plain.replace("**", "^"))
     return _SPACES.sub(" ", _PUNCTUATION.sub(" ", formula)).strip() or plain
+
+
+def _is_formula(text: str) -> bool:
+    if not re.fullmatch(r"[\w\s+\-*/^=().,:]+", text) or not re.search(r"\d|\(", text):
+        return False
+    words = re.findall(r"[^\W\d_]+", text)
+    is_maths = all(len(word) == 1 or word in _FUNCTIONS for word in words)
+    return is_maths and re.search(r"[*/^=]|\s[-+]\s", text) is not None
 
 
 def _without_case(word: str) -> str:

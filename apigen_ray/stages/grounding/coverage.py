@@ -13,6 +13,7 @@ from apigen_ray.stages.grounding.matching import support
 from apigen_ray.stages.grounding.names import means
 from apigen_ray.stages.grounding.numbers import Numeral, Quantity, conversions, numerals
 from apigen_ray.stages.grounding.reading import Reading
+from apigen_ray.stages.grounding.redundant import redundant
 from apigen_ray.stages.grounding.requests import requests
 from apigen_ray.stages.grounding.text import (
     STOP_WORDS,
@@ -40,10 +41,11 @@ _NOT_NAMES = frozenset(
         "december"
     )
 )
+_BRACKETS = re.compile(r"(?: in (?:the )?[A-Z]\w+)? \(([^()]{1,80})\)")
 _COORDINATED = re.compile(r"\s*(?:,\s*(?:and|or)?|and|or|&|versus|vs\.?|as well as)\s+(?:the\s+)?")
 
 
-_PRECISION = re.compile(r"\d+\s?(?:decimal|significant|digit|place)")
+_PRECISION = re.compile(r"\d+\s?(?:decimal|significant|digit|place)|(?:1st|2nd|3rd)\b")
 _NOW = re.compile(
     r"\b(?:today(?:'s date)?|now|this year|current (?:date|year|time)) (?:is|it's) "
     r"[\w\s,./:-]{0,20}$",
@@ -149,7 +151,7 @@ class Coverage:
 
     unused: tuple[Unused, ...]
     redundant: tuple[int, ...]
-    """Calls that another one contains, or that a list argument could have joined to another."""
+    """Calls that the query has no request for."""
     parts: int
     """How many numbers, quoted texts and names the query has, used or not."""
     requests: int
@@ -190,29 +192,9 @@ def cover(query: str, calls: Sequence[Call], tools: Mapping[str, Tool]) -> Cover
     unique = {(part.kind, part.text): part for part in left}
     parts = len({part.text for part, _ in found})
     order = sorted(unique.values(), key=lambda part: part.start)
-    return Coverage(tuple(order), _redundant(calls), parts, requests(query), len(calls))
-
-
-def _redundant(calls: Sequence[Call]) -> tuple[int, ...]:
-    return tuple(
-        index
-        for index, call in enumerate(calls)
-        if any(_is_contained(call, other) for other in calls[:index])
-        or any(_is_contained(call, other) for other in calls[index + 1 :])
-    )
-
-
-def _is_contained(call: Call, other: Call) -> bool:
-    """Whether `other` does what `call` does, or could with a longer list."""
-    if call.name != other.name or not call.arguments.keys() <= other.arguments.keys():
-        return False
-    differing = [key for key, value in call.arguments.items() if other.arguments[key] != value]
-    if not differing:
-        return True
-    if len(differing) > 1 or len(call.arguments) < 2:
-        return False
-    pair = (call.arguments[differing[0]], other.arguments[differing[0]])
-    return all(isinstance(v, list) and v and not isinstance(v[0], int | float) for v in pair)
+    asked = requests(query)
+    extra = redundant(calls, Reading(query), asked)
+    return Coverage(tuple(order), extra, parts, asked, len(calls))
 
 
 def _left_over(text: str, found: Sequence[tuple[Unused, bool]]) -> list[Unused]:
@@ -286,11 +268,17 @@ def _names(text: str, answer: _Answer) -> Iterator[tuple[Unused, bool]]:
             or text[match.start() - 1 : match.start()] == "("
         ):
             continue
-        is_used = _is_used(name, answer.everything)
+        is_used = _is_used(name, answer.everything) or _is_explained(text, match.end(), answer)
         if not is_used and last_used and text[last_end : match.start()] in (", ", " in ", " ("):
             is_used = True  # `Miami, Florida`: only says where the one before is
         last_end, last_used = match.end(), is_used
         yield Unused(Kind.NAME, name, match.start()), is_used
+
+
+def _is_explained(text: str, end: int, answer: _Answer) -> bool:
+    """Whether what the call uses stands in brackets behind a name: `Rome (41.9, 12.5)`."""
+    found = _BRACKETS.match(text, end)
+    return found is not None and any(_is_used(word, answer.values) for word in found[1].split())
 
 
 def _proper(run: str, before: str) -> str:
@@ -315,8 +303,13 @@ def _items(text: str, answer: _Answer) -> Iterator[Unused]:
             peer = re.compile(r"[a-z]+").match(folded, link.end()) if link else None
             if peer is None or peer[0] in _NOT_ITEMS or _NO_ITEM.search(peer[0]):
                 continue
-            if not _is_used(peer[0], answer.everything):
+            is_where = "," in text[start + len(value) : peer.start()] and _is_place(peer[0])
+            if not is_where and not _is_used(peer[0], answer.everything):
                 yield Unused(Kind.ITEM, peer[0], peer.start())
+
+
+def _is_place(word: str) -> bool:
+    return any(each.startswith(("territory ", "state ")) for each in means(word))
 
 
 def _texts_of_values(value: Json) -> Iterator[str]:

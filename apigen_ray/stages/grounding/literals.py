@@ -23,7 +23,7 @@ _EXAMPLE = re.compile(
 )
 
 _NEUTRAL = frozenset(vocabulary("any all none null n/a true false yes no default auto unknown"))
-_GENERIC = STOP_WORDS | frozenset(
+GENERIC = STOP_WORDS | frozenset(
     vocabulary(
         "get set find calculate compute retrieve fetch provide give given use using used specific "
         "specified value values name number list type data information info id user based function "
@@ -31,6 +31,7 @@ _GENERIC = STOP_WORDS | frozenset(
         "new between within two need want help like know also other all each more"
     )
 )
+"""Words that say nothing of what a function is for."""
 _LONG = 20_000
 """Texts beyond this length aren't parsed."""
 _ARGUMENT = re.compile(r"calls\[\d+\]\.arguments\.?[^.\[]*")
@@ -263,4 +264,4 @@ def topic(call: Call, tool: Tool | None) -> tuple[frozenset[str], frozenset[str]
 def stems_of(text: str) -> frozenset[str]:
     """The stems of a text's words, without those that most descriptions have."""
     words = words_of(fold(text))
-    return frozenset(stem(word) for word in words if len(word) > 2 and word not in _GENERIC)
+    return frozenset(stem(word) for word in words if len(word) > 2 and word not in GENERIC)

@@ -8,16 +8,18 @@ _VERBS = (
     "analy[sz]e|what|how|who|when|where|which|identify|predict|estimate|fetch|retrieve|look|solve|"
     "order|schedule|recommend|suggest|generate|create|sort|send|update|play|help|repeat|do the "
     "same|"
-    "the same|transfer|reserve|rent|set|add|delete|remove|list|translate|can you|could you"
+    "the same|transfer|reserve|rent|set|add|delete|remove|list|translate|"
+    r"(?:can|could) you(?:\s+(?:also|then|please))*(?:\s+\w+)?"
 )
 _MARKERS = re.compile(
     r"(?:\b(?:and|then|also|;)|[.?!,]\s*(?:then|also|and|next|finally|lastly|plus|additionally|"
     r"furthermore|moreover|after that|afterwards|in addition|secondly|second|thirdly|third|fourth))"
-    rf",?\s+(?:then\s+|also\s+|finally\s+|lastly\s+|please\s+)*(?:{_VERBS})\b"
+    rf",?\s+(?:then\s+|also\s+|finally\s+|lastly\s+|please\s+)*(?:{_VERBS})\b(?!-)"
     r"|\b(?:and|then|afterwards|finally|lastly) (?:then|finally|lastly|another|from|the same|did)\b"
     r"|\bfollowed by\b|\bhow (?:does|do) (?:this|it|that) compare\b|\bwhat if\b|\bas well as\b"
     r"|(?:^|[.?!]\s+)(?:then|also|next|finally|lastly|plus|additionally|furthermore|moreover|"
-    r"after that|afterwards|in addition|secondly|second|thirdly|third|fourth|similarly|likewise)\b",
+    r"after that|afterwards|in addition|secondly|second|thirdly|third|fourth|similarly|likewise|"
+    r"do the same|repeat)\b|,\s*another (?:one|with|for|from)\b",
     re.IGNORECASE,
 )
 

@@ -156,13 +156,45 @@ def test_what_is_telling(result, telling):
         ("Unit (default 10)", 10),
         ("Defaults to -1.5 if not given", -1.5),
         ("Metric (default) or imperial", "metric"),
+        ("Electrostatic constant. Default is 8.99e9.", 8.99e9),
+        ("Default is 12.57e-7 (of a vacuum)", 1.257e-6),
+        ("Default value is approximately 9.81 m/s^2.", 9.81),
+        ("Defaults to square meters.", "square meters"),
+        ("The country. Default to United States", "United States"),
+        ("By default this is set to false.", False),
+        ("Price range. Default is 'mid' if not specified.", ["mid"]),
     ],
 )
 def test_defaults_that_a_description_states(described, value):
-    schema = {"type": "object", "properties": {"x": {"description": described}}}
+    kind = {"type": "array"} if isinstance(value, list) else {}
+    schema = {"type": "object", "properties": {"x": kind | {"description": described}}}
     tool = Tool("f", "", schema, "")
     assert same_calls([Call("f", {"x": value})], [Call("f", {})], {"f": tool})
     assert not same_calls([Call("f", {"x": "other"})], [Call("f", {})], {"f": tool})
+
+
+@pytest.mark.parametrize(
+    ("described", "value"),
+    [
+        ("Defaults to square meters.", "square"),
+        ("Default to United States", "United"),
+        ("Default is 8.99e9.", 8),
+        ("From when on. Default is 2024-01-01.", 2024),
+        ("Default is 'mid' if not specified.", ["low"]),
+    ],
+)
+def test_a_part_of_a_default_is_another_value(described, value):
+    kind = {"type": "array"} if isinstance(value, list) else {}
+    schema = {"type": "object", "properties": {"x": kind | {"description": described}}}
+    tool = Tool("f", "", schema, "")
+    assert not same_calls([Call("f", {"x": value})], [Call("f", {})], {"f": tool})
+
+
+def test_a_default_may_be_written_as_text():
+    schema = {"type": "object", "properties": {"x": {"type": "boolean", "default": "false"}}}
+    tools = {"f": Tool("f", "", schema, "")}
+    assert same_calls([Call("f", {"x": False})], [Call("f", {})], tools)
+    assert not same_calls([Call("f", {"x": True})], [Call("f", {})], tools)
 
 
 def test_lists_of_texts_have_no_order_and_lists_of_numbers_do():
@@ -174,8 +206,32 @@ def test_lists_of_texts_have_no_order_and_lists_of_numbers_do():
     assert not same_list([48.2, 2.3], [2.3, 48.2])
 
 
-def test_a_formula_is_the_same_in_both_spellings():
-    assert standard_text("3*x**2 + 2*x - 1") == standard_text("3x^2 + 2x - 1")
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("3*x**2 + 2*x - 1", "3x^2 + 2x - 1"),
+        ("3*x + 2", "3x+2"),
+        ("lambda x: x ** 2", "lambda x: x**2"),
+        ("sin(x) / 2", "sin(x)/2"),
+    ],
+)
+def test_a_formula_is_the_same_in_both_spellings(one, other):
+    assert standard_text(one) == standard_text(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [("3*x + 2", "3*x - 2"), ("1 -2", "1-2"), ("well - 2 do", "well-2 do")]
+)
+def test_other_formulas_and_texts_that_are_none(one, other):
+    assert standard_text(one) != standard_text(other)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("January 18, 2021", "2021-01-18"), ("km", "kilometers"), ("Boston", "Boston, MA")],
+)
+def test_what_a_tool_may_take_in_one_spelling_alone_is_left_to_the_results(one, other):
+    assert not same({"to": one}, {"to": other})
 
 
 def test_a_huge_text_takes_no_time():

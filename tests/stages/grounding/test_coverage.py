@@ -61,6 +61,10 @@ def test_decimal_places_are_no_value() -> None:
         ("What is it? And what is that?", 2),
         ("Find a hotel, then book a car. Finally, send a mail.", 3),
         ("1. Find it\n2. Book it\n3. Pay it", 3),
+        ("The area, and could you also show the volume?", 2),
+        ("A room, check-in on May 1 and check-out on May 5", 1),
+        ("The return on 2000. Do the same for 5000.", 2),
+        ("A tree of depth 5, another with depth 10", 2),
     ],
 )
 def test_requests_are_counted_by_their_marks(query: str, count: int) -> None:
@@ -76,3 +80,21 @@ def test_one_call_for_two_listed_numbers_is_doubtful() -> None:
 def test_a_call_that_another_contains_is_redundant() -> None:
     calls = [call(city="Oslo"), call(city="Oslo", day="today")]
     assert cover("The weather in Oslo today", calls, TOOLS).redundant == (0,)
+
+
+def test_a_name_is_used_if_what_stands_in_brackets_behind_it_is() -> None:
+    query = "Weather for Rome (41.9028, 12.4964)"
+    assert not unused(query, [call(at="41.9028, 12.4964")], TOOLS)
+    assert unused(query, [call(at="48.85")], TOOLS)[0].text == "Rome"
+
+
+def test_where_a_place_is_is_no_item_of_a_list() -> None:
+    calls = [call(city="paris"), call(city="london")]
+    assert not unused("weather in paris, france and london", calls, TOOLS)
+    found = unused("weather in paris, oslo and london", calls, TOOLS)
+    assert [(each.kind, each.text) for each in found] == [(Kind.ITEM, "oslo")]
+
+
+def test_a_rank_is_no_value() -> None:
+    assert not unused("The 1st move is e4", [call(move="e4")], TOOLS)
+    assert unused("Number 1 is e4", [call(move="e4")], TOOLS)
