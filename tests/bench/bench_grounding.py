@@ -213,7 +213,7 @@ def part(name: str, rows: Sequence[Row], show: bool) -> None:
     line("swapped", swapped)
     if show:
         for row in rows:
-            if right[row.id].ungrounded:
+            if right[row.id].ungrounded or right[row.id].unsupported:
                 kind = "CALL" if right[row.id].unsupported else "arg "
                 values = [(f.path[5:], f.value) for f in right[row.id].ungrounded]
                 print(kind, row.id, values[:4], "|", row.query[:230].replace("\n", " "))

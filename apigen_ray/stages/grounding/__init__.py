@@ -3,6 +3,11 @@
 `ground` looks from the calls to the query: which values neither stand in it nor follow from it.
 `cover` looks the other way: what the query asks and no call takes up. `examine` makes of both what
 stage 3 does with a data point before it asks a judge.
+
+What follows from a query is decided by rules for whole classes of values, never for single ones:
+other names and codes (`spellings`, `cldr`, `names`), forms of words (`text`), units (`units`),
+numbers in words and those that are only meant (`number_words`, `implied`), dates and times
+(`dates`, `times`), and texts made of what is said (`composed`). `matching` puts them together.
 """
 
 from apigen_ray.stages.grounding.clarify import left_out

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
-from apigen_ray.stages.grounding.text import vocabulary
+from apigen_ray.stages.grounding.times import read_times
 
 _MONTHS = {
     name: number
@@ -22,10 +23,20 @@ _MONTHS = {
     for name in names.split()
 }  # fmt: skip
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_HOLIDAYS = {
+_HOLIDAYS: dict[str, tuple[tuple[int, int | None], ...]] = {
     "christmas": ((12, 24), (12, 25), (12, 26)), "halloween": ((10, 31),),
     "valentine": ((2, 14),), "new year": ((1, 1), (12, 31)), "independence day": ((7, 4),),
     "4th of july": ((7, 4),), "fourth of july": ((7, 4),), "st patrick": ((3, 17),),
+    "boxing day": ((12, 26),), "juneteenth": ((6, 19),), "veterans day": ((11, 11),),
+    "bastille day": ((7, 14),), "cinco de mayo": ((5, 5),), "easter": ((3, None), (4, None)),
+    "thanksgiving": tuple((11, day) for day in range(22, 29)),
+    "black friday": tuple((11, day) for day in range(23, 30)),
+    "labor day": tuple((9, day) for day in range(1, 8)),
+    "memorial day": tuple((5, day) for day in range(25, 32)),
+    "mother's day": tuple((5, day) for day in range(8, 15)),
+    "father's day": tuple((6, day) for day in range(15, 22)),
+    "lunar new year": ((1, None), (2, None)), "chinese new year": ((1, None), (2, None)),
+    "diwali": ((10, None), (11, None)),
 }  # fmt: skip
 _SEASONS = {
     "spring": (3, 6),
@@ -66,27 +77,8 @@ _DATES = (
     re.compile(r"(?<!\d)(?P<y>(?:19|20)\d{2})(?P<m>0[1-9]|1[0-2])(?P<d>[0-3]\d)(?!\d)"),
 )
 _YEAR = re.compile(r"(?<![\d.,$])(?P<y>(?:1[5-9]|20)\d{2})(?![\d,]|\.\d)")
-_CLOCK = re.compile(
-    r"(?<![\d.:])(?P<h>\d{1,2})(?:[:.h](?P<m>\d{2}))?(?::\d{2}(?:\.\d+)?)?\s?"
-    r"(?P<half>[ap]\.?\s?m\b\.?)?(?P<sharp>\s?o'?clock|시|点|時)?"
-)
-_NAMED_TIMES = {
-    "noon": (12,), "midday": (12,), "midnight": (0, 24), "morning": (6, 7, 8, 9, 10, 11),
-    "afternoon": (12, 13, 14, 15, 16, 17), "evening": (17, 18, 19, 20, 21), "lunch": (12, 13),
-    "night": (0, 18, 19, 20, 21, 22, 23), "tonight": (18, 19, 20, 21, 22), "dinner": (18, 19, 20),
-    "breakfast": (7, 8, 9),
-}  # fmt: skip
-_HOURS = {
-    word: hour
-    for hour, word in enumerate(
-        vocabulary("one two three four five six seven eight nine ten eleven twelve"), start=1
-    )
-}
-_SPOKEN = re.compile(
-    r"\b(?:(half past|quarter past|quarter to)\s+)?(" + "|".join(_HOURS) + r"|\d{1,2})\b"
-    r"(?:\s+(thirty|fifteen|forty[- ]five))?\s*(o'?clock|[ap]\.?m\b)?"
-)
-_MINUTES = {"thirty": 30, "fifteen": 15, "forty-five": 45, "forty five": 45, None: 0}
+_TIMESTAMPS = (9e8, 2.2e9)
+"""Seconds since 1970 that are years from 1998 to 2039."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +110,18 @@ class Moments:
         for hour, minute in self.times:
             yield from (float(hour), float(minute))
         yield from self._spans()
+        yield from self._days_between()
+
+    def _days_between(self) -> Iterator[float]:
+        """How many days and nights it is from one day to another."""
+        whole = [each for each in self.days if each.day]
+        for index, one in enumerate(whole[:8]):
+            for other in whole[index + 1 : 8]:
+                year = one.year or other.year or 2024
+                with suppress(ValueError):
+                    start = date(one.year or year, one.month, one.day or 1)
+                    gap = abs((date(other.year or year, other.month, other.day or 1) - start).days)
+                    yield from (float(gap), float(gap + 1))
 
     def _spans(self) -> Iterator[float]:
         """How long it is from one time to another, in hours, minutes and seconds."""
@@ -130,16 +134,11 @@ class Moments:
 def read_moments(text: str, *, spoken: bool = True) -> Moments:
     """Find the dates and times of a folded text."""
     relative = bool(_RELATIVE.search(text)) if spoken else False
-    days, times = set(), set()
-    named = list(_named_times(text)) if spoken else []
-    if any(c.isdigit() for c in text) or spoken:
-        days = set(_days(text))
-        times = set(_times(text, spoken=spoken))
+    days = set(_days(text)) if spoken or any(c.isdigit() for c in text) else set()
     years = {int(match["y"]) for match in _YEAR.finditer(text)}
     years |= {each.year for each in days if each.year}
-    vague = {(hour, 0) for hours in named if len(hours) > 2 for hour in hours} - times
-    times |= {(hour, 0) for hours in named for hour in hours}
-    return Moments(frozenset(days), frozenset(years), frozenset(times), relative, frozenset(vague))
+    times, vague = read_times(text, spoken=spoken)
+    return Moments(frozenset(days), frozenset(years), times | vague, relative, vague)
 
 
 def _days(text: str) -> Iterator[Day]:
@@ -181,43 +180,13 @@ def _valid(year: int | None, month: int, day: str | None) -> Iterator[Day]:
         yield Day(year, month, number)
 
 
-def _times(text: str, *, spoken: bool) -> Iterator[tuple[int, int]]:
-    for match in _CLOCK.finditer(text):
-        hour, minute = int(match["h"]), int(match["m"] or 0)
-        if match["m"] is None and not match["half"] and not match["sharp"]:
-            continue
-        if match["h"].startswith("0") and not match["half"]:  # as no clock of 12 hours says it
-            yield (hour, minute)
-        else:
-            yield from _on_the_clock(hour, minute, match["half"] or "")
-    if not spoken:
-        return
-    for match in _SPOKEN.finditer(text):
-        shift, word, minutes, half = match.groups()
-        if not (shift or minutes or half):
-            continue
-        hour = _HOURS.get(word) or int(word)
-        minute = {"half past": 30, "quarter past": 15, "quarter to": 45}.get(
-            shift or "", _MINUTES[minutes]
-        )
-        yield from _on_the_clock(hour - (shift == "quarter to"), minute, half or "")
-
-
-def _named_times(text: str) -> Iterator[tuple[int, ...]]:
-    return (hours for name, hours in _NAMED_TIMES.items() if name in text)
-
-
-def _on_the_clock(hour: int, minute: int, half: str) -> Iterator[tuple[int, int]]:
-    if hour > 24 or minute > 59:
-        return
-    if half.startswith("p"):
-        yield (hour % 12 + 12, minute)
-    elif half.startswith("a"):
-        yield (hour % 12, minute)
-    else:
-        yield (hour, minute)
-        if 0 < hour < 13:
-            yield ((hour + 12) % 24, minute)
+def day_of_timestamp(value: float) -> Day | None:
+    """The day of a number that is seconds or milliseconds since 1970."""
+    seconds = value / 1000 if value > _TIMESTAMPS[1] * 10 else value
+    if not _TIMESTAMPS[0] < seconds < _TIMESTAMPS[1]:
+        return None
+    day = datetime.fromtimestamp(seconds, UTC)
+    return Day(day.year, day.month, day.day)
 
 
 def said_outright(value: Day, moments: Moments) -> bool:

@@ -18,7 +18,7 @@ from apigen_ray.tools.references import read_reference
 
 _EXAMPLE = re.compile(
     r"\(?\b(?:e\.?g\.?|for example|for instance|such as|example|examples|like|eg|i\.e\.)[,:]?\s"
-    r"[^.;()]*(?:\.\d[^.;()]*)*",
+    r"(?:[^.;()]|\.\d|\([^()]*\))*",
     re.IGNORECASE,
 )
 
@@ -35,6 +35,7 @@ GENERIC = STOP_WORDS | frozenset(
 _LONG = 20_000
 """Texts beyond this length aren't parsed."""
 _ARGUMENT = re.compile(r"calls\[\d+\]\.arguments\.?[^.\[]*")
+_MEANS = r"(?:[:=]|-+>?|for\b|means\b|is\b|represents\b)"
 _KEY = re.compile(r"\bapi[ _-]?key|\bapp[ _-]?(?:id|key)\b|client[ _-]?secret", re.IGNORECASE)
 
 
@@ -46,6 +47,8 @@ class Literal:
     name: str
     """The property it stands under."""
     value: bool | int | float | str
+    about: str = ""
+    """The description of its parameter."""
 
     @property
     def argument(self) -> str:
@@ -71,7 +74,7 @@ def _walk(value: Json, schema: JsonObject, path: str, name: str) -> Iterator[Lit
             yield from _walk(each, _property(schema, key), f"{path}.{key}", key)
     elif isinstance(value, str | int | float):
         if not _is_documented(value, own) and not _is_key(name, value, own):
-            yield Literal(path, name, value)
+            yield Literal(path, name, value, own if isinstance(own, str) else "")
     elif value is not None:
         for index, each in enumerate(value):
             item = _item(schema, index)
@@ -100,6 +103,15 @@ def choices(call: Call, tool: Tool | None) -> Iterator[Literal]:
     for name, value in call.arguments.items():
         if isinstance(value, str) and _is_chosen(value, _property(schema, name)):
             yield Literal(name, name, value)
+
+
+def documented(call: Call, tool: Tool | None) -> Iterator[tuple[str, str]]:
+    """The arguments whose description states their value, as texts, with the description."""
+    schema = tool.parameters if tool else {}
+    for name, value in call.arguments.items():
+        about = _property(schema, name).get("description")
+        if isinstance(value, str | int | float) and isinstance(about, str) and str(value) in about:
+            yield str(value), about
 
 
 def chosen(index: int, call: Call, schema: JsonObject) -> Iterator[Literal]:
@@ -218,8 +230,7 @@ def _listed(documentation: str, value: str) -> bool:
     """Whether a short value is one of a list with meanings: `1 for Bangkok`, `2: Chiang Mai`."""
     if value not in documentation:
         return False
-    meaning = r"(?:[:=]|-+>?|for\b|means\b|is\b|represents\b|\()"
-    mark = rf"(?<![\w.-])['\"(]?{re.escape(value)}['\")]?\s*{meaning}"
+    mark = rf"(?<![\w.-])['\"(]?{re.escape(value)}['\")]?\s*(?:{_MEANS}|\()"
     return re.search(mark, documentation) is not None or (
         len(value) > 1 and _states(documentation, value)
     )
@@ -233,12 +244,24 @@ def _states(documentation: str, value: str) -> bool:
     return re.search(rf"(?<![\w.-]){re.escape(wanted)}(?![\w-]|\.\d)", kept) is not None
 
 
+def glosses(value: str, about: str) -> Iterator[str]:
+    """What a description says that a value stands for: `SF (San Francisco)`, `kg for kilograms`."""
+    if value not in about:
+        return
+    name = rf"(?<![\w-])['\"`]?{re.escape(value)}['\"`]?"
+    for match in re.finditer(rf"{name}\s*(?:\(([^()]*)\)|{_MEANS}\s+([^,;.()]*))", about):
+        yield match[1] or match[2]
+    for match in re.finditer(rf"((?:[\w-]+ ){{1,3}})\({name}\)", about):
+        yield match[1]
+
+
 def topic(call: Call, tool: Tool | None) -> tuple[frozenset[str], frozenset[str]]:
     """The stems of the words that say what a call does: of its name, and of its documentation."""
     about = " ".join((split_identifier(" ".join(call.arguments)), tool.description if tool else ""))
-    return _stems(split_identifier(call.name)), _stems(about)
+    return stems_of(split_identifier(call.name)), stems_of(about)
 
 
-def _stems(text: str) -> frozenset[str]:
+def stems_of(text: str) -> frozenset[str]:
+    """The stems of a text's words, without those that most descriptions have."""
     words = words_of(fold(text))
     return frozenset(stem(word) for word in words if len(word) > 2 and word not in GENERIC)

@@ -39,11 +39,14 @@ MAGNITUDES = {
 LOOSE = {
     "a": 1, "an": 1, "single": 1, "singles": 1, "once": 1, "twice": 2, "thrice": 3, "double": 2,
     "triple": 3, "both": 2, "couple": 2, "pair": 2, "twins": 2, "duo": 2, "dual": 2, "trio": 3,
-    "quad": 4, "half": 0.5, "halves": 0.5, "quarter": 0.25, "quarters": 0.25, "thirds": 1 / 3,
-    "fifths": 0.2, "myself": 1, "alone": 1, "solo": 1, "bachelor": 1, "another": 1, "squared": 2,
-    "cubed": 3, "square": 2, "cube": 3, "quarterly": 4, "annually": 1, "yearly": 1, "annual": 1,
-    "semiannually": 2, "biweekly": 2, "monthly": 12, "weekly": 7, "daily": 1, "decade": 10,
-    "century": 100, "fair": 0.5, "highest": 1, "lowest": 1, "best": 1, "most": 1, "largest": 1,
+    "quad": 4, "half": 0.5, "halves": 0.5, "third": 1 / 3, "thirds": 1 / 3,
+    "quarter": 0.25, "quarters": 0.25, "fifths": 0.2, "myself": 1, "alone": 1, "solo": 1,
+    "bachelor": 1, "another": 1, "squared": 2, "cubed": 3, "square": 2, "cube": 3,
+    "quarterly": 4, "annually": 1,
+    "yearly": 1, "annual": 1, "semiannually": 2, "biweekly": 2, "monthly": 12,
+    "weekly": 7, "daily": 1,
+    "decade": 10, "century": 100, "fair": 0.5, "highest": 1, "lowest": 1, "best": 1, "most": 1,
+    "largest": 1,
 }  # fmt: skip
 """Words that imply a number without naming it: weak evidence."""
 COMMON_KNOWLEDGE: dict[str, tuple[float, ...]] = {
@@ -54,6 +57,14 @@ COMMON_KNOWLEDGE: dict[str, tuple[float, ...]] = {
     "dropped": (9.8, 9.81), "thrown": (9.8, 9.81), "projectile": (9.8, 9.81),
     "earth": (9.8, 9.81, 5.972e24, 6371), "light": (299792458, 3e8),
     "water": (1000, 1, 4.18, 4.184, 4186), "heads": (0.5,), "alphabet": (26,),
+    "poker": (5, 52), "chess": (8, 64), "triangle": (3, 180), "rectangle": (4,), "pentagon": (5,),
+    "hexagon": (6,), "octagon": (8,), "circle": (360, 3.14, 3.1416, 3.14159), "century": (100,),
+    "soccer": (11,), "football": (11,), "basketball": (5,), "baseball": (9,), "piano": (88,),
+    "sound": (343, 340), "boiling": (100, 212, 373.15), "freezing": (0, 32, 273.15),
+    "percentage": (100,), "leap": (366, 29), "millennium": (1000,), "fortnight": (14,),
+    "magnetic": (1.256e-6, 1.257e-6, 1.2566e-6, 1.25663706e-6), "electron": (1.6e-19, 1.602e-19),
+    "electric": (8.99e9, 9e9, 8.854e-12, 8.85e-12), "gravitational": (6.674e-11, 6.67e-11),
+    "gas": (8.314, 0.0821), "planck": (6.626e-34,), "avogadro": (6.022e23,),
     "binary": (2,), "octal": (8,), "hex": (16,), "hexadecimal": (16,),
 }  # fmt: skip
 """What everyone knows once a word is said: a deck has 52 cards."""
@@ -64,7 +75,7 @@ def spelled(words: Sequence[str], index: int) -> tuple[float, int]:
     total, group, position, seen = 0.0, 0.0, index, False
     while position < len(words):
         word = words[position]
-        if word in PLAIN and not (seen and group % 10 and PLAIN[word] < 1000 and group % 100):
+        if word in PLAIN and not (seen and group % 100 and (group % 10 or PLAIN[word] > 9)):
             group += PLAIN[word]
         elif word in MAGNITUDES and (seen or word in ("hundred", "thousand", "million", "dozen")):
             size = MAGNITUDES[word]
@@ -93,7 +104,7 @@ def fractions(value: float, after: Sequence[str]) -> Iterator[float]:
         yield value * (0.5 if after[0].startswith("hal") else 0.25)
     elif singular in ORDINALS and ORDINALS[singular] > 2:
         yield value / ORDINALS[singular]
-    elif list(after) == ["and", "a", "half"]:
+    elif list(after[:3]) == ["and", "a", "half"]:
         yield value + 0.5
     elif after[0] == "point" and after[1:] and after[1] in SMALL:
         yield value + SMALL[after[1]] / 10

@@ -3,43 +3,46 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
+from apigen_ray.stages.grounding.implied import implied as implied_numbers
 from apigen_ray.stages.grounding.number_words import (
     COMMON_KNOWLEDGE,
     LOOSE,
     MAGNITUDES,
-    PLAIN,
     fractions,
     spelled,
 )
-from apigen_ray.stages.grounding.text import words_of
+from apigen_ray.stages.grounding.text import vocabulary, words_of
 from apigen_ray.stages.grounding.units import factors, round_size, temperatures, unit
 
 _SHORT_MAGNITUDES = {
     "k": 1e3, "m": 1e6, "mn": 1e6, "mm": 1e6, "mil": 1e6, "mio": 1e6, "b": 1e9, "bn": 1e9,
     "t": 1e12, "tn": 1e12, "l": 1e5, "cr": 1e7, "g": 1e3,
 }  # fmt: skip
-_CJK_DIGITS = {c: float(i) for i, c in enumerate("零一二三四五六七八九十")} | {"两": 2.0}
+_CJK_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"两": 2}
+_CJK_SIZES = {"十": 10, "百": 100, "千": 1000}
+_CJK_NUMBER = re.compile("[零一二三四五六七八九两十百千]+")
+_MIXED = re.compile(r"(?<![\w./])(\d{1,3})[ -](\d)/(\d{1,2})(?![\w/])")
+_CLOCKED = re.compile(r"(?<![\w.])(\d+)\s?h(?:ours?|rs?)?\s?(\d{1,2})\s?(?:m(?:in(?:ute)?s?)?)?\b")
+_FEET = re.compile(
+    r"(?<![\w.])(\d)\s?(?:'|ft\b|feet\b|foot\b)\s?(\d{1,2})\b(?!['.\d]|\s?[a-z])(?:\"|'')?"
+)
 _NUMERAL = re.compile(
     r"(?P<sign>(?:(?<![\w)\].])|(?<=[xX=]))[-+]\s?)?(?P<money>[$€£¥₹])?\s?"
     r"(?P<body>(?<![A-Za-z])\d{1,3}(?:[ ]\d{3})+(?![\d])|\d+(?:[.,']\d+)*|\.\d+)"
     r"(?P<power>\s*[xX*]\s*10\s*(?:\^|\*\*)?\s*\(?(?P<exponent>-?\d+)\)?|[eE](?P<e>[-+]?\d+)"
     r"|\s*(?:\^|\*\*)\s*\(?(?P<raised>-?\d+)\)?)?"
     r"(?P<ordinal>st|nd|rd|th|s)?(?![a-z])?"
-    r"(?:[\s-]{0,2}(?P<unit>%|[°\"']?[A-Za-zµΩ°万亿千百만]+(?:\^[23])?"
+    r"(?:[\s-]{0,2}(?P<unit>%|公里|千米|公斤|千克|个月|小时|分钟|[年月周天秒米克]|"
+    r"[°\"']?[A-Za-zµΩ°万亿千百만]+(?:\^[23])?"
     r"(?:/[A-Za-z]+)?(?P<square>\^[23]|[23²³])?)?)?"
 )
-_ONE = frozenset(
-    ("a", "an", "half", "one", "next", "last", "past", "per", "this", "upcoming", "coming")
-)
-_RANGE = re.compile(r"(?<![\d.-])(\d{1,6})\s?(?:-|to|through|until|and)\s?(\d{1,6})(?![\d.-])")
+_LINKS = frozenset(vocabulary("a an and half of the"))
+_ONE = frozenset(vocabulary("a an half quarter one next last past per this upcoming coming"))
 _SHORT_YEAR = re.compile(r"(?<![\w'])'(\d{2})(?!\w)")
 _CUBIC = re.compile(r"\b(cubic|square)\s+(centi|milli|kilo)?(m)et(?:er|re)s?\b", re.IGNORECASE)
+_ORDINAL = re.compile(r"^(\d+)(?:st|nd|rd|th)$")
 _WHOLE = re.compile(r"[-+]?(?:\d+(?:\.\d+)?|\.\d+|\d{1,3}(?:,\d{2,3})+(?:\.\d+)?)")
-_BOUND = re.compile(
-    r"\b(less|fewer|under|below|more|over|above|greater|at most|up to)\b(?: than)? (\d+|[a-z]+)\b"
-)
 _GROUPED = re.compile(r"\d{1,3}(?:([,.' ])\d{2,3})(?:\1\d{2,3})*\1?")
 
 
@@ -69,7 +72,12 @@ class Numbers:
         """Whether the value is written, in this unit or sign or another."""
         if value in self.stated or -value in self.stated:
             return True
-        return any(_close(value, each) for each in self.stated) or self._converts_to(value)
+        if any(_close(value, each) for each in self.stated) or self._converts_to(value):
+            return True
+        # `two thirds` may be written as 0.67.
+        return value != int(value) and any(
+            each != int(each) and _equal_to_its_digits(value, each) for each in self.stated
+        )
 
     def implies(self, value: float) -> bool:
         """Whether the value follows from a word that isn't a number."""
@@ -102,7 +110,9 @@ def conversions(quantities: Sequence[Quantity]) -> Iterator[float]:
         yield from (base / size for size in factors(each.dimension))
         if each.dimension == "second" and (plain := round_size(each.size)):
             yield from (each.value * plain / size for size in factors("second"))
-        if each.dimension == "kelvin":
+        if each.dimension == "byte":
+            yield from (each.value * 1024.0**power for power in (-2, -1, 1, 2, 3))
+        if each.dimension in ("kelvin", "farad", "coulomb"):  # `98.6 F` may be a temperature
             yield from temperatures(each.value)
         follower = quantities[index + 1] if index + 1 < len(quantities) else None
         if follower and follower.dimension == each.dimension and follower.start - each.end < 6:
@@ -204,13 +214,40 @@ def _read_words(
             index += 1
             continue
         stated.add(value)
-        after = words[end : end + 3]
-        stated.update(fractions(value, after))
-        for name in after[:1]:
-            known = unit(name) if len(name) > 2 else None
-            if known:
-                quantities.append(Quantity(value, *known, -1, -1))
+        if 10 <= value <= 20 and 10 <= (rest := spelled(words, end)[0]) < 100:
+            stated.add(100 * value + rest)  # `nineteen eighty-four`
+        _read_unit(value, words[end : end + 4], stated, quantities)
         index = end
+
+
+def _read_unit(
+    value: float, after: Sequence[str], stated: set[float], quantities: list[Quantity]
+) -> None:
+    """The fraction and the unit behind a number in words: `one and a half hours`."""
+    parts = list(fractions(value, after))
+    stated.update(parts)
+    for amount, name in ((value, after[:1]), *((part, after[1:]) for part in parts)):
+        words = [word for word in name if word not in _LINKS]
+        known = unit(words[0]) if words and len(words[0]) > 2 else None
+        if known:
+            quantities.append(Quantity(amount, *known, -1, -1))
+
+
+def _read_cjk(text: str, stated: set[float], quantities: list[Quantity]) -> None:
+    """`三十年`: thirty years."""
+    for match in _CJK_NUMBER.finditer(text):
+        total, digit = 0, None
+        for c in match[0]:
+            if c in _CJK_SIZES:
+                total += (1 if digit is None else digit) * _CJK_SIZES[c]
+                digit = None
+            else:
+                digit = _CJK_DIGITS[c]
+                stated.add(float(digit))
+        stated.add(float(total + (digit or 0)))
+        units = (unit(text[match.end() : match.end() + length]) for length in (1, 2))
+        value = float(total + (digit or 0))
+        quantities += [Quantity(value, *known, *match.span()) for known in units if known]
 
 
 def _read_slashes(text: str, stated: set[float]) -> None:
@@ -219,36 +256,33 @@ def _read_slashes(text: str, stated: set[float]) -> None:
             stated.add(float(above) / float(below))
 
 
-def read_numbers(text: str, words: Sequence[str]) -> Numbers:
-    """Find the numbers of a unified text, whose folded words are `words`."""
+def read_numbers(text: str, folded: str, words: Sequence[str]) -> Numbers:
+    """Find the numbers of a unified text, which is `folded` and has `words`."""
     stated: set[float] = set()
     implied: set[float] = set()
     quantities: list[Quantity] = []
     text = _CUBIC.sub(_power, text)
+    text = _MIXED.sub(_mixed, text)
+    text = _CLOCKED.sub(r"\1 hours \2 minutes", text)
+    text = _FEET.sub(r"\1 feet \2 inches", text)
     _read_numerals(text, stated, quantities)
     if "/" in text:
         _read_slashes(text, stated)
     _read_words(words, stated, implied, quantities)
     if not text.isascii():
-        stated.update(_CJK_DIGITS[c] for c in text if c in _CJK_DIGITS)
+        _read_cjk(text, stated, quantities)
     _add_halves(words, implied, quantities)
-    implied.update(_ranges(text))
     stated.update(
         float(f"{century}{year}") for year in _SHORT_YEAR.findall(text) for century in (19, 20)
     )
-    for match in _BOUND.finditer(text):
-        bound = float(match[2]) if match[2].isdigit() else float(PLAIN.get(match[2].lower(), 0))
-        implied.update((bound - 1, bound + 1) if bound else ())
-    years = [each for each in stated if 1900 <= each <= 2100]
-    implied.update(y + d * n for y in years for n in stated if 0 < n < 100 for d in (1, -1))
+    implied.update(implied_numbers(text, folded, tuple(stated)))
     return Numbers(frozenset(stated), frozenset(implied), tuple(quantities))
 
 
-def _ranges(text: str) -> Iterator[float]:
-    """The numbers between two others: `verses 35 to 39`."""
-    for first, last in _RANGE.findall(text):
-        if int(first) < int(last) < int(first) + 100:
-            yield from (float(each) for each in range(int(first) + 1, int(last)))
+def _mixed(match: re.Match[str]) -> str:
+    """`3 1/2` as `3.5`."""
+    whole, above, below = (int(each) for each in match.groups())
+    return f"{whole + above / below:.10g}" if 0 < above < below else match[0]
 
 
 def _power(match: re.Match[str]) -> str:
@@ -258,18 +292,23 @@ def _power(match: re.Match[str]) -> str:
 
 def _add_halves(words: Sequence[str], implied: set[float], found: list[Quantity]) -> None:
     """`half an hour`, `a quarter mile`, `an hour`, `a month`: quantities without a number."""
-    for word, following in pairwise(words):
+    for index, word in enumerate(words):
+        share = 0.25 if word == "quarter" else 0.5 if word == "half" else 1.0
         if word in _ONE:
-            known = unit(following) if len(following) > 2 else None
+            rest = words[index + 1 : index + 4]
+            while share < 1 and rest and rest[0] in _LINKS:
+                rest = rest[1:]
+            known = unit(rest[0]) if rest and len(rest[0]) > 2 else None
             if known:
-                found.append(Quantity(0.5 if word == "half" else 1.0, *known, -1, -1))
+                extra = 0.5 if words[index + 2 : index + 5] == ["and", "a", "half"] else 0.0
+                found.append(Quantity(share + extra, *known, -1, -1))
     if "half" in words:
         implied.update(0.5 * size for size in (1e6, 12.0, 60.0) if "million" in words or size < 100)
 
 
 def number_in(text: str) -> float | None:
     """The number a whole text is, such as `1,000` or `$5`; None if it is more than that."""
-    stripped = text.strip().strip("$€£¥₹%").strip()
+    stripped = _ORDINAL.sub(r"\1", text.strip().strip("$€£¥₹%").strip())
     if not stripped or not any(c.isdigit() for c in stripped):
         return None
     found = words_of(stripped)

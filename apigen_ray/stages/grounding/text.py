@@ -29,6 +29,24 @@ _SUFFIXES = (
     "er", "or", "ed", "es", "ly", "al", "ic", "an", "s", "y", "e",
 )  # fmt: skip
 """Longest first: the first that fits is taken off."""
+_IRREGULAR = {
+    form: entry.partition("=")[0]
+    for entry in vocabulary(
+        "man=men woman=women child=children person=people foot=feet tooth=teeth goose=geese "
+        "mouse=mice knife=knives life=lives wife=wives leaf=leaves shelf=shelves wolf=wolves "
+        "loaf=loaves half=halves buy=bought go=went,gone run=ran swim=swam,swum eat=ate,eaten "
+        "drink=drank,drunk write=wrote,written drive=drove,driven fly=flew,flown see=saw,seen "
+        "take=took,taken give=gave,given make=made sell=sold send=sent pay=paid "
+        "speak=spoke,spoken begin=began,begun break=broke,broken choose=chose,chosen "
+        "build=built find=found grow=grew,grown know=knew,known lose=lost meet=met "
+        "ride=rode,ridden sing=sang,sung sleep=slept steal=stole,stolen teach=taught "
+        "think=thought throw=threw,thrown wear=wore,worn win=won analysis=analyses "
+        "criterion=criteria datum=data phenomenon=phenomena index=indices matrix=matrices "
+        "vertex=vertices"
+    )
+    for form in entry.partition("=")[2].split(",")
+}
+"""Inflections that no suffix tells, with the word they belong to."""
 STOP_WORDS = frozenset(
     vocabulary(
         "a an the of in on at to for and or by with from is are be was were i me my you your it "
@@ -86,6 +104,7 @@ def split_identifier(text: str) -> str:
 @lru_cache(maxsize=65536)
 def stem(word: str) -> str:
     """What a word has in common with its inflections, roughly."""
+    word = _IRREGULAR.get(word, word)
     if len(word) < 4 or not word.isalpha():
         return word
     for suffix in _SUFFIXES:
@@ -94,7 +113,9 @@ def stem(word: str) -> str:
             break
     if len(word) > 3 and word[-1] == word[-2]:
         return word[:-1]
-    return word[:-1] if len(word) > 3 and word[-1] in "ieyt" and word[-2:] != "st" else word
+    if len(word) > 3 and word[-1] in "ieyt" and word[-2:] != "st":
+        word = word[:-1]
+    return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
 
 
 def is_cjk(text: str) -> bool:

@@ -4,14 +4,30 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from apigen_ray.records import Call, Json, Tool
-from apigen_ray.stages.grounding.literals import Literal, choices, literals, topic
-from apigen_ray.stages.grounding.matching import Support, support
+from apigen_ray.stages.grounding.literals import (
+    Literal,
+    choices,
+    documented,
+    literals,
+    stems_of,
+    topic,
+)
+from apigen_ray.stages.grounding.matching import COMMON, Support, support, supports_gloss
+from apigen_ray.stages.grounding.number_words import PLAIN
+from apigen_ray.stages.grounding.numbers import number_in
 from apigen_ray.stages.grounding.reading import Reading
-from apigen_ray.stages.grounding.text import nearly_equal
+from apigen_ray.stages.grounding.text import (
+    nearly_equal,
+    split_identifier,
+    stem,
+)
 from apigen_ray.tools.references import has_references
 
 _MANY = 4
 """As many different values, each of them common, don't stand together in a query by chance."""
+
+_BESIDE = 3
+"""So many words before or after a number still say what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +62,7 @@ def ground(
     not for the call.
     """
     reading = Reading(query, system or "")
+    told = Reading(system) if system else None
     findings: list[Finding] = []
     unsupported: list[int] = []
     count = 0
@@ -54,15 +71,18 @@ def ground(
         found = [
             (literal, support(literal, reading))
             for literal in literals(index, call, tool)
-            if not _in_system(literal, system)
+            if not _in_system(literal, told)
         ]
         count += len(found)
         findings += [Finding(each.path, each.value) for each, how in found if not how]
         best = Support.STRONG if has_references(call.arguments) else _best(found)
+        if best is not Support.STRONG and _is_backed(call, tool, reading):
+            continue
         if best is Support.NONE or (
             best is Support.WEAK
             and len({literal.value for literal, how in found if how}) < _MANY
             and not _on_topic(call, tool, reading)
+            and not any(_is_named(literal, reading) for literal, how in found if how)
         ):
             unsupported.append(index)
     return Grounding(tuple(findings), tuple(unsupported), count)
@@ -77,10 +97,21 @@ def _best(found: Sequence[tuple[Literal, Support]]) -> Support:
     return max(medians, default=Support.STRONG)
 
 
-def _in_system(literal: Literal, system: str | None) -> bool:
-    """Whether the system prompt states a text: it goes with the tools, not with the query."""
-    value = literal.value
-    return bool(system) and isinstance(value, str) and len(value) > 3 and value in (system or "")
+def _in_system(literal: Literal, system: Reading | None) -> bool:
+    """Whether the system prompt states a text or a number: it goes with the tools."""
+    if system is None:
+        return False
+    if isinstance(literal.value, str):
+        return len(literal.value) > 3 and literal.value in system.query
+    return abs(literal.value) > COMMON and support(literal, system) is Support.STRONG
+
+
+def _is_backed(call: Call, tool: Tool | None, reading: Reading) -> bool:
+    """Whether the query says what a value stands for in its description: `1 for Bangkok`."""
+    return any(
+        supports_gloss(value, about, reading) is Support.STRONG
+        for value, about in documented(call, tool)
+    )
 
 
 def _on_topic(call: Call, tool: Tool | None, reading: Reading) -> bool:
@@ -94,6 +125,20 @@ def _on_topic(call: Call, tool: Tool | None, reading: Reading) -> bool:
         or any(_is_misspelled(word, reading) for word in name)
         or any(support(choice, reading) is Support.STRONG for choice in choices(call, tool))
     )
+
+
+def _is_named(literal: Literal, reading: Reading) -> bool:
+    """Whether a number stands beside a word for what it is: `the identifier 4`, `5 items`."""
+    number = number_in(str(literal.value))
+    if number is None:
+        return False
+    own = stems_of(split_identifier(f"{literal.name} {literal.about}"))
+    for index, word in enumerate(reading.words):
+        if PLAIN.get(word, number_in(word)) == number:
+            beside = reading.words[max(0, index - _BESIDE) : index + _BESIDE + 1]
+            if not own.isdisjoint(map(stem, beside)):
+                return True
+    return False
 
 
 def _is_misspelled(word: str, reading: Reading) -> bool:
