@@ -12,7 +12,7 @@ from apigen_ray.stages.grounding.literals import Literal
 from apigen_ray.stages.grounding.matching import support
 from apigen_ray.stages.grounding.names import means
 from apigen_ray.stages.grounding.numbers import Numeral, Quantity, conversions, numerals
-from apigen_ray.stages.grounding.reading import Reading
+from apigen_ray.stages.grounding.reading import Reading, read
 from apigen_ray.stages.grounding.redundant import redundant
 from apigen_ray.stages.grounding.requests import requests
 from apigen_ray.stages.grounding.text import (
@@ -110,7 +110,7 @@ class _Answer:
 
     @cached_property
     def defaults(self) -> Reading:
-        return Reading("\n".join(t for tool in self.tools for t in _defaults(tool.parameters)))
+        return read("\n".join(t for tool in self.tools for t in _defaults(tool.parameters)))
 
 
 def _texts(value: Json) -> Iterator[str]:
@@ -193,7 +193,7 @@ def cover(query: str, calls: Sequence[Call], tools: Mapping[str, Tool]) -> Cover
     parts = len({part.text for part, _ in found})
     order = sorted(unique.values(), key=lambda part: part.start)
     asked = requests(query)
-    extra = redundant(calls, Reading(query), asked)
+    extra = redundant(calls, read(query), asked)
     return Coverage(tuple(order), extra, parts, asked, len(calls))
 
 
@@ -327,7 +327,7 @@ def _tools(text: str, answer: _Answer, idle: Sequence[Tool]) -> Iterator[Unused]
     """Tools that no call uses, though the query has what their names add to those of the called."""
     if not idle:
         return
-    reading = Reading(text)
+    reading = read(text)
     called = {stem(word) for tool in answer.tools for word in _name_words(tool)}
     for tool in idle:
         own = {stem(word) for word in _name_words(tool)} - called

@@ -20,7 +20,7 @@ from apigen_ray.stages.grounding.matching import (
     support,
     times_named,
 )
-from apigen_ray.stages.grounding.reading import Reading
+from apigen_ray.stages.grounding.reading import Reading, read
 from apigen_ray.stages.grounding.text import fold, split_identifier, stem, words_of
 from apigen_ray.strict_json import leaves
 
@@ -52,7 +52,7 @@ def inexact(
         tools: The tools that were shown, by name.
         coverage: What the query mentions and no call uses; None if that was not looked up.
     """
-    reading = Reading(query)
+    reading = read(query)
     if not _REQUEST.search(query):
         yield "it asks for nothing"
     for index, call in enumerate(calls):

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from apigen_ray.stages.grounding.implied import implied as implied_numbers
 from apigen_ray.stages.grounding.number_words import (
@@ -57,16 +58,23 @@ class Quantity:
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Numbers:
     """What the numbers of a text can mean."""
 
     stated: frozenset[float]
     """Written in numerals or words."""
-    implied: frozenset[float]
-    """Meant by words such as `a`, `both` or `deck`: weaker evidence."""
+    meant: frozenset[float]
+    """Meant by single words such as `a`, `both` or `deck`."""
     quantities: tuple[Quantity, ...]
     """Those with a unit, which can be converted."""
+    text: str
+    folded: str
+
+    @cached_property
+    def implied(self) -> frozenset[float]:
+        """Meant, or following from what is stated: weaker evidence. Read when first needed."""
+        return self.meant.union(implied_numbers(self.text, self.folded, tuple(self.stated)))
 
     def states(self, value: float) -> bool:
         """Whether the value is written, in this unit or sign or another."""
@@ -259,7 +267,7 @@ def _read_slashes(text: str, stated: set[float]) -> None:
 def read_numbers(text: str, folded: str, words: Sequence[str]) -> Numbers:
     """Find the numbers of a unified text, which is `folded` and has `words`."""
     stated: set[float] = set()
-    implied: set[float] = set()
+    meant: set[float] = set()
     quantities: list[Quantity] = []
     text = _CUBIC.sub(_power, text)
     text = _MIXED.sub(_mixed, text)
@@ -268,15 +276,14 @@ def read_numbers(text: str, folded: str, words: Sequence[str]) -> Numbers:
     _read_numerals(text, stated, quantities)
     if "/" in text:
         _read_slashes(text, stated)
-    _read_words(words, stated, implied, quantities)
+    _read_words(words, stated, meant, quantities)
     if not text.isascii():
         _read_cjk(text, stated, quantities)
-    _add_halves(words, implied, quantities)
+    _add_halves(words, meant, quantities)
     stated.update(
         float(f"{century}{year}") for year in _SHORT_YEAR.findall(text) for century in (19, 20)
     )
-    implied.update(implied_numbers(text, folded, tuple(stated)))
-    return Numbers(frozenset(stated), frozenset(implied), tuple(quantities))
+    return Numbers(frozenset(stated), frozenset(meant), tuple(quantities), text, folded)
 
 
 def _mixed(match: re.Match[str]) -> str:
@@ -290,7 +297,7 @@ def _power(match: re.Match[str]) -> str:
     return f"{(match[2] or '')[:1].lower()}m^{3 if match[1].lower() == 'cubic' else 2}"
 
 
-def _add_halves(words: Sequence[str], implied: set[float], found: list[Quantity]) -> None:
+def _add_halves(words: Sequence[str], meant: set[float], found: list[Quantity]) -> None:
     """`half an hour`, `a quarter mile`, `an hour`, `a month`: quantities without a number."""
     for index, word in enumerate(words):
         share = 0.25 if word == "quarter" else 0.5 if word == "half" else 1.0
@@ -303,7 +310,7 @@ def _add_halves(words: Sequence[str], implied: set[float], found: list[Quantity]
                 extra = 0.5 if words[index + 2 : index + 5] == ["and", "a", "half"] else 0.0
                 found.append(Quantity(share + extra, *known, -1, -1))
     if "half" in words:
-        implied.update(0.5 * size for size in (1e6, 12.0, 60.0) if "million" in words or size < 100)
+        meant.update(0.5 * size for size in (1e6, 12.0, 60.0) if "million" in words or size < 100)
 
 
 def number_in(text: str) -> float | None:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from apigen_ray.stages.grounding.cldr import currencies_of, symbols
 from apigen_ray.stages.grounding.dates import Moments, read_moments
@@ -157,3 +157,9 @@ def stands_alone(text: str, whole: str) -> bool:
             return True
         start = whole.find(text, start + 1)
     return False
+
+
+@lru_cache(maxsize=256)
+def read(query: str, system: str = "") -> Reading:
+    """The reading of a text that is looked at more than once."""
+    return Reading(query, system)

@@ -15,7 +15,7 @@ from apigen_ray.stages.grounding.literals import (
 from apigen_ray.stages.grounding.matching import COMMON, Support, support, supports_gloss
 from apigen_ray.stages.grounding.number_words import PLAIN
 from apigen_ray.stages.grounding.numbers import number_in
-from apigen_ray.stages.grounding.reading import Reading
+from apigen_ray.stages.grounding.reading import Reading, read
 from apigen_ray.stages.grounding.text import (
     nearly_equal,
     split_identifier,
@@ -61,8 +61,8 @@ def ground(
     that follows. Words that nearly every query has support a value weakly: enough for the value,
     not for the call.
     """
-    reading = Reading(query, system or "")
-    told = Reading(system) if system else None
+    reading = read(query, system or "")
+    told = read(system) if system else None
     findings: list[Finding] = []
     unsupported: list[int] = []
     count = 0
