@@ -41,7 +41,7 @@ from apigen_ray.stages.grounding import GroundingSettings
 
 BLOCKS_PER_DATASET = 4096
 """Blocks of a model in one dataset: 262,144 rows at most."""
-SMALL_RUN = 1000
+SMALL_RUN = 3000
 """Data points up to which a run of one model has all stages in one process."""
 
 

@@ -278,7 +278,6 @@ def _open_session(
     settings = settings_of(config)
     notices = Notices(console)
     console.print("starting Ray ...", style="dim")
-    import_ahead()
     executor, sandbox = prepare_executor(
         inputs.library,
         console,
@@ -290,6 +289,7 @@ def _open_session(
     manifest = manifest_of(config, inputs.identity, sandbox, folder)
     with choosing_pairs(folder, config, inputs.seeds, executor) as pairs:
         starting.wait()
+        import_ahead()  # while actors start: before, Ray has use for the cores
         with (
             coordination(folder, replies, limits) as coordinator,
             cluster_endpoints_of(settings, console) as in_cluster,

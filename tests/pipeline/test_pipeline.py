@@ -260,7 +260,7 @@ def stage(actors=1, **options):
     ("asked", "stages", "small"),
     [
         (generations(400), [stage(), stage()], True),
-        (generations(1001), [stage(), stage()], False),
+        (generations(3001), [stage(), stage()], False),
         (generations(10, 10), [stage(), stage()], False),
         (generations(400, last_round=1), [stage(), stage()], True),
         (generations(400, last_round=2), [stage(), stage()], False),
