@@ -210,6 +210,7 @@ def ours(work: Work, sandbox: str) -> list[str]:
         "models": [endpoint("generator")],
         "judge": endpoint("judge"),
         "sandbox": {"kind": sandbox, "slots": 2},
+        "feedback": "off",  # else the one completion would repeat an example of its prompt
     }
     path = work.folder / "config.yaml"
     path.write_text(json.dumps(config))
