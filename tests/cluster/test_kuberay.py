@@ -62,8 +62,12 @@ def validate(document):
 def documents():
     for path in sorted(KUBERAY.rglob("*.yaml")):
         if path.name != "run.yaml":
-            for index, document in enumerate(yaml.safe_load_all(path.read_text())):
+            for index, document in enumerate(parsed(path.read_text())):
                 yield pytest.param(document, id=f"{path.relative_to(KUBERAY)}-{index}")
+
+
+def parsed(text):
+    return list(yaml.load_all(text, yaml.CSafeLoader))  # each worker reads all when it collects
 
 
 def templates(document):
@@ -99,7 +103,7 @@ SANDBOXES = [
 
 
 def read(path):
-    return list(yaml.safe_load_all((KUBERAY / path).read_text()))
+    return parsed((KUBERAY / path).read_text())
 
 
 @pytest.mark.parametrize("document", list(documents()))
@@ -132,7 +136,7 @@ def test_each_overlay_builds_and_is_of_its_schemas(folder):
     built = subprocess.run(
         ["kubectl", "kustomize", str(folder)], capture_output=True, text=True, check=True
     ).stdout
-    for document in yaml.safe_load_all(built):
+    for document in parsed(built):
         validate(document)
 
 

@@ -196,12 +196,13 @@ def test_faults_are_planted_at_their_rates(
 ) -> None:
     possible: Counter[Fault] = Counter()
     planted: Counter[Fault | None] = Counter()
-    styles = list(Style)
-    for seed in range(1500 // count):
-        style = styles[seed % len(styles)]
+    prompts = []
+    for style in Style:
         tools = zoo[:1] if style in (Style.SIMPLE, Style.PARALLEL) else zoo[:3]
         tools = chain if style is Style.SEQUENTIAL else tools
-        given = answer([generator_message(tools, style, count=count)], PROFILES[name], seed)
+        prompts.append(generator_message(tools, style, count=count))
+    for seed in range(1500 // count):
+        given = answer([prompts[seed % len(prompts)]], PROFILES[name], seed)
         assert isinstance(given.content, tuple)
         assert len(given.content) == count
         for point in given.content:

@@ -5,8 +5,8 @@ import json
 import re
 
 import pytest
+import scipy
 from points import fill, point
-from scipy.stats import binomtest
 
 from apigen_ray.errors import BadInput
 from apigen_ray.records import Reason
@@ -51,7 +51,7 @@ def test_paired_differences_are_mcnemars(run):
     assert (found.prompts, found.points) == (40, 40)
     assert (found.only_first, found.only_second) == (12, 2)
     assert found.difference == pytest.approx(10 / 40)
-    assert found.p_value == pytest.approx(binomtest(2, 14).pvalue)
+    assert found.p_value == pytest.approx(scipy.stats.binomtest(2, 14).pvalue)
     low, high = found.interval
     assert 0.05 < low < 0.15
     assert 0.35 < high < 0.45

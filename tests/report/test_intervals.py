@@ -1,7 +1,7 @@
 """Rates and their confidence intervals."""
 
 import pytest
-from scipy.stats import binomtest
+import scipy
 
 from apigen_ray.report.intervals import Rate
 
@@ -10,7 +10,7 @@ from apigen_ray.report.intervals import Rate
     ("hits", "of"), [(0, 1), (1, 1), (3, 10), (0, 400), (400, 400), (201, 400)]
 )
 def test_the_interval_is_wilsons(hits, of):
-    expected = binomtest(hits, of).proportion_ci(0.95, method="wilson")
+    expected = scipy.stats.binomtest(hits, of).proportion_ci(0.95, method="wilson")
     assert Rate(hits, of).interval == pytest.approx(tuple(expected), abs=1e-9)
 
 

@@ -5,7 +5,6 @@ import json
 import sys
 
 import pytest
-from mlflow import MlflowClient
 from rich.console import Console
 from stored_rows import row
 
@@ -46,6 +45,8 @@ def concluded(out, rows, requested, settings):
 
 
 def tracked(uri, experiment="e"):
+    from mlflow import MlflowClient  # noqa: PLC0415 - else each worker takes seconds to import it
+
     client = MlflowClient(uri)
     found = client.get_experiment_by_name(experiment)
     return client, client.search_runs([found.experiment_id])

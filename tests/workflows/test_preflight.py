@@ -65,6 +65,7 @@ def test_each_thing_that_is_missing_is_one_line_and_the_rest_is_tried(
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent")
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     code, lines = checked(capsys, "--out", str(tmp_path / "run"), *arguments)

@@ -30,15 +30,27 @@ from rich.console import Console
 from apigen_ray.cli import main
 from apigen_ray.errors import BadInput
 from apigen_ray.run_folder.store import RunFolder
+from apigen_ray.stages.execute.sandbox.transports.docker import LABEL
 from apigen_ray.workflows import collect as collecting
 
 pytestmark = pytest.mark.usefixtures("shared_ray")
 
 
-def ours_running():
-    client = docker.from_env()
-    listed = client.containers.list(filters={"label": "apigen-ray"}, ignore_removed=True)
-    return {container.id for container in listed}
+def containers():
+    """All sandboxes on this machine: other tests may have some at the same time."""
+    return docker.from_env().containers.list(filters={"label": LABEL}, ignore_removed=True)
+
+
+def containers_of(process):
+    """The sandboxes of a process that has a session of its own."""
+    return {c.id for c in containers() if session_of(c.labels[LABEL].split()[-1]) == process.pid}
+
+
+def session_of(pid):
+    try:
+        return os.getsid(int(pid))
+    except (ProcessLookupError, ValueError):
+        return None
 
 
 def unlocked(out):
@@ -51,20 +63,19 @@ def unlocked(out):
 
 @pytest.mark.docker
 def test_a_run_killed_in_the_middle_is_completed_exactly_and_little_is_paid_twice(tmp_path):
-    others = ours_running()
     with served(latency_s=0.5, concurrency=16) as (running, models):
         settings = config(tmp_path / "run", points=60, sandbox="docker", **models)
         process = started(settings)
         wait_until_it_has(process, settings)
         # Rows that fail stage 1 may be committed before the first call opens a container.
-        wait_for(lambda: ours_running() - others, 30)
-        left = ours_running() - others
+        wait_for(lambda: containers_of(process), 30)
+        left = containers_of(process)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
         before = {row["id"] for row in rows(settings.out)}
         assert left
         assert 0 < len(before) < 240
-        wait_for(lambda: not left & ours_running(), 30)
+        wait_for(lambda: not left & {container.id for container in containers()}, 30)
         wait_for(lambda: unlocked(settings.out), 30)
         assert go(settings) == 0
         most = 240 + 2 * 16  # in flight, or come within the 50 ms for which replies are gathered
