@@ -5,7 +5,7 @@ import json
 from importlib.util import find_spec
 
 import pytest
-from example_runs import config, rows, simulated
+from example_runs import ROOT, config, rows, simulated
 from rich.console import Console
 
 from apigen_ray.prompting.templates import texts
@@ -14,6 +14,11 @@ from apigen_ray.stages.copied import copied
 from apigen_ray.workflows.run import run
 
 POINTS = 30
+TOOLS = [
+    str(ROOT / "sandbox" / "tools" / f"{name}.py")
+    for name in ("business", "maths", "music", "units")
+]
+"""Eight calls of each tool are run before the first is asked about."""
 
 pytestmark = [
     pytest.mark.usefixtures("shared_ray"),
@@ -32,6 +37,7 @@ def test_what_a_real_model_gets_verified_holds_the_values_of_its_calls(tmp_path)
     settings = config(
         tmp_path / "run",
         points={"simple": POINTS},
+        tools=TOOLS,
         models=[model],
         judge=simulated("judge", profile="perfect"),
         strategy="calls_first",
