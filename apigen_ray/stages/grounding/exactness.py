@@ -40,6 +40,18 @@ _NUMERAL = re.compile(r"\d+(?:[.,]\d+)*")
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NUMBER_OF = re.compile(r"(?<![\w.,])(\d[\d,]*(?:\.\d+)?)\s+([a-z]{3,})", re.IGNORECASE)
 
+_NOT = r"(?:\bnot|n't|\bnever)(?: \w+)?"
+_LEAST = (
+    rf"(?:\bat least|\bnot? (?:less|fewer|lower|smaller) than|{_NOT} (?:below|under)|"
+    r"\bminimum(?: of)?)"
+)
+_MOST = (
+    rf"(?:\bat most|\bup to|\bnot? (?:more|greater|higher|larger) than|"
+    rf"{_NOT} (?:above|over|exceed)|\bmaximum(?: of)?)"
+)
+_OTHER_BOUND = {"max": _LEAST, "maximum": _LEAST, "min": _MOST, "minimum": _MOST}
+"""What says the other bound than the argument of such a name is."""
+
 
 def inexact(
     query: str, calls: Sequence[Call], tools: Mapping[str, Tool], coverage: Coverage | None
@@ -67,6 +79,7 @@ def inexact(
         yield from _forgotten(index, call, tool, reading)
         yield from _guessed(index, call, tool, reading)
     yield from _confused(calls, query)
+    yield from _reversed(calls, query)
     yield from _miscounted(calls, tools, query)
     if coverage:
         yield from _added(coverage, len(calls))
@@ -132,6 +145,18 @@ def _confused(calls: Sequence[Call], query: str) -> Iterator[str]:
         if said in values and named and said not in named:
             value, name = next(iter(named.items()))
             yield f"it says {match[0]}, and the call has {name} = {value:g}"
+
+
+def _reversed(calls: Sequence[Call], query: str) -> Iterator[str]:
+    """Upper bounds that the query gives as lower ones, and lower ones as upper ones."""
+    for call in calls:
+        for name, value in call.arguments.items():
+            words = words_of(fold(split_identifier(name)))
+            other = next((_OTHER_BOUND[word] for word in words if word in _OTHER_BOUND), None)
+            if other is None or isinstance(value, bool) or not isinstance(value, int | float):
+                continue
+            if re.search(rf"{other} {value:g}(?![\d.,]*\d)", query, re.IGNORECASE):
+                yield f"it gives {name} = {value:g} as the other bound"
 
 
 def _miscounted(calls: Sequence[Call], tools: Mapping[str, Tool], query: str) -> Iterator[str]:

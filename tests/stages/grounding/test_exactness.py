@@ -17,6 +17,7 @@ FRAMES = Call(
 )
 WINS = Call("winning_percentage", {"wins": 148, "losses": 46})
 DURATION = Call("parse_iso_duration", {"duration": "P1DT12H", "unit": "days"})
+FRACTION = Call("approximate_fraction", {"value": 1.3333, "max_denominator": 10})
 SUBNET = Call("describe_subnet", {"cidr": "10.42.96.0/20"})
 
 
@@ -36,6 +37,7 @@ def said_of(query, *calls):
         ("Timecode of frame 360,000 at 23.976 fps, please.", FRAMES),
         ("We have 148 wins and 46 losses. What is our winning percentage?", WINS),
         ("What is the range of the subnet 10.42.96.0/20?", SUBNET),
+        ("What fraction is closest to 1.3333, with a denominator of at most 10?", FRACTION),
     ],
 )
 def test_a_query_of_exactly_these_calls_goes_on(query, call):
@@ -125,6 +127,16 @@ def test_a_query_of_exactly_these_calls_goes_on(query, call):
             "nearby, how far is that?",
             Call("box_around_place", {"latitude": 0, "longitude": 0}),
             "it does not say calls[0].arguments.latitude = 0",
+        ),
+        (
+            "What fraction is closest to 1.3333 if the denominator can't go below 10?",
+            FRACTION,
+            "it gives max_denominator = 10 as the other bound",
+        ),
+        (
+            "What fraction is closest to 1.3333, with at least 10 in the denominator?",
+            FRACTION,
+            "it gives max_denominator = 10 as the other bound",
         ),
         ("Can you easter_date 2025?", EASTER, "it names easter_date"),
         ("What is note_value, at 174 bpm?", NOTE, "it names note_value"),
