@@ -5,6 +5,7 @@ there on, the streams of all models are one, `-> execute -> judge`, with shared 
 has all stages in one actor. Rows stream to the driver, the only process that writes.
 """
 
+from bisect import bisect_left
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
@@ -39,8 +40,8 @@ from apigen_ray.stages.ballot import Rule
 from apigen_ray.stages.check import CheckSettings
 from apigen_ray.stages.grounding import GroundingSettings
 
-BLOCKS_PER_DATASET = 4096
-"""Blocks of a model in one dataset: 262,144 rows at most."""
+PROMPTS_PER_DATASET = 1 << 18
+"""Ray holds some kilobytes for each block of a dataset until its end."""
 SMALL_RUN = 3000
 """Data points up to which a run of one model has all stages in one process."""
 
@@ -105,35 +106,43 @@ def generate(
             actors.generate,
             share.concurrency,
         )
-        blocks = _task_blocks(generation, per_block)
         if is_small(generations, [generating, *verifying]):
+            blocks = _task_blocks(generation.tasks, per_block)
             yield from stream_small(blocks, [generating, *verifying], per_block)
             return
-        sources.append((blocks, generating, per_block))
+        sources.append((generation.tasks, generating, per_block))
     per_block = rows_per_block([g.endpoint for g in generations], jury.all_endpoints)
     yield from _stream_large(sources, verifying, per_block)
 
 
 def _stream_large(
-    sources: Sequence[tuple[Iterator[pa.Table], Operator, int]],
+    sources: Sequence[tuple[Sequence[Task], Operator, int]],
     verifying: Sequence[Operator],
     per_block: int,
 ) -> Generator[pa.Table, None, None]:
-    """Run the blocks of each model through its operator, and what comes of them through the rest.
+    """Run the tasks of each model through its operator, and what comes of them through the rest.
 
-    Ray holds some kilobytes for each block of a dataset until its end: millions of rows are
-    several datasets, one after the other.
+    Millions of prompts are several datasets, one after the other, each with the same prompts of
+    all models: those of later rounds may wait for rows of any.
     """
     from apigen_ray.pipeline import ray_data  # noqa: PLC0415 - takes two seconds
 
-    while not ending.is_set():
+    prompts = 1 + max(tasks[-1].spec.index for tasks, _, _ in sources if tasks)
+    for first in range(0, prompts, PROMPTS_PER_DATASET):
         points = []
-        for blocks, generating, rows in sources:
-            if next_blocks := list(islice(blocks, BLOCKS_PER_DATASET)):
-                points.append(ray_data.through(ray_data.source(next_blocks), [generating], rows))
-        if not points:
-            return
-        yield from ray_data.stream(ray_data.through(ray_data.union(points), verifying, per_block))
+        for tasks, generating, rows in sources:
+            if within := _between(tasks, first, first + PROMPTS_PER_DATASET):
+                blocks = ray_data.source(list(_task_blocks(within, rows)))
+                points.append(ray_data.through(blocks, [generating], rows))
+        if points and not ending.is_set():
+            points_of_all = ray_data.union(points)
+            yield from ray_data.stream(ray_data.through(points_of_all, verifying, per_block))
+
+
+def _between(tasks: Sequence[Task], first: int, end: int) -> Sequence[Task]:
+    """The tasks of prompts from `first` to before `end`; they are in order."""
+    places = [bisect_left(tasks, each, key=lambda task: task.spec.index) for each in (first, end)]
+    return tasks[slice(*places)]
 
 
 def end_early(
@@ -261,11 +270,10 @@ def _concurrent_calls(executor: Executor) -> int:
     )
 
 
-def _task_blocks(generation: Generation, per_block: int) -> Iterator[pa.Table]:
+def _task_blocks(tasks: Sequence[Task], per_block: int) -> Iterator[pa.Table]:
     """The tasks in blocks, each of one round: later rounds wait for the rows of whole blocks."""
-    per_prompt = max((task.spec.count for task in generation.tasks), default=1)
+    per_prompt = max((task.spec.count for task in tasks), default=1)
     items_per_block = max(1, per_block // per_prompt)
-    items = map(task_item, generation.tasks)
-    for _, of_round in groupby(items, key=itemgetter("round")):
+    for _, of_round in groupby(map(task_item, tasks), key=itemgetter("round")):
         while rows := list(islice(of_round, items_per_block)):
             yield pa.Table.from_pylist(rows)

@@ -170,7 +170,7 @@ def test_rows_of_a_worker_that_is_killed_are_done_again_by_another(
 
 
 def test_a_large_run_is_several_datasets_one_after_the_other(tmp_path, monkeypatch):
-    monkeypatch.setattr(dataset, "BLOCKS_PER_DATASET", 3)
+    monkeypatch.setattr(dataset, "PROMPTS_PER_DATASET", 3)
     monkeypatch.setattr(dataset, "SMALL_RUN", 0)
     streams, stream = [], ray_data.stream
     monkeypatch.setattr(ray_data, "stream", lambda rows: streams.append(rows) or stream(rows))
@@ -182,18 +182,26 @@ def test_a_large_run_is_several_datasets_one_after_the_other(tmp_path, monkeypat
     assert sorted(ids) == [f"m-{number:06d}-0" for number in range(5)]
 
 
-def test_a_run_that_is_ending_begins_no_further_dataset(monkeypatch):
-    monkeypatch.setattr(dataset, "BLOCKS_PER_DATASET", 1)
-    monkeypatch.setattr(ray_data, "source", list)
+def test_each_dataset_has_the_same_prompts_of_all_models_until_the_run_is_ending(monkeypatch):
+    monkeypatch.setattr(dataset, "PROMPTS_PER_DATASET", 10)
+    monkeypatch.setattr(ray_data, "source", lambda blocks: blocks)
     monkeypatch.setattr(ray_data, "through", lambda blocks, *_: blocks)
-    monkeypatch.setattr(ray_data, "union", lambda streams: streams[0])
-    monkeypatch.setattr(ray_data, "stream", iter)
+    monkeypatch.setattr(ray_data, "union", lambda streams: streams)
+    monkeypatch.setattr(ray_data, "stream", lambda streams: [streams])
+
+    def tasks(*indices):
+        return [Task(PromptSpec(index, Style.SIMPLE, 1), {0: 0}) for index in indices]
+
     ending.clear()
-    rows = dataset._stream_large([(iter("abc"), stage(), 1)], [], 1)
-    assert next(rows) == "a"
-    assert next(rows) == "b"
+    sources = [(tasks(0, 9, 10, 25, 30), stage(), 1), (tasks(3, 28, 29), stage(), 64)]
+    datasets = dataset._stream_large(sources, [], 1)
+    found = [
+        [[index for block in blocks for index in block["index"].to_pylist()] for blocks in points]
+        for points in (next(datasets), next(datasets), next(datasets))
+    ]
+    assert found == [[[0, 9], [3]], [[10]], [[25], [28, 29]]]
     dataset.end_early()
-    assert list(rows) == []
+    assert list(datasets) == []
 
 
 def test_each_row_of_a_model_that_works_on_few_settles_alone(tmp_path, monkeypatch):
