@@ -346,7 +346,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE
 
 
-STAGE_S, AT_ONCE = 1.0, 8
+STAGE_S, AT_ONCE = 4.0, 32
 
 
 def sleep(arguments: argparse.Namespace) -> None:
