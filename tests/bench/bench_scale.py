@@ -435,7 +435,7 @@ def main() -> None:
     large.set_defaults(command=run)
     several = commands.add_parser("nodes")
     several.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4, 8])
-    several.add_argument("--rows", type=int, default=400, help="for each node")
+    several.add_argument("--rows", type=int, default=1600, help="for each node")
     several.set_defaults(command=nodes)
     stubs = commands.add_parser("driver")
     stubs.add_argument("--rows", type=int, default=100_000)
