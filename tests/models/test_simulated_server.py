@@ -43,6 +43,7 @@ from apigen_ray.tools.prompt_text import tools_text
 from apigen_ray.tools.write_forms import prompt_form, shown_form
 
 PERFECT = PROFILES["perfect"]
+OF_ONE_STYLE = {Fault.BAD_REFERENCE, Fault.UNRESOLVED_REFERENCE, Fault.NOTHING_MISSING}
 OK: JsonObject = {"ok": True, "result": 3, "seconds": 0.1}
 
 
@@ -194,7 +195,7 @@ def test_profiles_differ_in_nothing_but_their_faults(zoo: tuple[Tool, ...]) -> N
 def test_faults_are_planted_at_their_rates(
     zoo: tuple[Tool, ...], chain: tuple[Tool, ...], name: str, count: int
 ) -> None:
-    possible: Counter[Fault] = Counter()
+    drawn: Counter[Fault | None] = Counter()
     planted: Counter[Fault | None] = Counter()
     prompts = []
     for style in Style:
@@ -206,22 +207,31 @@ def test_faults_are_planted_at_their_rates(
         assert isinstance(given.content, tuple)
         assert len(given.content) == count
         for point in given.content:
-            possible.update(point.possible)
+            assert point.fault in (point.drawn, None)
+            drawn[point.drawn] += 1
             planted[point.fault] += 1
     for fault in Fault:
         rate = PROFILES[name].faults.get(fault, 0)
-        expected = possible[fault] * rate
+        expected = 1500 // count * count * rate
         # Faults of a completion come `count` at a time, which widens the spread.
         spread = math.sqrt(expected * (1 - rate) * count)
-        assert abs(planted[fault] - expected) <= 4.5 * spread, fault
-        assert possible[fault] > 0
+        assert abs(drawn[fault] - expected) <= 4.5 * spread, fault
+        assert bool(planted[fault]) is bool(rate) or fault in OF_ONE_STYLE, fault
+
+
+def test_faults_of_one_style_are_planted(chain: tuple[Tool, ...]) -> None:
+    planted: Counter[Fault | None] = Counter()
+    for style in (Style.SEQUENTIAL, Style.CLARIFY):
+        for seed in range(300):
+            given = answer([generator_message(chain, style)], PROFILES["default"], seed)
+            assert isinstance(given.content, tuple)
+            planted.update(point.fault for point in given.content)
+    assert planted.keys() >= OF_ONE_STYLE
 
 
 def test_profiles_are_as_good_as_they_say() -> None:
-    # These are possible in one style only.
-    rare = {Fault.BAD_REFERENCE, Fault.UNRESOLVED_REFERENCE, Fault.NOTHING_MISSING}
     total = {
-        name: sum(rate for fault, rate in profile.faults.items() if fault not in rare)
+        name: sum(rate for fault, rate in profile.faults.items() if fault not in OF_ONE_STYLE)
         for name, profile in PROFILES.items()
     }
     assert 0.2 < total["default"] < 0.3
@@ -321,7 +331,7 @@ async def test_the_server_speaks_the_protocol_and_counts(zoo: tuple[Tool, ...]) 
         assert stats["requests"] == 3
         generate = stats["generate"]
         assert generate["data_points"] == 3 == generate["none"] + sum(generate["planted"].values())
-        assert generate["opportunities"]["prose"] == 3
+        assert generate["planted"].keys() == generate["drawn"].keys()
         assert stats["judge"] == {"requests": 1, "yes": 1, "no": 0, "unreadable": 0, "wrong": 0}
 
 

@@ -49,9 +49,8 @@ def test_every_planted_fault_is_found_under_its_reason_and_nothing_else_is(kind,
     assert found == +expected
     assert sum(stats(tmp_path)["outcomes"].values()) == 4 * points
     for fault, rate in PROFILES["default"].faults.items():
-        chances = planted["opportunities"].get(fault, 0)
-        error = 4.5 * math.sqrt(chances * rate * (1 - rate)) + 1
-        assert abs(planted["planted"].get(fault, 0) - rate * chances) <= error, fault
+        error = 4.5 * math.sqrt(4 * points * rate * (1 - rate)) + 1
+        assert abs(planted["drawn"][fault] - rate * 4 * points) <= error, fault
 
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["sandbox"]["kind"] == kind

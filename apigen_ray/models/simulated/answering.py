@@ -37,9 +37,12 @@ from apigen_ray.records import Call, JsonObject, Message, Style
 
 @dataclass(frozen=True, slots=True)
 class Planted:
-    """One data point: the faults that were possible in it, and the one it has."""
+    """One data point: the fault that was drawn for it, and the one it has.
 
-    possible: frozenset[Fault]
+    A fault that is drawn is planted where it is possible.
+    """
+
+    drawn: Fault | None
     fault: Fault | None
 
 
@@ -238,7 +241,7 @@ def _write_query(request: QueryRequest, profile: Profile, key: str) -> _Text:
     if whole:
         text = faults.OF_COMPLETIONS[whole](random, text)
     finish: Literal["stop", "length"] = "length" if whole is Fault.TRUNCATED else "stop"
-    return text, finish, (Planted(frozenset(faults.OF_COMPLETIONS), whole),)
+    return text, finish, (Planted(whole, whole),)
 
 
 def _drawn(random: Random, rates: Mapping[Fault, float]) -> Fault | None:
@@ -255,15 +258,11 @@ def _plant(
     random: Random, draft: Draft, fault: Fault | None, whole: Fault | None
 ) -> tuple[str, Planted]:
     """The text of the pair, with `fault` if it is possible."""
-    possible = {
-        each for each, ways in faults.OF_PAIRS.items() if next(ways(draft), None) is not None
-    }
-    entry_fault = whole or (fault if fault in possible else None)
-    if fault is not None and fault in possible:
-        text = random.choice(list(faults.OF_PAIRS[fault](draft)))
-    else:
-        text = draft.answering([faults.call_form(call) for call in draft.calls])
-    return text, Planted(frozenset(possible | faults.OF_COMPLETIONS.keys()), entry_fault)
+    ways = list(faults.OF_PAIRS[fault](draft)) if fault else []
+    if ways:
+        return random.choice(ways), Planted(fault, fault)
+    text = draft.answering([faults.call_form(call) for call in draft.calls])
+    return text, Planted(whole or fault, whole)
 
 
 def _draft(request: GenerateRequest, key: str) -> Draft:

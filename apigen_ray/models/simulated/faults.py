@@ -1,8 +1,7 @@
 """The faults, each as the list of ways in which it can be planted in what the model would write.
 
 A fault of a pair is a generator over a `Draft`: it yields the pair's JSON text once for each way to
-spoil it, and nothing where the fault is not possible. So one function both says how often a fault
-could have been planted and plants it. Each way has this one fault and no other.
+spoil it, and nothing where the fault is not possible. Each way has this one fault and no other.
 """
 
 import json

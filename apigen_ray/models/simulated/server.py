@@ -29,7 +29,7 @@ class Statistics:
     def __init__(self) -> None:
         self._requests = 0
         self._data_points = 0
-        self._opportunities: Counter[Fault] = Counter()
+        self._drawn: Counter[Fault | None] = Counter()
         self._planted: Counter[Fault | None] = Counter()
         self._judge: Counter[str] = Counter()
         self._clean: Counter[tuple[str, bool]] = Counter()
@@ -52,7 +52,7 @@ class Statistics:
             return
         for point in given.content or ():
             self._data_points += 1
-            self._opportunities.update(point.possible)
+            self._drawn[point.drawn] += 1
             self._planted[point.fault] += 1
 
     def as_json(self) -> JsonObject:
@@ -62,7 +62,7 @@ class Statistics:
             "requests": self._requests,
             "generate": {
                 "data_points": self._data_points,
-                "opportunities": {fault.value: self._opportunities[fault] for fault in Fault},
+                "drawn": {fault.value: self._drawn[fault] for fault in Fault},
                 "planted": {fault.value: self._planted[fault] for fault in Fault},
                 "none": self._planted[None],
             },
