@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
-import platform
+import os
 
 Instruction = tuple[int, int, int, int]  # operation, jump if true, jump if false, operand
 
@@ -157,7 +157,7 @@ def install(egress: bool, programs: bool = False) -> None:
 
     With `egress`, they may make TCP calls; with `programs`, become another program.
     """
-    _install(program(platform.machine(), egress, programs))
+    _install(program(os.uname().machine, egress, programs))
 
 
 def install_signal_guard() -> None:
@@ -165,7 +165,7 @@ def install_signal_guard() -> None:
 
     PID 1 is deaf to its own namespace, any other runner is not.
     """
-    _install(signal_guard(platform.machine()))
+    _install(signal_guard(os.uname().machine))
 
 
 def _install(instructions: list[Instruction]) -> None:
