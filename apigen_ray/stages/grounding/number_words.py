@@ -70,6 +70,10 @@ COMMON_KNOWLEDGE: dict[str, tuple[float, ...]] = {
 """What everyone knows once a word is said: a deck has 52 cards."""
 
 
+FIRST_WORDS = PLAIN.keys() | {"hundred", "thousand", "million", "dozen"}
+"""The words that a number in words can start with."""
+
+
 def spelled(words: Sequence[str], index: int) -> tuple[float, int]:
     """The number in words that starts at `index`, and where it ends; that's `index` if none."""
     total, group, position, seen = 0.0, 0.0, index, False
@@ -77,7 +81,7 @@ def spelled(words: Sequence[str], index: int) -> tuple[float, int]:
         word = words[position]
         if word in PLAIN and not (seen and group % 100 and (group % 10 or PLAIN[word] > 9)):
             group += PLAIN[word]
-        elif word in MAGNITUDES and (seen or word in ("hundred", "thousand", "million", "dozen")):
+        elif word in MAGNITUDES and (seen or word in FIRST_WORDS):
             size = MAGNITUDES[word]
             group = max(group, 1.0) * size
             if size >= 1e3:

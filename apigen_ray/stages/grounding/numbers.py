@@ -3,11 +3,12 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from apigen_ray.stages.grounding.implied import implied as implied_numbers
 from apigen_ray.stages.grounding.number_words import (
     COMMON_KNOWLEDGE,
+    FIRST_WORDS,
     LOOSE,
     MAGNITUDES,
     fractions,
@@ -29,6 +30,7 @@ _FEET = re.compile(
     r"(?<![\w.])(\d)\s?(?:'|ft\b|feet\b|foot\b)\s?(\d{1,2})\b(?!['.\d]|\s?[a-z])(?:\"|'')?"
 )
 _NUMERAL = re.compile(
+    r"(?=[-+$€£¥₹\s]{0,4}[.\d])"  # all that can stand before the digits: most places are none
     r"(?P<sign>(?:(?<![\w)\].])|(?<=[xX=]))[-+]\s?)?(?P<money>[$€£¥₹])?\s?"
     r"(?P<body>(?<![A-Za-z])\d{1,3}(?:[ ]\d{3})+(?![\d])|\d+(?:[.,']\d+)*|\.\d+)"
     r"(?P<power>\s*[xX*]\s*10\s*(?:\^|\*\*)?\s*\(?(?P<exponent>-?\d+)\)?|[eE](?P<e>[-+]?\d+)"
@@ -180,8 +182,13 @@ class Numeral:
     quantities: tuple[Quantity, ...]
 
 
-def numerals(text: str) -> Iterator[Numeral]:
-    """The numerals of a unified text."""
+@lru_cache(maxsize=64)
+def numerals(text: str) -> tuple[Numeral, ...]:
+    """The numerals of a unified text, which is looked at more than once."""
+    return tuple(_numerals(text))
+
+
+def _numerals(text: str) -> Iterator[Numeral]:
     for match in _NUMERAL.finditer(text):
         values = _values(match)
         place = (match.start(), match.end())
@@ -217,10 +224,10 @@ def _read_words(
             implied.add(float(LOOSE[word]))
         if word in COMMON_KNOWLEDGE:
             implied.update(COMMON_KNOWLEDGE[word])
-        value, end = spelled(words, index)
-        if end == index:
+        if word not in FIRST_WORDS:
             index += 1
             continue
+        value, end = spelled(words, index)
         stated.add(value)
         if 10 <= value <= 20 and 10 <= (rest := spelled(words, end)[0]) < 100:
             stated.add(100 * value + rest)  # `nineteen eighty-four`

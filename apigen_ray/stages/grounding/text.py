@@ -96,6 +96,7 @@ def pieces_of(word: str) -> list[str]:
     return _PIECE.findall(word)
 
 
+@lru_cache(maxsize=4096)
 def split_identifier(text: str) -> str:
     """Put spaces between the words of `camelCase` and `snake_case`."""
     return _CAMEL.sub(" ", text).replace("_", " ")
