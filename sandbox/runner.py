@@ -73,6 +73,10 @@ def serve(host: int, base: str) -> NoReturn:
     configuration["tools"] = os.path.join(base, configuration["tools"])
     given = os.environ.get("TMPDIR")
     scratch = [given] if given else [path for path in SCRATCH if os.access(path, os.W_OK)]
+    if not scratch:
+        why = f"calls can't write to {' or '.join(SCRATCH)}: in its image, /tmp must have mode 1777"
+        service.send_event(host, event="failed", message=why)
+        sys.exit(1)
     if "server" in configuration:
         serve_mcp(host, null, configuration, scratch)
     # opens what isolation would close to it

@@ -1,8 +1,10 @@
 """Which kind of sandbox is chosen, and on which image it stands."""
 
 import asyncio
+import io
 import pickle
 
+import docker
 import pytest
 from sandboxes import benign_code, call, opened
 
@@ -95,3 +97,21 @@ def test_the_copied_python_holds_the_runner_and_no_packages() -> None:
     assert (root / "usr/local/bin/python3").is_symlink()
     assert not list(root.rglob("site-packages"))
     assert not [path for path in root.rglob("*") if path.name == "shadow"]
+
+
+@pytest.mark.docker
+async def test_an_image_whose_tmp_can_not_be_written_is_bad_input() -> None:
+    """Docker gives what it mounts there the mode of the image's folder."""
+    good = ensure_image(SandboxSettings(base_image="host")).tag
+    dockerfile = f"""FROM {good}
+USER 0
+RUN ["python3", "-c", "import os; os.chmod('/tmp', 0o755)"]
+"""
+    client = docker.from_env()
+    image, _ = client.images.build(fileobj=io.BytesIO(dockerfile.encode()), rm=True, forcerm=True)
+    try:
+        with pytest.raises(BadInput, match="sandbox: calls can't write to /tmp"):
+            async with opened(SandboxSettings(kind="docker", image=str(image.id), slots=1)):
+                pass
+    finally:
+        client.images.remove(str(image.id), force=True)

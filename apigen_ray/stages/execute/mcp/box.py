@@ -128,6 +128,8 @@ class Box:
         box = cls(channel, process, proxy)
         try:
             event = await box._event(IMPORT_TIMEOUT_S)
+            if event.get("event") == "failed":
+                raise BadInput(f"sandbox: {event.get('message')}")
             if event.get("protocol") != PROTOCOL:
                 raise BadInput(
                     "the sandbox image is of another version: run `apigen-ray sandbox build --mcp`"

@@ -56,7 +56,7 @@ class Connection:
         """Wait until a runner that was sent this configuration has imported all modules.
 
         Raises:
-            BadInput: a tool module can't be imported.
+            BadInput: a tool module can't be imported, or the image lacks what the runner needs.
             SandboxLost: the runner ended or did not answer.
         """
         self._result_bytes = configuration["result_bytes"]
@@ -77,10 +77,9 @@ class Connection:
                 raise
             raise BadInput(f"tool module {module!r}: importing it ended the sandbox") from error
         if event.get("event") == "failed":
-            raise BadInput(
-                f"tool module {event.get('module')!r} does not load in the sandbox:"
-                f" {event.get('message')}"
-            )
+            module = event.get("module")
+            what = f"tool module {module!r} does not load in the sandbox" if module else "sandbox"
+            raise BadInput(f"{what}: {event.get('message')}")
         if event.get("protocol") != PROTOCOL:
             raise BadInput(
                 "the sandbox image is of another version: run `apigen-ray sandbox build`"
