@@ -45,6 +45,7 @@ _BRACKETS = re.compile(r"(?: in (?:the )?[A-Z]\w+)? \(([^()]{1,80})\)")
 _COORDINATED = re.compile(r"\s*(?:,\s*(?:and|or)?|and|or|&|versus|vs\.?|as well as)\s+(?:the\s+)?")
 
 
+_LETTERS = re.compile(r"[a-z]+")
 _PRECISION = re.compile(r"\d+\s?(?:decimal|significant|digit|place)|(?:1st|2nd|3rd)\b")
 _NOW = re.compile(
     r"\b(?:today(?:'s date)?|now|this year|current (?:date|year|time)) (?:is|it's) "
@@ -238,12 +239,13 @@ def _numbers(text: str, answer: _Answer) -> Iterator[tuple[Unused, bool]]:
 
 def _number_is_used(numeral: Numeral, text: str, answer: _Answer) -> bool:
     values, defaults = answer.values, answer.defaults
+    if any(values.numbers.states(value) for value in numeral.values):
+        return True
     hours = {float(hour % 12) for hour, _ in values.moments.times}
-    for value in numeral.values:
-        if values.numbers.states(value) or value in values.parts_of_moments or value in hours:
-            return True
-        if defaults.numbers.states(value):
-            return True
+    if any(value in values.parts_of_moments or value in hours for value in numeral.values):
+        return True
+    if any(defaults.numbers.states(value) for value in numeral.values):
+        return True
     token = _token_around(text, numeral.start, numeral.end)
     return token in values.squeezed or _is_converted(numeral.quantities, values)
 
@@ -300,7 +302,7 @@ def _items(text: str, answer: _Answer) -> Iterator[Unused]:
             if start < 0:
                 continue
             link = _COORDINATED.match(folded, start + len(value))
-            peer = re.compile(r"[a-z]+").match(folded, link.end()) if link else None
+            peer = _LETTERS.match(folded, link.end()) if link else None
             if peer is None or peer[0] in _NOT_ITEMS or _NO_ITEM.search(peer[0]):
                 continue
             is_where = "," in text[start + len(value) : peer.start()] and _is_place(peer[0])
