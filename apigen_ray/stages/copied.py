@@ -21,16 +21,19 @@ def copied(pair: Pair, examples: Sequence[Pair], prompt: Iterable[str]) -> str |
         prompt: The texts of the prompt that are not examples: the query has none of their
             sentences.
     """
-    words, calls, own = words_of(pair.query), _calls_text(pair), shingles(pair.query)
+    words, calls = words_of(pair.query), _calls_text(pair)
     for example in examples:
         same_calls = bool(calls) and calls == _calls_text(example)
-        is_near = same_calls and similarity(own, shingles(example.query)) >= NEAR_DUPLICATE
-        if is_near or words == words_of(example.query):
+        if words == words_of(example.query) or (same_calls and _is_near(pair, example)):
             return f"the prompt shows this pair as an example: {_short(example.query)}"
     for text in prompt:
         if repeated := sentences(pair.query) & sentences(text):
             return f"the query repeats a sentence of the prompt: {_short(min(repeated))}"
     return None
+
+
+def _is_near(pair: Pair, example: Pair) -> bool:
+    return similarity(shingles(pair.query), shingles(example.query)) >= NEAR_DUPLICATE
 
 
 def _calls_text(pair: Pair) -> tuple[str, ...]:
