@@ -35,5 +35,6 @@ async def sandbox(kind: str) -> AsyncIterator[Sandbox]:
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def hostile_sandbox(kind: str) -> AsyncIterator[Sandbox]:
-    async with opened(settings_for(kind, timeout_s=2.0), hostile_code()) as sandbox:
+    # As much time as users give: attacks that don't wait for its end are not to be hit by it.
+    async with opened(settings_for(kind, timeout_s=10.0), hostile_code()) as sandbox:
         yield sandbox
