@@ -74,13 +74,18 @@ def named(command: str) -> str:
     return next((name for part, name in NAMES.items() if part in command), "ray, other")
 
 
+def started_at(pid: int) -> str:
+    """When a process started, in the kernel's ticks."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+
+
 class Watch:
     """CPU and memory of a process and all that it started, by name, and of its containers."""
 
     def __init__(self, root: int) -> None:
-        self._known = {root}
+        self._known = {root: started_at(root)}
         self._names: dict[int, str] = {}
-        self._cpu: dict[tuple[str, int], float] = {}
+        self._cpu: dict[tuple[str, int, str], float] = {}
         self._loops: dict[int, float] = {}
         self._engine = docker.from_env()
         self._runners: dict[str | None, int] = {}
@@ -95,9 +100,10 @@ class Watch:
         ):
             try:
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                if int(fields[1]) not in self._known and pid not in self._known:
+                # Forks take the numbers of processes that have ended: a number alone names none.
+                if int(fields[1]) not in self._known and self._known.get(pid) != fields[19]:
                     continue
-                self._known.add(pid)
+                self._known[pid] = fields[19]
                 command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
                 shared = int(Path(f"/proc/{pid}/statm").read_text().split()[2])
                 threads = self._threads(pid)
@@ -107,12 +113,13 @@ class Watch:
             if name == "ray, other":
                 name = self._names.get(pid, name)
             self._names[pid] = name
-            self._cpu = {key: cpu for key, cpu in self._cpu.items() if key[1] != pid}
-            self._cpu[name, pid] = (int(fields[11]) + int(fields[12])) / TICK
+            one = (pid, fields[19])
+            self._cpu = {key: cpu for key, cpu in self._cpu.items() if key[1:] != one}
+            self._cpu[name, *one] = (int(fields[11]) + int(fields[12])) / TICK
             self._loops[pid] = max(threads, default=0.0)
             memory[name] += (int(fields[21]) - shared) * PAGE
         for pid, cpu, bytes_ in self._in_containers():
-            self._cpu["sandbox", pid] = cpu
+            self._cpu["sandbox", pid, ""] = cpu
             memory["sandbox"] += bytes_
         self.memory.append((time.monotonic() - self.started, dict(memory)))
 
@@ -149,14 +156,14 @@ class Watch:
     def by_name(self) -> dict[str, float]:
         """CPU seconds by name of process."""
         total: dict[str, float] = defaultdict(float)
-        for (name, _), cpu in self._cpu.items():
+        for (name, *_), cpu in self._cpu.items():
             total[name] += cpu
         return dict(sorted(total.items(), key=lambda item: -item[1]))
 
     def outside(self) -> float:
         """CPU seconds that went into moving rows, not into stages."""
         total = 0.0
-        for (name, pid), cpu in self._cpu.items():
+        for (name, pid, _), cpu in self._cpu.items():
             if name in STAGES:
                 total += cpu - self._loops[pid]
             elif name not in ("sandbox", "simulated models"):
