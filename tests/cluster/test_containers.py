@@ -56,10 +56,8 @@ class Cluster:
         )
 
     def compose(self, *arguments):
-        plugin = self.run("docker", "compose", "version", check=False).returncode == 0
-        program = ["docker", "compose"] if plugin else ["docker-compose"]
         file = str(ROOT / "cluster" / "compose.yaml")
-        return self.run(*program, "-p", self.name, "-f", file, *arguments)
+        return self.run(*compose_program(), "-p", self.name, "-f", file, *arguments)
 
     def ray(self, *arguments, check=True, **env):
         return self.run(str(Path(sys.executable).parent / "ray"), *arguments, check=check, **env)
@@ -97,9 +95,18 @@ def bucket():
     server.stop()
 
 
+def compose_program():
+    """Docker Compose, as a plugin of Docker or alone; None if there is none."""
+    if shutil.which("docker"):
+        plugin = ["docker", "compose"]
+        if subprocess.run([*plugin, "version"], capture_output=True, check=False).returncode == 0:
+            return plugin
+    return ["docker-compose"] if shutil.which("docker-compose") else None
+
+
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory, bucket):
-    if not shutil.which("docker-compose") and not shutil.which("docker"):
+    if not compose_program():
         pytest.skip("no Docker Compose")
     subprocess.run([ROOT / "tests" / "cluster" / "base_image.sh", BASE], check=True)
     subprocess.run(
