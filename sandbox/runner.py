@@ -97,7 +97,7 @@ def serve(host: int, base: str) -> NoReturn:
 def settle_memory() -> None:
     """Have no garbage looked for in forks, which would copy every page, and give back what is free.
 
-    A fork pays for each page that this process has: 700 KB that compiling tools has left are 3 %.
+    A fork pays for each page that this process has: 2 % for the 700 KB that compiling tools leaves.
     """
     gc.collect()
     gc.freeze()

@@ -13,6 +13,7 @@ import time
 import urllib.request
 from collections import Counter
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from apigen_ray.errors import BadInput
 from apigen_ray.models.openai_client import OpenAIModel
 from apigen_ray.models.simulated import SimulatedEndpoint, serving
 from apigen_ray.models.simulated.answering import Answer, Judged, answer
+from apigen_ray.models.simulated.faults import OF_COMPLETIONS
 from apigen_ray.models.simulated.profiles import PROFILES, Fault, Profile
 from apigen_ray.models.simulated.reading import (
     GenerateRequest,
@@ -220,13 +222,28 @@ def test_faults_are_planted_at_their_rates(
 
 
 def test_faults_of_one_style_are_planted(chain: tuple[Tool, ...]) -> None:
+    nothing_to_ask = (replace(chain[0], parameters={**chain[0].parameters, "required": []}),)
     planted: Counter[Fault | None] = Counter()
-    for style in (Style.SEQUENTIAL, Style.CLARIFY):
+    for style, tools in (
+        (Style.SEQUENTIAL, chain),
+        (Style.CLARIFY, chain),
+        (Style.CLARIFY, nothing_to_ask),
+    ):
         for seed in range(300):
-            given = answer([generator_message(chain, style)], PROFILES["default"], seed)
+            given = answer([generator_message(tools, style)], PROFILES["default"], seed)
             assert isinstance(given.content, tuple)
             planted.update(point.fault for point in given.content)
+            of_completion = {point.fault for point in given.content} <= OF_COMPLETIONS.keys()
+            assert of_completion is (not is_json(given.text))
     assert planted.keys() >= OF_ONE_STYLE
+
+
+def is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def test_profiles_are_as_good_as_they_say() -> None:

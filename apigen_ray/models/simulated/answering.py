@@ -258,11 +258,12 @@ def _plant(
     random: Random, draft: Draft, fault: Fault | None, whole: Fault | None
 ) -> tuple[str, Planted]:
     """The text of the pair, with `fault` if it is possible."""
+    drawn = whole or fault
     ways = list(faults.OF_PAIRS[fault](draft)) if fault else []
     if ways:
-        return random.choice(ways), Planted(fault, fault)
+        return random.choice(ways), Planted(drawn, drawn)
     text = draft.answering([faults.call_form(call) for call in draft.calls])
-    return text, Planted(whole or fault, whole)
+    return text, Planted(drawn, whole)
 
 
 def _draft(request: GenerateRequest, key: str) -> Draft:
