@@ -21,6 +21,7 @@ and Ray's.
 
 import argparse
 import asyncio
+import functools
 import io
 import json
 import os
@@ -171,7 +172,7 @@ class Watch:
         return total
 
 
-def configured(folder: Path, points: int, models: int, sandbox: str, slots: int) -> Path:
+def configured(folder: Path, points: int, models: int, sandbox: dict[str, Any]) -> Path:
     """The config of `run`."""
 
     def simulated(name: str, seed: int) -> dict[str, Any]:
@@ -185,7 +186,7 @@ def configured(folder: Path, points: int, models: int, sandbox: str, slots: int)
         "seeds": [str(ROOT / "configs" / "seeds.jsonl")],
         "models": [simulated(f"model-{number}", number) for number in range(models)],
         "judge": simulated("judge", models),
-        "sandbox": {"kind": sandbox, "slots": slots},
+        "sandbox": sandbox,
     }
     path = folder / "config.yaml"
     path.write_text(json.dumps(config))
@@ -195,16 +196,25 @@ def configured(folder: Path, points: int, models: int, sandbox: str, slots: int)
 def committed(folder: Path) -> tuple[int, int]:
     """Parts and rows that a run has written."""
     parts = list((folder / "run" / "samples").glob("part-*.parquet"))
-    return len(parts), sum(pq.read_metadata(part).num_rows for part in parts)
+    return len(parts), sum(map(rows_of, parts))
+
+
+@functools.cache
+def rows_of(part: Path) -> int:
+    """The rows of a part, which never changes: reading all of them each time is work, too."""
+    return int(pq.read_metadata(part).num_rows)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """The large run."""
     folder = Path(arguments.out or tempfile.mkdtemp(prefix="bench-scale-"))
     folder.mkdir(parents=True, exist_ok=True)
-    path = configured(
-        folder, arguments.points, arguments.models, arguments.sandbox, arguments.slots
-    )
+    sandbox = {
+        "kind": arguments.sandbox,
+        "slots": arguments.slots,
+        "fork_per": arguments.fork_per,
+    }
+    path = configured(folder, arguments.points, arguments.models, sandbox)
     print(f"folder: {folder}", flush=True)
     with (folder / "log").open("w") as log:
         command = [sys.executable, "-m", "apigen_ray", "run", str(path)]
@@ -436,6 +446,7 @@ def main() -> None:
     large.add_argument("--models", type=int, default=4)
     large.add_argument("--sandbox", default="auto")
     large.add_argument("--slots", type=int, default=2, help="warm sandboxes")
+    large.add_argument("--fork-per", choices=["call", "data_point"], default="call")
     large.add_argument("--every", type=float, default=5.0, help="seconds between samples")
     large.add_argument("--plot", help="a PNG of memory over time")
     large.add_argument("--out", help="a folder to keep; it must be new")
