@@ -75,16 +75,16 @@ def named(command: str) -> str:
     return next((name for part, name in NAMES.items() if part in command), "ray, other")
 
 
-def started_at(pid: int) -> str:
-    """When a process started, in the kernel's ticks."""
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+def fields_of(stat: Path) -> list[str]:
+    """What the kernel says of a process or thread, from its state on; see `man proc_pid_stat`."""
+    return stat.read_text().rpartition(")")[2].split()
 
 
 class Watch:
     """CPU and memory of a process and all that it started, by name, and of its containers."""
 
     def __init__(self, root: int) -> None:
-        self._known = {root: started_at(root)}
+        self._known = {root: fields_of(Path(f"/proc/{root}/stat"))[19]}  # and when it started
         self._names: dict[int, str] = {}
         self._cpu: dict[tuple[str, int, str], float] = {}
         self._loops: dict[int, float] = {}
@@ -100,7 +100,7 @@ class Watch:
             int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()
         ):
             try:
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+                fields = fields_of(Path(f"/proc/{pid}/stat"))
                 # Forks take the numbers of processes that have ended: a number alone names none.
                 if int(fields[1]) not in self._known and self._known.get(pid) != fields[19]:
                     continue
@@ -128,8 +128,7 @@ class Watch:
         """CPU seconds of each thread of an actor of a stage."""
         if self._names.get(pid) not in STAGES:
             return []
-        stats = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/stat")]
-        fields = [stat.rpartition(")")[2].split() for stat in stats]
+        fields = list(map(fields_of, Path(f"/proc/{pid}/task").glob("*/stat")))
         return [(int(f[11]) + int(f[12])) / TICK for f in fields]
 
     def _in_containers(self) -> list[tuple[int, float, int]]:

@@ -199,8 +199,9 @@ def test_a_check_tries_all_that_a_run_needs_there(cluster, bucket):
     cluster.submit("checked", "--check", "--out", f"{bucket}/checked")
     status, log = cluster.ended("checked")
     assert status == "succeeded", log
-    for part in ("tools: 161, ", "sandbox sidecar", "ok      model simulated: ", "ray: 3 nodes"):
+    for part in ("tools: 161, ", "sandbox sidecar", "stage 1 accepts it", "ray: 3 nodes"):
         assert part in log
+    assert "ok      model simulated: " in log
     cluster.submit("no-bucket", "--check", "--out", "s3://nowhere/run")
     status, log = cluster.ended("no-bucket")
     assert status == "failed"

@@ -51,6 +51,7 @@ def test_every_planted_fault_is_found_under_its_reason_and_nothing_else_is(kind,
     for fault, rate in PROFILES["default"].faults.items():
         error = 4.5 * math.sqrt(4 * points * rate * (1 - rate)) + 1
         assert abs(planted["drawn"][fault] - rate * 4 * points) <= error, fault
+        assert planted["planted"][fault] <= planted["drawn"][fault], fault
 
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     assert manifest["sandbox"]["kind"] == kind
